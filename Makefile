@@ -1,0 +1,181 @@
+# cagsr: Unix filters in C that fine-tune language models from their own attention.
+#
+#   make deps     what building, testing and the demo need (Debian/Ubuntu; elsewhere: the list)
+#   make          the programs, in build/
+#   make check    the tests (under 10 minutes on 2 cores)
+#   make demo     the shipped model before and after CAGSR (MODEL=smollm2: a real one)
+#   make bench | asan | tsan | fuzz | lint | install | uninstall | clean
+#
+# MODE=asan|tsan|cov picks another build folder; CC=clang works; WITH_ONEDNN=0 goes without
+# oneDNN; WERROR=1 makes warnings errors.
+
+PREFIX ?= /usr/local
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+LIBDIR = $(DESTDIR)$(PREFIX)/lib
+INCDIR = $(DESTDIR)$(PREFIX)/include/cagsr
+DATADIR = $(DESTDIR)$(PREFIX)/share/cagsr
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+
+MODE ?= release
+BUILD ?= $(if $(filter release,$(MODE)),build,build/$(MODE)-$(notdir $(firstword $(CC))))
+PKGCONF ?= pkg-config
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- dependencies ------------------------------------------------------------------------
+# pkg-config name : Debian package.  A missing one is named with the line that installs it.
+PACKAGES = openblas:libopenblas-dev msgpack:libmsgpack-dev libpcre2-8:libpcre2-dev \
+	libutf8proc:libutf8proc-dev jansson:libjansson-dev libxxhash:libxxhash-dev
+PKGS = $(foreach p,$(PACKAGES),$(firstword $(subst :, ,$(p))))
+NEEDS_LIBS = $(if $(MAKECMDGOALS),$(filter-out clean deps uninstall help,$(MAKECMDGOALS)),all)
+
+ifneq ($(NEEDS_LIBS),)
+missing := $(foreach p,$(PACKAGES),$(if $(shell $(PKGCONF) --exists \
+	$(firstword $(subst :, ,$(p))) && echo y),,$(p)))
+ifneq ($(strip $(missing)),)
+$(foreach p,$(missing),$(info missing library: $(firstword $(subst :, ,$(p))); on \
+	Debian: apt-get install $(lastword $(subst :, ,$(p)))))
+$(error libraries are missing: run 'make deps')
+endif
+PKG_CFLAGS := $(shell $(PKGCONF) --cflags $(PKGS))
+PKG_LIBS := $(shell $(PKGCONF) --libs $(PKGS))
+# oneDNN ships no pkg-config file in Debian: the header tells.
+HAVE_ONEDNN := $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) -E - >/dev/null 2>&1 && echo 1)
+WITH_ONEDNN ?= $(HAVE_ONEDNN)
+endif
+
+# ---- flags -------------------------------------------------------------------------------
+CSTD = -std=gnu11
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wpointer-arith -Wwrite-strings -Wundef $(if $(filter 1,$(WERROR)),-Werror)
+OPT = -O3 -g -fopenmp-simd -fno-math-errno -fno-trapping-math
+ifeq ($(MODE),asan)
+OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(MODE),tsan)
+OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=thread
+else ifeq ($(MODE),cov)
+OPT = -O0 -g --coverage
+endif
+CPPFLAGS += -Ilibcore $(PKG_CFLAGS) -D_GNU_SOURCE -DPREFIX='"$(PREFIX)"' \
+	$(if $(filter 1,$(WITH_ONEDNN)),-DWITH_ONEDNN)
+CFLAGS += $(CSTD) $(WARN) $(OPT) -fPIC
+LDLIBS = -Wl,--as-needed $(PKG_LIBS) $(if $(filter 1,$(WITH_ONEDNN)),-ldnnl) \
+	-lpthread -ldl -lm
+
+# ---- sources: globbed, so that a new file needs no line here -----------------------------
+LIB_SRC := $(sort $(wildcard libcore/*/*.c))
+TOOL_SRC := $(sort $(wildcard tools/*.c))
+# A tool of several files keeps its parts in tools/NAME/: linked into tools/NAME.c's program.
+PART_SRC := $(sort $(wildcard tools/*/*.c))
+TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
+HELP_SRC := $(sort $(wildcard tests/support/*.c))
+SCRIPTS := $(sort $(wildcard tools/*.sh))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIB := $(BUILD)/libcagsr.a
+TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRC))
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+PROGRAMS := $(TOOLS) $(patsubst tools/%.sh,$(BUILD)/%,$(SCRIPTS))
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(if $(filter libcore/% tools/%,$<),-include base/banned.h) $(CFLAGS) \
+		-MMD -MP -c -o $@ $<
+
+$(LIB): $(call obj,$(LIB_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+.SECONDEXPANSION:
+$(TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o \
+	$$(patsubst %.c,$(BUILD)/obj/%.o,$$(wildcard tools/%/*.c)) $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+
+$(BUILD)/%: tools/%.sh
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+# ---- tests -------------------------------------------------------------------------------
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(HELP_SRC)) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcriterion
+
+# `make check` runs everything; `make check-MODULE` the unit tests of tests/MODULE;
+# `make check-cli` the shell tests; T=NAME narrows to one file.
+.PHONY: check unit
+check: all unit check-cli
+	@tests/summary.sh $(BUILD)
+
+unit: $(TESTS)
+	@BUILD=$(BUILD) tests/run-unit.sh $(TESTS)
+
+check-cli: all
+	@BUILD=$(BUILD) tests/cli/run.sh $(T)
+
+check-%: $$(filter $(BUILD)/tests/%/$$(if $$(T),$$(T),test_$$(PERCENT)),$(TESTS))
+	@BUILD=$(BUILD) tests/run-unit.sh $^
+PERCENT = %
+
+# ---- sanitizers, fuzzing, lint: see tests/ -------------------------------------------------
+.PHONY: asan tsan fuzz lint bench
+asan:
+	tests/asan.sh $(ASAN)
+
+tsan:
+	tests/tsan.sh
+
+# FUZZ_SECONDS for each target
+fuzz:
+	tests/fuzz/run.sh
+
+lint:
+	tests/lint/run.sh
+
+bench: all
+	BUILD=$(BUILD) tests/bench/run.sh
+
+# ---- demo, deps ----------------------------------------------------------------------------
+.PHONY: demo deps
+demo: all
+	BUILD=$(BUILD) examples/demo.sh $(if $(MODEL),$(MODEL),tiny-qa)
+
+deps:
+	tests/deps.sh
+
+# ---- install -------------------------------------------------------------------------------
+MAN1 := $(wildcard man/*.1)
+MAN5 := $(wildcard man/*.5)
+MAN7 := $(wildcard man/*.7)
+HEADERS := $(wildcard libcore/*/*.h)
+
+.PHONY: install uninstall clean
+install: all
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(DATADIR) \
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
+	install -m 755 $(PROGRAMS) $(BINDIR)
+	install -m 644 $(LIB) $(LIBDIR)
+	for h in $(HEADERS); do install -D -m 644 $$h $(INCDIR)/$${h#libcore/} || exit 1; done
+	install -m 644 $(MAN1) $(MANDIR)/man1
+	install -m 644 $(MAN5) $(MANDIR)/man5
+	install -m 644 $(MAN7) $(MANDIR)/man7
+	tests/install-data.sh $(DATADIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBS@|$(LDLIBS)|' cagsr.pc.in \
+		> $(LIBDIR)/pkgconfig/cagsr.pc
+
+uninstall:
+	rm -f $(patsubst $(BUILD)/%,$(BINDIR)/%,$(PROGRAMS)) $(LIBDIR)/libcagsr.a \
+		$(LIBDIR)/pkgconfig/cagsr.pc
+	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(MAN1)) $(patsubst man/%,$(MANDIR)/man5/%,$(MAN5)) \
+		$(patsubst man/%,$(MANDIR)/man7/%,$(MAN7))
+	rm -rf $(INCDIR) $(DATADIR)
+
+clean:
+	rm -rf build
+
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(TOOL_SRC) $(PART_SRC) $(TEST_SRC) $(HELP_SRC)))

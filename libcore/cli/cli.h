@@ -1,0 +1,140 @@
+/*
+ * The command line of every tool: one table of options feeds the parser, --help, the
+ * completion and the check against the manual page.  getopt_long(3) does the parsing.
+ *
+ *     struct opts { struct cli_common common; double temp; };
+ *     static const struct cli_option options[] = {
+ *         {"temperature", 't', CLI_DOUBLE, offsetof(struct opts, temp), "TEMP",
+ *          "sampling temperature, 0 is greedy", .lo = 0, .hi = 100},
+ *         {0},
+ *     };
+ *
+ * The common options come with it: -m -o -j --seed -f -q -v --progress -h --help
+ * --version, each only if its bit is in cli_tool.common.  Only this module prints and
+ * exits.
+ */
+#ifndef CAGSR_CLI_CLI_H
+#define CAGSR_CLI_CLI_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CAGSR_VERSION "0.1.0"
+
+enum cli_type {
+    CLI_FLAG,   /* int, set to 1 */
+    CLI_STRING, /* const char *, borrowed from argv */
+    CLI_OPTARG, /* const char *: --name or --name=VALUE; "" when without a value */
+    CLI_DOUBLE, /* double in lo..hi, finite */
+    CLI_SIZE,   /* size_t in lo..hi; K, M, G suffixes are powers of 1024 */
+    CLI_SEED,   /* uint64_t, decimal or 0x hexadecimal */
+    CLI_LIST,   /* struct cli_list: may be given again and again */
+    CLI_CHOICE, /* int: the index of the word in `choices` */
+};
+
+struct cli_list {
+    const char **item; /* borrowed strings */
+    size_t n;
+};
+
+struct cli_option {
+    const char *name; /* long name without dashes; NULL ends the table */
+    char letter;      /* or 0 */
+    enum cli_type type;
+    size_t offset;              /* of the value in the tool's options */
+    const char *arg;            /* what --help calls the value */
+    const char *help;           /* one line; the default is part of the text */
+    double lo, hi;              /* both 0: no bounds beyond the type's */
+    const char *const *choices; /* NULL-terminated words of CLI_CHOICE */
+};
+
+enum {
+    CLI_MODEL = 1,     /* -m, --model; default below */
+    CLI_OUTPUT = 2,    /* -o, --output */
+    CLI_THREADS = 4,   /* -j, --threads; CAGSR_THREADS; 0 = all */
+    CLI_SEEDED = 8,    /* --seed */
+    CLI_PROGRESS = 16, /* --progress, --no-progress */
+    CLI_FORCE = 32,    /* -f: binary to a terminal, overwrite */
+};
+
+/* First member of every tool's options. */
+struct cli_common {
+    const char
+        *model; /* -m, resolved: a path given is used as it is; a name without '/'
+                   that does not exist is looked up in CAGSR_MODEL_PATH and the
+                   installed models; without -m, the small model that is shipped */
+    const char *output; /* NULL or "-" is stdout */
+    size_t threads;     /* 0 = all processors */
+    uint64_t seed;      /* 0 unless given */
+    int quiet, verbose; /* verbose counts */
+    int progress;       /* already decided: 1 or 0 */
+    int force;
+    const char *const *files; /* the operands, in order; "-" is stdin */
+    size_t nfiles;            /* 0 operands stand as one "-" */
+    const char *command_line; /* argv joined by blanks, for the stream's header */
+};
+
+struct cli_tool {
+    const char *name; /* "cagsr-sample" */
+    const char
+        *synopsis;       /* "[-n N] [-t TEMP] ... [file ...]": SYNOPSIS of the manual */
+    const char *summary; /* one sentence */
+    unsigned common;     /* CLI_MODEL | ... */
+    const struct cli_option *options;
+    size_t max_files; /* operands allowed; SIZE_MAX for any number */
+};
+
+/* Fills opts (defaults already in it; struct cli_common first) from argv and the
+ * environment.  --help and --version print to stdout and exit 0; a wrong command line
+ * prints one line and exits 2. */
+void cli_parse(const struct cli_tool *tool, void *opts, int argc, char **argv);
+
+/* 1 if the option called `name` was given on the command line parsed last.  For options
+ * whose default depends on others. */
+int cli_given(const struct cli_common *c, const char *name);
+
+/* One line on stderr, "name: text"; not under --quiet.  For what a person should know
+ * but which is no fault. */
+void cli_note(const struct cli_tool *tool, const struct cli_common *c, const char *fmt,
+              ...) PRINTF_LIKE(3, 4);
+
+/* Opens common.output for records, or takes stdout.  ERR_USAGE if binary would go to a
+ * terminal without -f; ERR_IO.  The file appears under its name only at
+ * cli_output_close. */
+struct cli_output {
+    int fd;
+    char *path, *tmp; /* NULL for stdout */
+};
+int cli_output_open(struct cli_output *out, const struct cli_common *c,
+                    struct err *e) MUST_CHECK;
+/* rc is the tool's result so far: with rc < 0 the temporary file is removed, else it is
+ * synced and renamed.  Returns rc, or ERR_IO of the close: a full disk is not lost. */
+int cli_output_close(struct cli_output *out, int rc, struct err *e) MUST_CHECK;
+
+/* The last act of main: prints "name: sentence" for rc < 0, checks that stdout took
+ * everything, frees what cli_parse took, returns the exit status. */
+int cli_finish(const struct cli_tool *tool, struct cli_common *c, int rc,
+               const struct err *e);
+
+/* A progress line on stderr, redrawn at most five times a second; nothing unless
+ * common.progress.  `unit` as in "prompts"; total 0 when unknown. */
+struct cli_progress {
+    const struct cli_common *common;
+    const char *name, *unit;
+    size_t total;
+    double started, drawn; /* seconds, monotonic */
+    int shown;
+};
+void cli_progress_start(struct cli_progress *p, const struct cli_tool *tool,
+                        const struct cli_common *c, const char *unit, size_t total);
+/* `done` units so far; `extra` (may be NULL) is appended, e.g. "312 tokens/s". */
+void cli_progress_update(struct cli_progress *p, size_t done, const char *extra);
+void cli_progress_end(struct cli_progress *p);
+
+/* Seconds on the monotonic clock. */
+double cli_now(void);
+
+#endif
