@@ -24,12 +24,23 @@ PKGCONF ?= pkg-config
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+# `make deps check` on a fresh machine: install first, then read this file again, for
+# what follows asks pkg-config at once.
+.NOTPARALLEL:
+.PHONY: deps $(MAKECMDGOALS)
+deps:
+	tests/deps.sh
+$(filter-out deps,$(MAKECMDGOALS)): deps
+	$(MAKE) $@
+else
+
 # ---- dependencies ------------------------------------------------------------------------
 # pkg-config name : Debian package.  A missing one is named with the line that installs it.
 PACKAGES = openblas:libopenblas-dev msgpack:libmsgpack-dev libpcre2-8:libpcre2-dev \
 	libutf8proc:libutf8proc-dev jansson:libjansson-dev libxxhash:libxxhash-dev
 PKGS = $(foreach p,$(PACKAGES),$(firstword $(subst :, ,$(p))))
-NEEDS_LIBS = $(if $(MAKECMDGOALS),$(filter-out clean deps uninstall help,$(MAKECMDGOALS)),all)
+NEEDS_LIBS = $(if $(MAKECMDGOALS),$(filter-out clean uninstall,$(MAKECMDGOALS)),all)
 
 ifneq ($(NEEDS_LIBS),)
 missing := $(foreach p,$(PACKAGES),$(if $(shell $(PKGCONF) --exists \
@@ -65,6 +76,10 @@ CFLAGS += $(CSTD) $(WARN) $(OPT) -fPIC
 LDLIBS = -Wl,--as-needed $(PKG_LIBS) $(if $(filter 1,$(WITH_ONEDNN)),-ldnnl) \
 	-lpthread -ldl -lm
 
+# The commands are shown with V=1, else one word and the file.
+V ?= 0
+say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2);)
+
 # ---- sources: globbed, so that a new file needs no line here -----------------------------
 LIB_SRC := $(sort $(wildcard libcore/*/*.c))
 TOOL_SRC := $(sort $(wildcard tools/*.c))
@@ -84,18 +99,18 @@ all: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(if $(filter libcore/% tools/%,$<),-include base/banned.h) $(CFLAGS) \
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(if $(filter libcore/% tools/%,$<),-include base/banned.h) $(CFLAGS) \
 		-MMD -MP -c -o $@ $<
 
 $(LIB): $(call obj,$(LIB_SRC))
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 .SECONDEXPANSION:
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o \
 	$$(patsubst %.c,$(BUILD)/obj/%.o,$$(wildcard tools/%/*.c)) $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
 $(BUILD)/%: tools/%.sh
 	@mkdir -p $(@D)
@@ -104,7 +119,7 @@ $(BUILD)/%: tools/%.sh
 # ---- tests -------------------------------------------------------------------------------
 $(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(HELP_SRC)) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcriterion
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcriterion
 
 # `make check` runs everything; `make check-MODULE` the unit tests of tests/MODULE;
 # `make check-cli` the shell tests; T=NAME narrows to one file.
@@ -140,13 +155,10 @@ lint:
 bench: all
 	BUILD=$(BUILD) tests/bench/run.sh
 
-# ---- demo, deps ----------------------------------------------------------------------------
-.PHONY: demo deps
+# ---- demo ----------------------------------------------------------------------------------
+.PHONY: demo
 demo: all
 	BUILD=$(BUILD) examples/demo.sh $(if $(MODEL),$(MODEL),tiny-qa)
-
-deps:
-	tests/deps.sh
 
 # ---- install -------------------------------------------------------------------------------
 MAN1 := $(wildcard man/*.1)
@@ -179,3 +191,4 @@ clean:
 	rm -rf build
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(TOOL_SRC) $(PART_SRC) $(TEST_SRC) $(HELP_SRC)))
+endif
