@@ -122,20 +122,21 @@ $(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(HELP_SRC)) $(LIB
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcriterion
 
 # `make check` runs everything; `make check-MODULE` the unit tests of tests/MODULE;
-# `make check-cli` the shell tests; T=NAME narrows to one file.
-.PHONY: check unit
-check: all unit check-cli
-	@tests/summary.sh $(BUILD)
+# `make check-shell` the shell tests; T=NAME narrows to one file.
+.PHONY: check unit check-shell
+check: all $(TESTS)
+	@BUILD=$(BUILD) tests/run-unit.sh $(TESTS); BUILD=$(BUILD) tests/cli/run.sh; \
+		tests/summary.sh $(BUILD)
 
 unit: $(TESTS)
 	@BUILD=$(BUILD) tests/run-unit.sh $(TESTS)
 
-check-cli: all
+check-shell: all
 	@BUILD=$(BUILD) tests/cli/run.sh $(T)
 
-check-%: $$(filter $(BUILD)/tests/%/$$(if $$(T),$$(T),test_$$(PERCENT)),$(TESTS))
-	@BUILD=$(BUILD) tests/run-unit.sh $^
-PERCENT = %
+check-%: $$(call tests_of,$$*)
+	@BUILD=$(BUILD) tests/run-unit.sh $(if $(T),$(filter %/$(T),$^),$(call tests_of,$*))
+tests_of = $(foreach t,$(TESTS),$(if $(findstring /tests/$(1)/,$(t)),$(t)))
 
 # ---- sanitizers, fuzzing, lint: see tests/ -------------------------------------------------
 .PHONY: asan tsan fuzz lint bench
