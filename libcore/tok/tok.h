@@ -1,0 +1,136 @@
+/*
+ * Tokenizers: text to ids and back, with the byte of the text where every token ends.
+ *
+ * What is read: byte-level BPE (GPT-2, Llama 3, SmolLM, Qwen pre-tokenizers) and
+ * WordLevel, from a Hugging Face directory (tokenizer.json, or vocab.json +
+ * merges.txt), a tokenizer.json by name, or the metadata of a .gguf file.  Anything
+ * else is an error that names the file, the key, its value and what is supported.
+ *
+ * Text is valid UTF-8 and may hold U+0000.  Files are hostile: every id, count and
+ * string is checked before it is used.
+ *
+ * A `struct tok` keeps a cache of words: one thread at a time.
+ */
+#ifndef CAGSR_TOK_TOK_H
+#define CAGSR_TOK_TOK_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tok;
+
+/* Opens the tokenizer that belongs to a model: `path` is a directory, a .gguf file, or
+ * a tokenizer.json.  The caller owns *out (tok_close).  ERR_FILE, ERR_NOMEM. */
+int tok_open(struct tok **out, const char *path, struct err *e) MUST_CHECK;
+void tok_close(struct tok *t); /* NULL is fine */
+
+/* 1 if the model directory or .gguf at `path` brings a tokenizer at all (a directory of
+ * weights only does not), else 0.  Says nothing about whether tok_open will like it. */
+int tok_present(const char *path);
+
+/* ---- ids
+ * ------------------------------------------------------------------------------*/
+
+/* Number of ids: the largest id + 1.  Ids without a token are possible between. */
+size_t tok_size(const struct tok *t);
+
+/* The id of a token by its text (added tokens, then the vocabulary in the file's own
+ * spelling, e.g. "Ġthe"); -1 if there is none. */
+int32_t tok_find(const struct tok *t, const char *text);
+
+/* The bytes that token `id` stands for; *n their number.  Not UTF-8 for itself, not
+ * NUL-terminated; NULL with *n = 0 for an id without a token.  Lives as long as t. */
+const char *tok_bytes(const struct tok *t, int32_t id, size_t *n);
+
+/* 1 for special tokens (BOS, <|im_end|> ...), else 0; ids out of range are 0. */
+int tok_is_special(const struct tok *t, int32_t id);
+
+/* Beginning and end of text, as the model's files name them; -1 where they do not. */
+int32_t tok_bos(const struct tok *t);
+int32_t tok_eos(const struct tok *t);
+
+/* Every token that ends a response: tokenizer_config.json, generation_config.json and
+ * config.json together; in GGUF eos, eot and eom.  *n may be 0. */
+const int32_t *tok_stops(const struct tok *t, size_t *n);
+
+/* The Jinja source of the chat template and the file it came from; NULL if there is
+ * none. Of several named ones it is "default". */
+const char *tok_chat_template(const struct tok *t, const char **where);
+
+/* ---- text to ids
+ * ----------------------------------------------------------------------*/
+
+/* A growing list of tokens; zero-initialised is empty.  Kept between calls its memory
+ * is used again. */
+struct tok_ids {
+    int32_t *id;   /* (n) */
+    uint64_t *end; /* (n) byte offset in the text where token i ends.  Never falls; a
+                     token that stands for no text (a BOS put in front) has the width 0.
+                     May lie inside a character: byte-level tokens can split one. */
+    size_t n, cap;
+};
+void tok_ids_release(struct tok_ids *ids);
+
+enum tok_add {
+    TOK_ADD_NONE,    /* the text only; special tokens written in it are recognised */
+    TOK_ADD_SPECIAL, /* and what the post-processor puts around it (BOS, EOS) */
+};
+
+/* Replaces *out by the tokens of text[0..n).  With a normalizer (NFC) offsets are those
+ * of the text given, not of the normalised one.  ERR_RECORD if the text is not UTF-8 or
+ * holds a word that a WordLevel vocabulary without unknown token does not have. */
+int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
+               struct tok_ids *out, struct err *e) MUST_CHECK;
+
+/* ---- ids to text
+ * ----------------------------------------------------------------------*/
+
+enum tok_show {
+    TOK_SHOW_ALL,     /* special tokens appear as they are written */
+    TOK_SKIP_SPECIAL, /* they stand for nothing */
+};
+
+/*
+ * Decoding, token after token.  `text` is valid UTF-8 always: of the bytes so far, the
+ * longest prefix that ends with a whole character; each maximal invalid part is one
+ * U+FFFD.  Bytes that may still become a character wait until the next token, or
+ * tok_decoder_finish.
+ */
+struct tok_decoder {
+    struct tok *tok;
+    enum tok_show show;
+    char *text; /* n bytes and a NUL */
+    size_t n, cap;
+    uint64_t *end;       /* (tokens) as in struct tok_ids, but see tok_decoder_finish */
+    size_t tokens, etop; /* tokens pushed; room in end */
+    char wait[4];        /* bytes of an unfinished character */
+    size_t nwait;
+    size_t words; /* WordLevel: tokens that had text */
+};
+void tok_decoder_init(struct tok_decoder *d, struct tok *t, enum tok_show show);
+void tok_decoder_reset(struct tok_decoder *d); /* to no tokens; memory is kept */
+void tok_decoder_release(struct tok_decoder *d);
+
+/* Appends a token.  Ids without a token stand for nothing.  ERR_NOMEM. */
+int tok_decoder_push(struct tok_decoder *d, int32_t id, struct err *e) MUST_CHECK;
+
+/* No more tokens: bytes that wait become one U+FFFD, and `end` of the tokens that
+ * brought them is clamped to the text.  Then end[tokens - 1] <= n. */
+int tok_decoder_finish(struct tok_decoder *d, struct err *e) MUST_CHECK;
+
+/* All of it at once: *text is malloc'd, NUL behind its *len bytes, freed by the caller.
+ */
+int tok_decode(struct tok *t, const int32_t *id, size_t n, enum tok_show show,
+               char **text, size_t *len, struct err *e) MUST_CHECK;
+
+/* ---- writing
+ * --------------------------------------------------------------------------*/
+
+/* Writes the tokenizer into a model directory, so that transformers and tok_open find
+ * it there: a Hugging Face source's files are copied; from GGUF, tokenizer.json and
+ * tokenizer_config.json (with the chat template) are written.  ERR_IO. */
+int tok_save(const struct tok *t, const char *dir, struct err *e) MUST_CHECK;
+
+#endif
