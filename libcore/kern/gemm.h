@@ -1,0 +1,66 @@
+/*
+ * The one seam for dense products.  All matrices are row-major float32; a weight W is
+ * (N, K): N outputs, K inputs, as checkpoints store it.  M is the number of rows.
+ *
+ * Two ways, for two needs:
+ *
+ * gemm_rows is batch-invariant.  The bits of a row of y depend on that row of x and on
+ * W alone: not on M, not on the row's place or its neighbours, not on threads.  It is
+ * the only product on the sampling path, for prefill and decoding alike.  Weights are
+ * packed once.
+ *
+ * gemm_nt, gemm_nn, gemm_tn are for many rows (scoring, training) and for weights that
+ * change.  Their order of summation is the library's, and differs with M; for given
+ * shapes the result is the same at any number of threads and in any run.
+ *
+ * Shapes are the caller's to check, once, at load: kernels cannot fail.  M, N or K may
+ * be 0 (a sum over nothing is 0).  Outputs may not overlap inputs.  A struct kern runs
+ * one product at a time; do not call these from inside par_for on the same pool.
+ */
+#ifndef CAGSR_KERN_GEMM_H
+#define CAGSR_KERN_GEMM_H
+
+#include "base/err.h"
+#include "kern/kern.h"
+
+#include <stddef.h>
+
+/* A weight made ready for gemm_rows.  Fields are private but for N and K. */
+struct gemm_weight {
+    size_t N, K;
+    const float *data; /* packed panels in the caller's memory, or W itself */
+    size_t ld;         /* of W, where it is borrowed */
+    void *prim;        /* the library's own state, if it has one */
+};
+
+/* Bytes that gemm_pack needs for an (N, K) weight; 0 where W is only borrowed.  A
+ * multiple of 64. */
+size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K);
+
+/* Packs W (N, K), rows ldw apart, into mem: gemm_pack_bytes() bytes, 64-byte aligned,
+ * owned by the caller, alive as long as w.  Where that is 0 bytes, W itself must stay
+ * alive and unchanged; otherwise it may go.  ERR_NOMEM, or ERR_FILE if the library
+ * refuses the shape; then w is zeroed. */
+int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
+              size_t ldw, size_t N, size_t K, struct err *e) MUST_CHECK;
+
+/* Forgets w (a zeroed one is fine); the memory stays the caller's. */
+void gemm_weight_release(struct gemm_weight *w);
+
+/* y (M, N) = x (M, K) W^T.  y is overwritten. */
+void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+               size_t M, const struct gemm_weight *w);
+
+/* y (M, N) = beta y + x (M, K) W^T.   With beta 0, y need not be initialised. */
+void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+             const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
+
+/* dx (M, K) = beta dx + dy (M, N) W:   the gradient of the input. */
+void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
+             const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
+
+/* dW (N, K) = beta dW + dy (M, N)^T x (M, K):   the gradient of the weight. */
+void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
+             const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta);
+
+#endif

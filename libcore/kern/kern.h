@@ -1,0 +1,55 @@
+/*
+ * The machine, as far as arithmetic is concerned: threads, instruction set, and who
+ * does the products.  Made once at start and handed down; what was chosen is written
+ * into the stream's header (kern_name).
+ *
+ * On a machine, results depend on this choice only, never on the number of threads.
+ */
+#ifndef CAGSR_KERN_KERN_H
+#define CAGSR_KERN_KERN_H
+
+#include "base/err.h"
+#include "base/par.h"
+#include "kern/isa.h"
+
+/* Who computes gemm_rows, the batch-invariant products of sampling. */
+enum kern_backend {
+    KERN_AUTO,     /* the fastest that is there: KERN_PACK */
+    KERN_PACK,     /* our kernels over packed weights (kern/pack.h) */
+    KERN_OPENBLAS, /* cblas_sgemm on tiles of 8 rows; weights are borrowed, not packed
+                    */
+    KERN_ONEDNN,   /* needs a build with oneDNN (WITH_ONEDNN) */
+};
+
+/* Zero-initialised: everything chosen for this machine. */
+struct kern_opts {
+    enum kern_backend backend;
+    enum isa isa; /* ISA_AUTO, or one to hold to (tests, comparing machines) */
+};
+
+struct kern;
+
+/* par is borrowed until kern_free; NULL is one thread.  opts may be NULL.
+ * ERR_USAGE: a backend this build lacks, an instruction set this processor lacks;
+ * ERR_NOMEM. */
+int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
+             struct err *e) MUST_CHECK;
+void kern_free(struct kern *k); /* NULL is fine; weights packed under k go first */
+
+struct par *kern_par(const struct kern *k); /* as given, may be NULL */
+enum isa kern_isa(const struct kern *k);
+enum kern_backend kern_backend(const struct kern *k);
+
+/* E.g. "f32 pack/avx512 openblas-0.3.21/SkylakeX": what has to be equal for equal
+ * bytes.  Lives as long as k. */
+const char *kern_name(const struct kern *k);
+
+/*
+ * Loops over rows, shared out.  fn(ctx, from, to) for consecutive ranges that cover
+ * 0..n-1; `work` is the cost of one row, in floats touched.  Ranges depend on n and
+ * work only; less than a few thousand floats run in the caller.
+ */
+void kern_rows(const struct kern *k, size_t n, size_t work,
+               void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
+
+#endif

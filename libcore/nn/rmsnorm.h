@@ -1,0 +1,32 @@
+/*
+ * Root-mean-square layer norm over the last axis (Zhang and Sennrich, 2019):
+ *     y = x r (offset + w),   r = 1 / sqrt(mean(x^2) + eps)
+ *   x, y   (N, C)   row-major, contiguous; y may not alias x
+ *   w      (C)      gain
+ *   r      (N)      out: kept for the backward pass; may be NULL in forward
+ * Cannot fail; N == 0 is a no-op.  A row's bits depend on that row only.  Rows are
+ * shared out over k's threads.
+ */
+#ifndef CAGSR_NN_RMSNORM_H
+#define CAGSR_NN_RMSNORM_H
+
+#include "kern/kern.h"
+
+#include <stddef.h>
+
+struct rmsnorm {
+    float eps;
+    float offset; /* added to the gain: 0, or 1 in the gemma family */
+};
+
+void rmsnorm_forward(struct kern *k, float *y, float *r, const float *x, const float *w,
+                     size_t N, size_t C, struct rmsnorm p);
+
+/* With g = offset + w and s = sum_j dy_j g_j x_j over the row:
+ *     dx_i += r g_i dy_i - x_i r^3 s / C,     dw_i += sum_n dy_i x_i r
+ * dx, dw accumulate; dx may not alias dy.  dw may be NULL. */
+void rmsnorm_backward(struct kern *k, float *dx, float *dw, const float *dy,
+                      const float *x, const float *w, const float *r, size_t N,
+                      size_t C, struct rmsnorm p);
+
+#endif
