@@ -1,0 +1,151 @@
+#include "tensor/dtype.h"
+
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "files are little-endian and read in place");
+
+static const struct {
+    char name[5];
+    unsigned char size;
+} types[DTYPE_COUNT] = {
+    [DTYPE_F32] = {"F32", 4},   [DTYPE_F16] = {"F16", 2}, [DTYPE_BF16] = {"BF16", 2},
+    [DTYPE_F64] = {"F64", 8},   [DTYPE_I64] = {"I64", 8}, [DTYPE_I32] = {"I32", 4},
+    [DTYPE_I16] = {"I16", 2},   [DTYPE_I8] = {"I8", 1},   [DTYPE_U8] = {"U8", 1},
+    [DTYPE_BOOL] = {"BOOL", 1},
+};
+
+size_t dtype_size(enum dtype t)
+{
+    return types[t].size;
+}
+
+const char *dtype_name(enum dtype t)
+{
+    return types[t].name;
+}
+
+int dtype_parse(enum dtype *out, const char *name, size_t n)
+{
+    for (int t = 0; t < DTYPE_COUNT; t++)
+        if (strlen(types[t].name) == n && memcmp(types[t].name, name, n) == 0) {
+            *out = (enum dtype)t;
+            return 0;
+        }
+    return -1;
+}
+
+static inline uint32_t bits(float x)
+{
+    uint32_t u;
+
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline float from_bits(uint32_t u)
+{
+    float x;
+
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* The exponent's bias differs by 112: a product with 2^112 moves it and normalises
+ * subnormals on the way.  Only infinity and NaN need their exponent set. */
+static inline float widen16(uint16_t h)
+{
+    const uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13;
+    const uint32_t special = (h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+    const uint32_t u = bits(from_bits(magnitude) * 0x1p112f) | special;
+
+    return from_bits(u | (uint32_t)(h & 0x8000) << 16);
+}
+
+float f32_from_f16(uint16_t h)
+{
+    return widen16(h);
+}
+
+float f32_from_bf16(uint16_t h)
+{
+    return from_bits((uint32_t)h << 16);
+}
+
+/* u + (half of the last kept place) - 1, and 1 more if that place is odd: ties go to
+ * even, and a carry out of the fraction raises the exponent as it should. */
+static inline uint32_t round_bits(uint32_t u, int drop)
+{
+    return (u + (1u << (drop - 1)) - 1 + ((u >> drop) & 1)) >> drop;
+}
+
+uint16_t bf16_from_f32(float x)
+{
+    const uint32_t u = bits(x);
+
+    if ((u & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(u >> 16 | 0x40); /* a NaN stays one, and quiet */
+    return (uint16_t)round_bits(u, 16);
+}
+
+uint16_t f16_from_f32(float x)
+{
+    const uint32_t u = bits(x), a = u & 0x7fffffff;
+    const uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
+
+    if (a > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00);
+    if (a >= 0x47800000) /* 2^16 and infinity */
+        return (uint16_t)(sign | 0x7c00);
+    if (a < 0x38800000) /* below 2^-14: adding 1/2 rounds at 2^-24, f16's last place */
+        return (uint16_t)(sign | (bits(from_bits(a) + 0.5f) - 0x3f000000));
+    return (uint16_t)(sign | round_bits(a - 0x38000000, 13));
+}
+
+int dtype_widen(float *dst, const void *src, enum dtype t, size_t n)
+{
+    const unsigned char *s = src;
+
+    switch (t) {
+    case DTYPE_F32: memcpy(dst, src, n * sizeof *dst); return 0;
+    case DTYPE_F16:
+        for (size_t i = 0; i < n; i++) {
+            uint16_t h;
+            memcpy(&h, s + 2 * i, 2);
+            dst[i] = widen16(h);
+        }
+        return 0;
+    case DTYPE_BF16:
+        for (size_t i = 0; i < n; i++) {
+            uint16_t h;
+            memcpy(&h, s + 2 * i, 2);
+            dst[i] = from_bits((uint32_t)h << 16);
+        }
+        return 0;
+    default: return -1;
+    }
+}
+
+static long narrow16(unsigned char *d, const float *src, size_t n,
+                     uint16_t (*fn)(float), uint16_t infinity)
+{
+    long lost = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint16_t h = fn(src[i]);
+
+        lost += (h & 0x7fff) == infinity && (bits(src[i]) & 0x7fffffff) < 0x7f800000;
+        memcpy(d + 2 * i, &h, 2);
+    }
+    return lost;
+}
+
+long dtype_narrow(void *dst, const float *src, enum dtype t, size_t n)
+{
+    switch (t) {
+    case DTYPE_F32: memcpy(dst, src, n * sizeof *src); return 0;
+    case DTYPE_F16: return narrow16(dst, src, n, f16_from_f32, 0x7c00);
+    case DTYPE_BF16: return narrow16(dst, src, n, bf16_from_f32, 0x7f80);
+    default: return -1;
+    }
+}
