@@ -17,28 +17,58 @@
 
 enum { POLL_MS = 3, APPEAR_MS = 60000 };
 
+/* Opens and locks DIR/name; the descriptor, or < 0.  op: LOCK_NB not to wait for it. */
+static int take_lock(const char *dir, const char *name, int op, struct err *e)
+{
+    char *path = file_join(dir, name);
+
+    if (!path)
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        fd = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    } else if (flock(fd, LOCK_EX | op) < 0) {
+        close(fd);
+        fd = err_set(e, ERR_USAGE, "%s: another cagsr-update publishes here", dir);
+    }
+    free(path);
+    return fd;
+}
+
+/* What an earlier publisher said must not be taken for ours: it goes before the lock
+ * that says we live is taken. */
+static int forget_progress(const char *dir, struct err *e)
+{
+    char *path = file_join(dir, "progress.json");
+    int rc = 0;
+
+    if (!path)
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    if (unlink(path) < 0 && errno != ENOENT)
+        rc = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    free(path);
+    return rc;
+}
+
 int publisher_begin(struct publisher *p, const char *dir, struct err *e)
 {
-    *p = (struct publisher){.lock = -1};
+    int rc = 0;
+
+    *p = (struct publisher){.guard = -1, .lock = -1};
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
         return err_set(e, ERR_IO, "%s: %s", dir, strerror(errno));
-    char *path = file_join(dir, "publisher.lock");
-    p->dir = strdup(dir);
-    if (!path || !p->dir) {
-        free(path);
-        publisher_end(p);
-        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
-    }
-    p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    int rc = 0;
-    if (p->lock < 0)
-        rc = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
-    else if (flock(p->lock, LOCK_EX | LOCK_NB) < 0)
-        rc = err_set(e, ERR_USAGE, "%s: another cagsr-update publishes here", dir);
-    free(path);
+    if (!(p->dir = strdup(dir)))
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    if (rc >= 0)
+        rc = p->guard = take_lock(dir, "publishers.lock", LOCK_NB, e);
+    if (rc >= 0)
+        rc = forget_progress(dir, e);
+    if (rc >= 0)
+        /* samplers that look whether we live hold it for a moment */
+        rc = p->lock = take_lock(dir, "publisher.lock", 0, e);
     if (rc < 0)
         publisher_end(p);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int publisher_say(const struct publisher *p, uint64_t batches, size_t version, int done,
@@ -62,6 +92,8 @@ void publisher_end(struct publisher *p)
 {
     if (p->dir && p->lock >= 0)
         close(p->lock);
+    if (p->dir && p->guard >= 0)
+        close(p->guard);
     free(p->dir);
     *p = (struct publisher){0};
 }

@@ -6,6 +6,7 @@
  *   DIR/current        link to the newest one (io/checkpoint.h)
  *   DIR/progress.json  {"batches": B, "version": V, "status": "running" | "done"}
  *   DIR/publisher.lock held (flock) for as long as the publisher lives
+ *   DIR/publishers.lock held too: keeps a second publisher out
  *
  * The sampler sends, behind the last record of each batch of prompts it samples, one
  * record {"kind": "batch", "batch": b, "version": v}, b = 0, 1, ... in this stream, v
@@ -35,7 +36,8 @@
 /* A zeroed struct is one that has ended. */
 struct publisher {
     char *dir;
-    int lock; /* descriptor */
+    int guard; /* descriptor: one publisher at a time */
+    int lock;  /* descriptor: it lives */
 };
 
 /* Makes DIR if it is not there, and takes its lock.  Call before anything slow: a
