@@ -2,14 +2,14 @@
 
 #include <math.h>
 
-static double weight(const struct seqs *s, enum seqs_mean mean, size_t T, double total,
-                     double t_max)
+double seqs_weight(enum seqs_mean mean, size_t T, double n, double tokens, double total,
+                   double t_max)
 {
-    const double n = (double)s->n;
-
+    if (T == 0)
+        return 0;
     switch (mean) {
     case MEAN_GRPO: return 1 / (n * (double)T);
-    case MEAN_BNPO: return 1 / (double)s->off[s->n];
+    case MEAN_BNPO: return 1 / tokens;
     case MEAN_DAPO: return 1 / total;
     case MEAN_DR_GRPO: return 1 / (n * t_max);
     }
@@ -19,10 +19,10 @@ static double weight(const struct seqs *s, enum seqs_mean mean, size_t T, double
 void seqs_weights(double *w, const struct seqs *s, enum seqs_mean mean, double total,
                   double t_max)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        const size_t T = seqs_len(s, i);
-        w[i] = T ? weight(s, mean, T, total, t_max) : 0;
-    }
+    const double tokens = s->n ? (double)(s->off[s->n] - s->off[0]) : 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        w[i] = seqs_weight(mean, seqs_len(s, i), (double)s->n, tokens, total, t_max);
 }
 
 void whiten(double *x, size_t n, unsigned flags)

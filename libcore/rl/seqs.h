@@ -30,9 +30,13 @@ enum seqs_mean {
     MEAN_DR_GRPO, /* sum over tokens / (n t_max): w = 1 / (n t_max), no length bias */
 };
 
-/* w (n) out: the weight of one token of each sequence.  `total` is the whole batch's
- * token count (MEAN_DAPO), t_max the longest response allowed (MEAN_DR_GRPO).  Cannot
- * fail; a sequence without tokens gets 0. */
+/* The weight of one token of a sequence of T, in a batch of n sequences and `tokens`
+ * tokens that is part of one of `total` tokens (MEAN_DAPO); t_max is the longest
+ * response allowed (MEAN_DR_GRPO).  0 for T == 0. */
+double seqs_weight(enum seqs_mean mean, size_t T, double n, double tokens, double total,
+                   double t_max);
+
+/* The same for every sequence of s, into w (n). */
 void seqs_weights(double *w, const struct seqs *s, enum seqs_mean mean, double total,
                   double t_max);
 
