@@ -1,0 +1,133 @@
+/*
+ * What a model is, as data.  There is one transformer (model/block); nothing but
+ * arch/NAME.c asks for the family.
+ *
+ * A family is a file: how config.json and GGUF metadata become a `struct arch`, and
+ * what its tensors are called; and a line in registry.c.
+ */
+#ifndef CAGSR_ARCH_ARCH_H
+#define CAGSR_ARCH_ARCH_H
+
+#include "base/err.h"
+#include "io/gguf.h"
+#include "io/weights.h"
+#include "nn/act.h"
+#include "tensor/dtype.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bounds on what a file may ask for: far beyond any model a CPU will see, and small
+ * enough that no product of three of them overflows. */
+enum {
+    ARCH_WIDTH_MAX = 1 << 17, /* C, H D, F */
+    ARCH_VOCAB_MAX = 1 << 22,
+    ARCH_LAYERS_MAX = 1 << 10,
+    ARCH_HEADS_MAX = 1 << 10,
+    ARCH_CONTEXT_MAX = 1 << 24,
+    ARCH_STOPS_MAX = 16,
+};
+
+enum arch_norm { NORM_RMS, NORM_LAYER };
+enum arch_position { POS_LEARNED, POS_ROPE };
+enum arch_mlp { MLP_PLAIN, MLP_GATED };
+enum arch_scaling { SCALING_NONE, SCALING_LINEAR, SCALING_LLAMA3 };
+
+struct arch_rope {
+    double base;
+    enum arch_scaling scaling;
+    double factor;              /* linear, llama3 */
+    double low, high, original; /* llama3: see nn/rope.h */
+};
+
+struct family;
+
+struct arch {
+    const struct family *family;
+    size_t V, C, L, H, G, D, F; /* tensor/dims.h */
+    size_t context; /* positions the model was made for; learned ones: rows */
+    enum arch_norm norm;
+    float norm_eps;
+    float norm_offset; /* added to the gain */
+    enum arch_position position;
+    size_t R; /* rotated dimensions of a head */
+    struct arch_rope rope;
+    enum arch_mlp mlp;
+    enum act act;
+    int bias_qkv, bias_o, bias_mlp; /* 1 where these have biases */
+    int tied;                       /* the head is the input embedding */
+    size_t window;                /* row q sees keys q-window+1..q; 0: all before it */
+    float attn_scale;             /* of q.k before the softmax */
+    int32_t bos;                  /* -1: none named */
+    int32_t stop[ARCH_STOPS_MAX]; /* ids that end a text */
+    size_t stops;
+    enum dtype dtype; /* of the checkpoint, as far as its config says; else F32 */
+};
+
+/* The tensors that some family has; a layer's carry its number. */
+enum arch_tensor {
+    ARCH_EMBED,
+    ARCH_POSITION,
+    ARCH_LN1,
+    ARCH_LN1_B,
+    ARCH_QKV, /* stored as one (gpt2), or as three */
+    ARCH_QKV_B,
+    ARCH_Q,
+    ARCH_K,
+    ARCH_V,
+    ARCH_Q_B,
+    ARCH_K_B,
+    ARCH_V_B,
+    ARCH_O,
+    ARCH_O_B,
+    ARCH_LN2,
+    ARCH_LN2_B,
+    ARCH_GATE,
+    ARCH_UP,
+    ARCH_DOWN,
+    ARCH_GATE_B,
+    ARCH_UP_B,
+    ARCH_DOWN_B,
+    ARCH_NORM,
+    ARCH_NORM_B,
+    ARCH_HEAD,
+    ARCH_TENSORS,
+};
+
+/* '#' stands for the layer's number.  hf NULL: this family has no such tensor. */
+struct arch_name {
+    const char *hf, *gguf;
+    unsigned flags; /* PLAN_TRANSPOSED, PLAN_QK */
+};
+
+struct family {
+    const char *name;       /* config.json's model_type */
+    const char *class_name; /* its architectures[0] */
+    const char *gguf;       /* general.architecture; NULL: not read from GGUF */
+    const char *prefix;     /* of all names but the head's, which published checkpoints
+                               may leave out: "transformer." */
+    const struct arch_name *names; /* (ARCH_TENSORS) */
+    const char *const *skip; /* NULL-ended: endings of HF names without parameters */
+    /* Fill all but family, stops and dtype.  Errors name the file, the key, and what
+     * was expected. */
+    int (*from_config)(struct arch *a, const json_t *config, const char *where,
+                       struct err *e);
+    int (*from_gguf)(struct arch *a, const struct gguf *g, struct err *e);
+    /* Puts the family's own keys into a config.json (for models from GGUF). */
+    int (*to_config)(json_t *config, const struct arch *a);
+};
+
+/* Recognises the family of an open model and fills *a; the stop ids come from
+ * generation_config.json where there is one, else from the config.  ERR_FILE for an
+ * unknown family (naming those known), a missing or unfit key. */
+int arch_read(struct arch *a, const struct weights *w, struct err *e) MUST_CHECK;
+
+/* The family of config.json's model_type, or of general.architecture; NULL: unknown. */
+const struct family *arch_family(const char *model_type);
+const struct family *arch_family_gguf(const char *architecture);
+
+/* A whole config.json for *a; the caller owns it.  NULL: no memory. */
+json_t *arch_config(const struct arch *a);
+
+#endif

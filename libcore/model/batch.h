@@ -1,0 +1,49 @@
+/*
+ * Rows of many sequences packed end to end, without padding, and who sees whom.
+ *
+ * A sequence is its own rows behind an optional prefix, the rows of another sequence:
+ * the candidates of one prompt share the prompt's rows, forward and backward.
+ *
+ * One group: the prompt (P rows), then for each response of T tokens T - 1 rows, for
+ * its last token predicts nothing.  Row P-1 of the prompt predicts every response's
+ * first token; row t-1 of a response predicts its token t.
+ */
+#ifndef CAGSR_MODEL_BATCH_H
+#define CAGSR_MODEL_BATCH_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BATCH_ALONE = -1 };
+
+struct batch_seq {
+    size_t row0, rows; /* its own rows in the batch */
+    size_t pre0, pre;  /* the rows of its prefix; pre 0: none */
+    int prefix;        /* the sequence those are all rows of, or BATCH_ALONE */
+};
+
+/* Zero-initialised is empty; memory is kept by batch_clear. */
+struct batch {
+    int32_t *ids; /* (B) */
+    int32_t *pos; /* (B) */
+    size_t B, cap;
+    struct batch_seq *seqs; /* rows ascending, without gaps */
+    size_t n, seqs_cap;
+};
+
+void batch_clear(struct batch *b);
+void batch_release(struct batch *b);
+
+/* Appends a sequence of `rows` tokens, positions counting from 0, or from behind the
+ * prefix: an earlier sequence that has none itself, or BATCH_ALONE.  rows may be 0.
+ * Returns the sequence's index, or ERR_NOMEM. */
+int batch_add(struct batch *b, int prefix, const int32_t *ids, size_t rows,
+              struct err *e) MUST_CHECK;
+
+/* The row that predicts token t of a response of prompt sequence `prompt`, itself
+ * sequence `response`: the prompt's last row for t == 0. */
+size_t batch_row(const struct batch *b, int prompt, int response, size_t t);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * Attention kept from a forward pass: rows of responses, columns of the prompt, reduced
+ * over layers and heads as they are made.
+ *
+ *   mean over heads    row_j = 1/(L' H) sum_l sum_h  p_lhj
+ *   weights            row_j = sum_l sum_h w_lh p_lhj,  the weights add up to 1
+ *   each               (L', H, T, P), nothing is averaged
+ * With CAPTURE_NORM a head's probability is first multiplied by |W_O^h v_j^h|, the
+ * length of what key j's value adds to the residual stream (METHOD 2.4): sinks, whose
+ * values are small, fade.
+ * What lies on keys behind the prompt is added up in `outside`, weighted the same.
+ *
+ * Row t of a response is the query that predicts its token t: the prompt's last row for
+ * t = 0 (model/batch.h).
+ */
+#ifndef CAGSR_MODEL_CAPTURE_H
+#define CAGSR_MODEL_CAPTURE_H
+
+#include "base/err.h"
+#include "model/model.h"
+
+#include <stddef.h>
+
+enum capture_heads { CAPTURE_MEAN, CAPTURE_EACH, CAPTURE_WEIGHTS };
+enum capture_reduce { CAPTURE_PLAIN, CAPTURE_NORM };
+
+struct capture_spec {
+    size_t from, to; /* layers from <= l < to, L' = to - from */
+    enum capture_heads heads;
+    enum capture_reduce reduce;
+    float *weights; /* (L', H), adding up to 1: CAPTURE_WEIGHTS only; owned */
+};
+
+/* layers: "all", "last", "upper" (l >= L/2: the default of cagsr-attn), "A:B" (A <= l <
+ * B, either may be left out) or "A".  heads: "mean", "each", or the path of a text file
+ * with lines "layer head weight" (# begins a comment), normalised to add up to 1; heads
+ * not named weigh 0, layers outside `layers` are an error.  ERR_USAGE, ERR_FILE. */
+int capture_spec_parse(struct capture_spec *s, const struct model *m,
+                       const char *layers, const char *heads, const char *reduce,
+                       struct err *e) MUST_CHECK;
+void capture_spec_release(struct capture_spec *s);
+
+/* How the spec reads in a record: "A:B", "mean" ... ("weights:HASH"), "mean" | "norm". */
+enum { CAPTURE_TEXT = 40 };
+void capture_layers_text(char out[CAPTURE_TEXT], const struct capture_spec *s);
+void capture_heads_text(char out[CAPTURE_TEXT], const struct capture_spec *s);
+const char *capture_reduce_text(const struct capture_spec *s);
+
+/* Blocks of (T, P) rows that a response yields: L' H for CAPTURE_EACH, else 1. */
+size_t capture_blocks(const struct capture_spec *s, const struct model *m);
+
+/* Where the attention of one row of a batch goes; p NULL: nowhere.  Sums are added to
+ * what is there: begin with zeros. */
+struct capture_row {
+    float *p;       /* P floats; block b's (CAPTURE_EACH) are b * step further */
+    float *outside; /* one float; block b's are b * outside_step further */
+    size_t P;       /* columns */
+    size_t step, outside_step;
+};
+
+struct capture {
+    const struct capture_spec *spec;
+    struct capture_row *row; /* (B), as the batch's rows */
+};
+
+#endif

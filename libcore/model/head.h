@@ -1,0 +1,44 @@
+/*
+ * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
+ * logits of all tokens never exist at once.
+ *
+ *     z = W h,   u = z / temperature,   logp = u_target - log sum exp(u)
+ *
+ * An item is one prediction; several may share a row (a prompt's last row predicts the
+ * first token of every candidate).
+ */
+#ifndef CAGSR_MODEL_HEAD_H
+#define CAGSR_MODEL_HEAD_H
+
+#include "model/model.h"
+
+struct head_item {
+    size_t row;        /* of hidden */
+    int32_t target;    /* below V */
+    float temperature; /* > 0 */
+};
+
+struct head;
+
+/* m is borrowed until head_free.  Memory: one chunk of logits, at most 32 MiB or 16
+ * rows, whatever is more.  ERR_NOMEM. */
+int head_new(struct head **out, struct model *m, struct err *e) MUST_CHECK;
+void head_free(struct head *h); /* NULL is fine */
+size_t head_bytes(const struct model *m);
+
+/* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are
+ * the caller's to check (pass_forward does it for the rows'). */
+void head_forward(struct head *h, const float *hidden, const struct head_item *items,
+                  size_t n, float *logp, float *entropy);
+
+/* From the gradients dlogp, dentropy (n; dentropy may be NULL) of some loss: adds to dh
+ * (rows of hidden, C apart) and to grads (a block like the plan; NULL: not wanted). */
+void head_backward(struct head *h, const float *hidden, const struct head_item *items,
+                   size_t n, const float *dlogp, const float *dentropy, float *dh,
+                   float *grads);
+
+/* Logits of `rows` rows from row0 on: z (rows, V) out. */
+void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,
+                 float *z);
+
+#endif

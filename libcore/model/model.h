@@ -1,0 +1,104 @@
+/*
+ * A language model in memory: what it is (arch), its parameters (plan), and what the
+ * passes need beside them.
+ *
+ *     struct model *m;
+ *     model_open(&m, "dir-or-file.gguf", kern, MODEL_COMPUTE, e);
+ *     ... model/score.h, model/generate.h, model/pass.h ...
+ *     model_close(m);
+ *
+ * Parameters are one block of float32 whatever the file holds.  Names of parameters and
+ * gradients are those of the checkpoint.
+ */
+#ifndef CAGSR_MODEL_MODEL_H
+#define CAGSR_MODEL_MODEL_H
+
+#include "arch/arch.h"
+#include "base/err.h"
+#include "io/checkpoint.h"
+#include "kern/gemm.h"
+#include "kern/kern.h"
+#include "tensor/plan.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum model_mode {
+    MODEL_COMPUTE = 0, /* scoring and training: free-order products on m->params */
+    MODEL_SAMPLE = 1,  /* and weights packed for gemm_rows: model/generate.h */
+};
+
+/* Offsets into the block; MODEL_NONE where the model has no such parameter. */
+#define MODEL_NONE SIZE_MAX
+struct model_layer {
+    size_t ln1, ln1_b;
+    size_t qkv, qkv_b; /* ((H + 2 G) D, C): rows of q, then k, then v */
+    size_t o, o_b;     /* (C, H D) */
+    size_t ln2, ln2_b;
+    size_t up, up_b;     /* gated: (2 F, C), gate's rows then up's; plain: (F, C) */
+    size_t down, down_b; /* (C, F) */
+};
+struct model_packed {
+    struct gemm_weight qkv, o, up, down;
+};
+
+struct model {
+    struct arch arch;
+    struct plan plan;
+    float *params; /* plan.size floats; may be written (training), then model_rehash */
+    uint64_t hash; /* plan_hash of params: the `policy`, `model` of records */
+    struct kern *kern;
+    struct weights *source; /* stays open: config, tokenizer files */
+    size_t embed, position, norm, norm_b, head; /* head == embed if tied */
+    struct model_layer *layer;                  /* (L) */
+    double *freq;                /* (R/2) radians per position; NULL without rope */
+    struct model_packed *packed; /* (L), MODEL_SAMPLE only */
+    struct gemm_weight packed_head;
+    void *memory[2]; /* private */
+    size_t bytes[2];
+};
+
+/* path is a Hugging Face directory or a .gguf file.  kern is borrowed until
+ * model_close. ERR_FILE, ERR_SHAPE: the sentence names file, tensor or key, and what
+ * was expected; a tensor that no parameter takes is an error too; ERR_NUMERIC if a
+ * parameter is not finite; ERR_NOMEM. */
+int model_open(struct model **out, const char *path, struct kern *kern,
+               enum model_mode mode, struct err *e) MUST_CHECK;
+void model_close(struct model *m); /* NULL is fine */
+
+/* A model without weights: `config` is a config.json by path; parameters are normal
+ * with standard deviation 0.02 (norms 1, biases 0), a function of seed alone. */
+int model_random(struct model **out, const char *config, uint64_t seed,
+                 struct kern *kern, struct err *e) MUST_CHECK;
+
+/* Bytes of the parameters as float32. */
+size_t model_bytes(const struct model *m);
+
+/* After params changed. */
+void model_rehash(struct model *m);
+
+/* Positions that a sequence may have: the context of the model. */
+size_t model_context(const struct model *m);
+
+struct model_save_opts {
+    enum dtype dtype; /* of the floats written: F32, F16 or BF16 */
+};
+
+/* Writes config.json (as it was read, its dtype key set; made for GGUF sources),
+ * model.safetensors, and copies of the tokenizer's and generation's files of a Hugging
+ * Face source into a checkpoint that has begun.  For a GGUF source the caller adds the
+ * tokenizer (tok_save).  opts may be NULL: float32.  ERR_IO; ERR_NUMERIC if a value does
+ * not fit its type or is not finite. */
+int model_write(const struct model *m, const struct checkpoint *c,
+                const struct model_save_opts *opts, struct err *e) MUST_CHECK;
+
+/* The same as a directory of its own that appears whole. */
+int model_save(const struct model *m, const char *dir, enum checkpoint_mode mode,
+               const struct model_save_opts *opts, struct err *e) MUST_CHECK;
+
+/* Writes a block laid out like the plan (gradients) to one safetensors file, names and
+ * shapes as in the checkpoint, F32. */
+int model_write_block(const struct model *m, const float *block, const char *path,
+                      struct err *e) MUST_CHECK;
+
+#endif

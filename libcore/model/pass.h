@@ -1,0 +1,45 @@
+/*
+ * A forward pass over a packed batch, and the way back.
+ *
+ *   hidden (B, C)  after the final norm: what the head reads
+ *
+ * PASS_SCORE keeps the activations of one layer; PASS_TRAIN keeps for every layer and
+ * row  2 C + (H + 2 G) D + 2 F (plain MLP: F)  floats and H log-sums, and computes norms
+ * and activations again on the way back.  Memory is taken when a batch is larger than
+ * all before; a step of the same size takes none.
+ */
+#ifndef CAGSR_MODEL_PASS_H
+#define CAGSR_MODEL_PASS_H
+
+#include "model/batch.h"
+#include "model/capture.h"
+#include "model/model.h"
+
+enum pass_mode { PASS_SCORE, PASS_TRAIN };
+
+struct pass;
+
+/* m is borrowed until pass_free.  max_rows: memory is taken at once for batches of that
+ * many rows; 0 for none yet.  ERR_NOMEM. */
+int pass_new(struct pass **out, struct model *m, size_t max_rows, enum pass_mode mode,
+             struct err *e) MUST_CHECK;
+void pass_free(struct pass *p); /* NULL is fine */
+
+/* Bytes that a pass over `rows` rows takes, for --dry-run. */
+size_t pass_bytes(const struct model *m, size_t rows, enum pass_mode mode);
+
+/* *hidden is borrowed until the next call on p.  capture may be NULL.  Ids must be
+ * below V and positions below the context: ERR_RECORD; ERR_NUMERIC if hidden is not
+ * finite; ERR_NOMEM. */
+int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
+                 const float **hidden, struct err *e) MUST_CHECK;
+
+/* After pass_forward of the same batch in PASS_TRAIN.  dh (B, C) is the gradient of
+ * hidden; it is used up (overwritten).  Adds to grads, a block laid out like the plan. */
+void pass_backward(struct pass *p, const struct batch *b, float *dh, float *grads);
+
+/* Layer l's input, (B, C): the residual stream before layer l; l == L: after the last
+ * one.  Only in PASS_TRAIN, after pass_forward.  For tests and probes. */
+const float *pass_residual(const struct pass *p, size_t l);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * Causal attention over packed keys and values, forward and backward.
+ *
+ *     s_j = scale q . k_j,   p = softmax(s) over the keys seen,   out = sum_j p_j v_j
+ *
+ * One kernel serves training, scoring and generation: what differs is only where keys
+ * and values are kept.  A `struct attn_store` holds those of a run of positions, for
+ * the G key/value heads of one layer, in the layout that the kernel wants; a query sees
+ * up to two of them one after the other, a shared prefix (its prompt) and its own.
+ * H / G query heads share one key/value head.
+ *
+ * The work for one (row, head) adds in one fixed order that depends on that row's keys
+ * only: not on other rows, not on the number of threads.  A row's bits are therefore
+ * the same alone, in any batch, and decoded step by step.
+ */
+#ifndef CAGSR_NN_ATTENTION_H
+#define CAGSR_NN_ATTENTION_H
+
+#include "kern/kern.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct attn_shape {
+    size_t H, G, D;
+    float scale;
+    size_t window; /* key j is seen from position i if i - window < j <= i; 0: all */
+};
+
+/* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in
+ * panels of 16 positions, (cap/16, D, 16); values in rows, (cap, D rounded up to 16).
+ */
+struct attn_store {
+    float *k, *v;
+    size_t cap; /* a multiple of 16 */
+};
+
+/* Floats of a store's k, and of its v, for n positions. */
+size_t attn_store_cap(size_t n); /* n rounded up */
+size_t attn_store_k(const struct attn_shape *s, size_t n);
+size_t attn_store_v(const struct attn_shape *s, size_t n);
+
+/* Writes positions at..at+n-1 from rows of k and v, each (n, G D), ldkv apart.  Cannot
+ * fail.  The floats behind position n of a store must be finite: begin with zeros. */
+void attn_store_put(const struct attn_shape *s, const struct attn_store *st, size_t at,
+                    const float *k, const float *v, size_t ldkv, size_t n);
+
+/* n consecutive queries of one sequence.  Position i of the sequence is prefix position
+ * i for i < pre, and own position i - pre behind. */
+struct attn_run {
+    const float *q; /* (n, H D), ldq apart */
+    float *out;     /* (n, H D), ldout apart */
+    float *lse;     /* (n, H) out, for backward; or NULL */
+    size_t n;
+    size_t at;                /* position of the first query */
+    struct attn_store prefix; /* all its `pre` positions may be seen */
+    size_t pre;               /* 0: no prefix */
+    struct attn_store own;    /* its positions 0..at+n-1-pre are filled */
+};
+
+/*
+ * What happens to probabilities on the way: called for each query row `i` of run `r`
+ * and each head h, in ascending order of h for one row, all heads of a row by the same
+ * thread.  p holds the S = position + 1 probabilities of the row (prefix first); keys
+ * outside the window are 0.  Borrowed for the call.
+ */
+struct attn_tap {
+    void (*fn)(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S);
+    void *ctx;
+};
+
+/* Scratch floats that attn_forward and attn_backward need for queries that see at most
+ * S keys. */
+size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S);
+
+/* All runs; the work is shared out over k's threads.  tap may be NULL. */
+void attn_forward(struct kern *k, const struct attn_shape *s,
+                  const struct attn_run *runs, size_t n, size_t ldq, size_t ldout,
+                  const struct attn_tap *tap, float *scratch);
+
+/*
+ * The gradient.  Runs as in forward (q, out, lse hold what forward left), each with
+ *   dout (n, H D)    ldout apart
+ *   dq   (n, H D)    ldq apart, overwritten
+ *   dk, dv           gradients of own's keys and values: (pre + ..., see below)
+ * Probabilities are computed again from lse; nothing of the size (T, T) is kept.
+ */
+struct attn_grad {
+    const float *dout;
+    float *dq;
+    float *dk, *dv; /* (n, G D), ldkv apart, overwritten: of the run's own positions,
+                         which must all be in it (at == pre) */
+    float
+        *dpre; /* (2, pre, G D) out: of the prefix, keys then values; NULL: pre is 0 */
+};
+void attn_backward(struct kern *k, const struct attn_shape *s,
+                   const struct attn_run *runs, const struct attn_grad *grads, size_t n,
+                   size_t ldq, size_t ldout, size_t ldkv, float *scratch);
+
+#endif
