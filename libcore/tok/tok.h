@@ -22,13 +22,14 @@
 struct tok;
 
 /* Opens the tokenizer that belongs to a model: `path` is a directory, a .gguf file, or
- * a tokenizer.json.  The caller owns *out (tok_close).  ERR_FILE, ERR_NOMEM. */
+ * a tokenizer.json.  A model that brings no tokenizer at all (weights and config only)
+ * opens too: tok_has_text is 0 then, it has no tokens, but stops.  The caller owns *out
+ * (tok_close).  ERR_FILE, ERR_NOMEM. */
 int tok_open(struct tok **out, const char *path, struct err *e) MUST_CHECK;
 void tok_close(struct tok *t); /* NULL is fine */
 
-/* 1 if the model directory or .gguf at `path` brings a tokenizer at all (a directory of
- * weights only does not), else 0.  Says nothing about whether tok_open will like it. */
-int tok_present(const char *path);
+/* 1 if there is a vocabulary: text can be encoded and decoded. */
+int tok_has_text(const struct tok *t);
 
 /* ---- ids
  * ------------------------------------------------------------------------------*/
@@ -66,7 +67,7 @@ const char *tok_chat_template(const struct tok *t, const char **where);
  * is used again. */
 struct tok_ids {
     int32_t *id;   /* (n) */
-    uint64_t *end; /* (n) byte offset in the text where token i ends.  Never falls; a
+    uint32_t *end; /* (n) byte offset in the text where token i ends.  Never falls; a
                      token that stands for no text (a BOS put in front) has the width 0.
                      May lie inside a character: byte-level tokens can split one. */
     size_t n, cap;
@@ -78,9 +79,11 @@ enum tok_add {
     TOK_ADD_SPECIAL, /* and what the post-processor puts around it (BOS, EOS) */
 };
 
-/* Replaces *out by the tokens of text[0..n).  With a normalizer (NFC) offsets are those
+/* Replaces *out by the tokens of text[0..n), n < 2 GiB.  With a normalizer (NFC) offsets are those
  * of the text given, not of the normalised one.  ERR_RECORD if the text is not UTF-8 or
- * holds a word that a WordLevel vocabulary without unknown token does not have. */
+ * holds a word that a WordLevel vocabulary without unknown token does not have; ERR_FILE
+ * without a vocabulary.  A byte that a BPE vocabulary lacks is dropped, as the tokenizers
+ * library does. */
 int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
                struct tok_ids *out, struct err *e) MUST_CHECK;
 
@@ -103,7 +106,7 @@ struct tok_decoder {
     enum tok_show show;
     char *text; /* n bytes and a NUL */
     size_t n, cap;
-    uint64_t *end;       /* (tokens) as in struct tok_ids, but see tok_decoder_finish */
+    uint32_t *end;       /* (tokens) as in struct tok_ids, counting what waits */
     size_t tokens, etop; /* tokens pushed; room in end */
     char wait[4];        /* bytes of an unfinished character */
     size_t nwait;
@@ -116,8 +119,8 @@ void tok_decoder_release(struct tok_decoder *d);
 /* Appends a token.  Ids without a token stand for nothing.  ERR_NOMEM. */
 int tok_decoder_push(struct tok_decoder *d, int32_t id, struct err *e) MUST_CHECK;
 
-/* No more tokens: bytes that wait become one U+FFFD, and `end` of the tokens that
- * brought them is clamped to the text.  Then end[tokens - 1] <= n. */
+/* No more tokens: bytes that wait become one U+FFFD, which they lie inside; then
+ * end[tokens - 1] <= n. */
 int tok_decoder_finish(struct tok_decoder *d, struct err *e) MUST_CHECK;
 
 /* All of it at once: *text is malloc'd, NUL behind its *len bytes, freed by the caller.

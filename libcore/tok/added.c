@@ -1,0 +1,149 @@
+/*
+ * Added tokens are found leftmost first and, at one place, longest first.  For each place
+ * whose byte begins some content, each different length is looked up in a hash table.
+ */
+#include "tok/private.h"
+#include "tok/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+void added_set_release(struct added_set *s)
+{
+    vocab_release(&s->text);
+    free(s->lengths);
+    *s = (struct added_set){0};
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+static int list_lengths(struct added_set *s, struct err *e)
+{
+    s->lengths = malloc((s->text.size + 1) * sizeof *s->lengths);
+    if (!s->lengths)
+        return err_set(e, ERR_NOMEM, "no memory for the added tokens");
+    size_t n = 0, kept = 0;
+
+    for (size_t i = 0; i < s->text.size; i++)
+        if (s->text.span[i].used)
+            s->lengths[n++] = s->text.span[i].n;
+    qsort(s->lengths, n, sizeof *s->lengths, longer_first);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || s->lengths[i] != s->lengths[kept - 1])
+            s->lengths[kept++] = s->lengths[i];
+    s->nlengths = kept;
+    return 0;
+}
+
+int added_set_build(struct added_set *s, const struct tok *t, int normalized,
+                    struct err *e)
+{
+    for (size_t i = 0; i < t->nadded; i++) {
+        size_t n;
+        const char *text = vocab_text(&t->bytes, t->added[i].id, &n);
+        int rc;
+
+        if (t->added[i].normalized != normalized || n == 0)
+            continue;
+        if ((rc = vocab_add(&s->text, i, text, n, t->where, e)) < 0)
+            return rc;
+        s->first[(unsigned char)text[0]] = 1;
+    }
+    return list_lengths(s, e);
+}
+
+/* Rust's \w, near enough for a word boundary: letters, marks, digits, connectors. */
+static int is_word(uint32_t c)
+{
+    switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC: return 1;
+    default: return c == 0x200c || c == 0x200d;
+    }
+}
+
+static int is_white(uint32_t c)
+{
+    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+           c == 0x205f || c == 0x3000;
+}
+
+/* Where the character that ends before `at` begins. */
+static size_t step_back(const char *text, size_t at)
+{
+    while (at > 0 && ((unsigned char)text[--at] & 0xc0) == 0x80)
+        ;
+    return at;
+}
+
+static int stands_alone(const char *text, size_t n, size_t at, size_t end)
+{
+    size_t len;
+
+    if (at > 0) {
+        const size_t b = step_back(text, at);
+        if (is_word(utf8_get(text + b, at - b, &len)))
+            return 0;
+    }
+    return end == n || !is_word(utf8_get(text + end, n - end, &len));
+}
+
+/* Widens [*at, *end) by white space, to the left not beyond `from`. */
+static void take_white(const struct added *a, const char *text, size_t n, size_t from,
+                       size_t *at, size_t *end)
+{
+    size_t len;
+
+    while (a->lstrip && *at > from) {
+        const size_t b = step_back(text, *at);
+        if (!is_white(utf8_get(text + b, *at - b, &len)))
+            break;
+        *at = b;
+    }
+    while (a->rstrip && *end < n && is_white(utf8_get(text + *end, n - *end, &len)))
+        *end += len;
+}
+
+int added_next(const struct tok *t, const struct added_set *s, const char *text,
+               size_t n, size_t from, size_t *which, size_t *at, size_t *end)
+{
+    for (size_t i = from; i < n; i++) {
+        if (!s->first[(unsigned char)text[i]])
+            continue;
+        for (size_t k = 0; k < s->nlengths; k++) {
+            const size_t len = s->lengths[k];
+            const int32_t found =
+                len <= n - i ? vocab_find(&s->text, text + i, len) : -1;
+
+            if (found < 0)
+                continue;
+            const struct added *a = &t->added[found];
+            if (a->single_word && !stands_alone(text, n, i, i + len)) {
+                i += len - 1; /* as the tokenizers library: the match is spent */
+                break;
+            }
+            *which = (size_t)found;
+            *at = i;
+            *end = i + len;
+            take_white(a, text, n, from, at, end);
+            return 1;
+        }
+    }
+    return 0;
+}

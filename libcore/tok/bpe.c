@@ -1,0 +1,252 @@
+/*
+ * A word is a doubly linked list of symbols, at first one per byte.  A heap holds the
+ * pairs that can be joined, lowest rank first, leftmost first among equals.  Joining
+ * makes its right symbol empty and may push two new pairs; a pair popped whose symbols
+ * have changed since is stale and dropped.  So a word of n bytes costs O(n log n), be it
+ * a megabyte of one letter.
+ */
+#include "tok/bpe.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BPE_NONE UINT32_MAX
+
+enum { BPE_CACHE = 8192, BPE_CACHED = 24 };
+
+struct bpe_word {
+    uint8_t n, tokens; /* n == 0: free */
+    uint8_t len[BPE_CACHED];
+    unsigned char text[BPE_CACHED];
+    int32_t id[BPE_CACHED];
+};
+
+void bpe_release(struct bpe *b)
+{
+    free(b->slot);
+    free(b->symbol);
+    free(b->heap);
+    free(b->cache);
+    *b = (struct bpe){0};
+}
+
+int bpe_init(struct bpe *b, size_t merges, struct err *e)
+{
+    size_t slots = 16;
+
+    while (slots < 2 * merges)
+        slots *= 2;
+    *b = (struct bpe){.slots = slots};
+    memset(b->byte_id, 0xff, sizeof b->byte_id);
+    b->slot = malloc(slots * sizeof *b->slot);
+    b->cache = calloc(BPE_CACHE, sizeof *b->cache);
+    if (!b->slot || !b->cache)
+        return err_set(e, ERR_NOMEM, "no memory for %zu merges", merges);
+    for (size_t i = 0; i < slots; i++)
+        b->slot[i].left = -1;
+    return 0;
+}
+
+/* A 64-bit mix (the finaliser of splitmix64): pairs of small numbers spread well. */
+static uint64_t mix(int32_t left, int32_t right)
+{
+    uint64_t x = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static struct bpe_merge *slot_of(const struct bpe *b, int32_t left, int32_t right)
+{
+    size_t i = mix(left, right) & (b->slots - 1);
+
+    while (b->slot[i].left >= 0 &&
+           (b->slot[i].left != left || b->slot[i].right != right))
+        i = (i + 1) & (b->slots - 1);
+    return &b->slot[i];
+}
+
+void bpe_add(struct bpe *b, int32_t left, int32_t right, int32_t id, uint32_t rank)
+{
+    *slot_of(b, left, right) =
+        (struct bpe_merge){.left = left, .right = right, .id = id, .rank = rank};
+    b->merges++;
+}
+
+const struct bpe_merge *bpe_find(const struct bpe *b, int32_t left, int32_t right)
+{
+    const struct bpe_merge *m = slot_of(b, left, right);
+
+    return m->left >= 0 ? m : NULL;
+}
+
+/* ---- the heap -------------------------------------------------------------------------*/
+
+static int before(const struct bpe_pair *x, const struct bpe_pair *y)
+{
+    return x->rank != y->rank ? x->rank < y->rank : x->at < y->at;
+}
+
+static void heap_push(struct bpe_pair *h, size_t *n, struct bpe_pair p)
+{
+    size_t i = (*n)++;
+
+    for (; i > 0 && before(&p, &h[(i - 1) / 2]); i = (i - 1) / 2)
+        h[i] = h[(i - 1) / 2];
+    h[i] = p;
+}
+
+static struct bpe_pair heap_pop(struct bpe_pair *h, size_t *n)
+{
+    const struct bpe_pair top = h[0], last = h[--*n];
+    size_t i = 0;
+
+    for (size_t c; (c = 2 * i + 1) < *n; i = c) {
+        if (c + 1 < *n && before(&h[c + 1], &h[c]))
+            c++;
+        if (!before(&h[c], &last))
+            break;
+        h[i] = h[c];
+    }
+    h[i] = last;
+    return top;
+}
+
+/* ---- one word -------------------------------------------------------------------------*/
+
+/* Each symbol is pushed as a left end at most once at the start and once per join on
+ * either side of it: 3 n pairs are room enough. */
+static int reserve(struct bpe *b, size_t n, struct err *e)
+{
+    if (n <= b->room)
+        return 0;
+    size_t room = b->room ? b->room : 256;
+
+    while (room < n)
+        room *= 2;
+    free(b->symbol);
+    free(b->heap);
+    b->room = 0;
+    b->symbol = malloc(room * sizeof *b->symbol);
+    b->heap = malloc(3 * room * sizeof *b->heap);
+    if (!b->symbol || !b->heap)
+        return err_set(e, ERR_NOMEM, "no memory for a word of %zu bytes", n);
+    b->room = room;
+    return 0;
+}
+
+/* One symbol per byte that has a token; returns their number.  The bytes that have none
+ * are counted to the symbol before them (the first one takes those in front). */
+static uint32_t spread(struct bpe *b, const unsigned char *word, size_t n)
+{
+    uint32_t k = 0, lost = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const int32_t id = b->byte_id[word[i]];
+
+        if (id < 0 && k > 0)
+            b->symbol[k - 1].n++;
+        else if (id < 0)
+            lost++;
+        else {
+            b->symbol[k] =
+                (struct bpe_symbol){.id = id, .n = 1, .prev = k - 1, .next = k + 1};
+            k++;
+        }
+    }
+    if (k > 0) {
+        b->symbol[0].n += lost;
+        b->symbol[0].prev = b->symbol[k - 1].next = BPE_NONE;
+    }
+    return k;
+}
+
+static void offer(const struct bpe *b, size_t *n, uint32_t at)
+{
+    const struct bpe_symbol *s = b->symbol;
+
+    if (at == BPE_NONE || s[at].next == BPE_NONE)
+        return;
+    const int32_t left = s[at].id, right = s[s[at].next].id;
+    const struct bpe_merge *m = bpe_find(b, left, right);
+
+    if (m)
+        heap_push(b->heap, n,
+                  (struct bpe_pair){
+                      .rank = m->rank, .at = at, .left = left, .right = right});
+}
+
+static void join(struct bpe *b, size_t *heap, const struct bpe_pair *p)
+{
+    struct bpe_symbol *s = b->symbol, *left = &s[p->at];
+
+    if (left->id != p->left || left->next == BPE_NONE || s[left->next].id != p->right)
+        return; /* stale */
+    struct bpe_symbol *right = &s[left->next];
+
+    left->id = bpe_find(b, p->left, p->right)->id;
+    left->n += right->n;
+    left->next = right->next;
+    right->id = -1;
+    if (left->next != BPE_NONE)
+        s[left->next].prev = p->at;
+    offer(b, heap, left->prev);
+    offer(b, heap, p->at);
+}
+
+static int64_t merge_word(struct bpe *b, const unsigned char *word, size_t n,
+                          int32_t *id, uint32_t *len, struct err *e)
+{
+    size_t heap = 0;
+    int64_t tokens = 0;
+    int rc;
+
+    if ((rc = reserve(b, n, e)) < 0)
+        return rc;
+    const uint32_t k = spread(b, word, n);
+
+    for (uint32_t i = 0; i < k; i++)
+        offer(b, &heap, i);
+    while (heap > 0) {
+        const struct bpe_pair p = heap_pop(b->heap, &heap);
+        join(b, &heap, &p);
+    }
+    for (uint32_t i = 0; k > 0 && i != BPE_NONE; i = b->symbol[i].next) {
+        id[tokens] = b->symbol[i].id;
+        len[tokens++] = b->symbol[i].n;
+    }
+    return tokens;
+}
+
+int64_t bpe_encode(struct bpe *b, const unsigned char *word, size_t n, int32_t *id,
+                   uint32_t *len, struct err *e)
+{
+    if (n >= BPE_NONE / 4)
+        return err_set(e, ERR_RECORD, "a word of %zu bytes without a break", n);
+    if (n > BPE_CACHED)
+        return merge_word(b, word, n, id, len, e);
+    struct bpe_word *w = &b->cache[hash64(word, n) & (BPE_CACHE - 1)];
+
+    if (w->n != n || memcmp(w->text, word, n) != 0) {
+        const int64_t tokens = merge_word(b, word, n, id, len, e);
+
+        if (tokens < 0)
+            return tokens;
+        w->n = (uint8_t)n;
+        w->tokens = (uint8_t)tokens;
+        memcpy(w->text, word, n);
+        for (int64_t i = 0; i < tokens; i++) {
+            w->id[i] = id[i];
+            w->len[i] = (uint8_t)len[i];
+        }
+        return tokens;
+    }
+    for (size_t i = 0; i < w->tokens; i++) {
+        id[i] = w->id[i];
+        len[i] = w->len[i];
+    }
+    return w->tokens;
+}

@@ -1,0 +1,229 @@
+/*
+ * What the readers of tokenizer files share: they hand over tokens, merges and added
+ * tokens, and the tokenizer is put together here.
+ */
+#include "tok/private.h"
+#include "tok/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int tok_set_str(char **to, const char *s, size_t n, struct err *e)
+{
+    char *p = malloc(n + 1);
+
+    if (!p)
+        return err_set(e, ERR_NOMEM, "no memory for %zu bytes", n);
+    memcpy(p, s, n);
+    p[n] = '\0';
+    free(*to);
+    *to = p;
+    return 0;
+}
+
+int tok_start_bpe(struct tok *t, size_t merges, struct err *e)
+{
+    int rc = bpe_init(&t->bpe, merges, e);
+
+    if (rc < 0)
+        return rc;
+    for (unsigned c = 0; c < 256; c++) {
+        char s[4];
+        const int32_t id = vocab_find(
+            &t->vocab, s, utf8_put(s, alphabet_char((unsigned char)c)));
+
+        t->bpe.byte_id[c] = id >= 0 ? id : t->unk;
+    }
+    return 0;
+}
+
+int tok_add_merge(struct tok *t, const char *left, size_t nleft, const char *right,
+                  size_t nright, size_t rank, struct err *e)
+{
+    const int32_t l = vocab_find(&t->vocab, left, nleft);
+    const int32_t r = vocab_find(&t->vocab, right, nright);
+    int32_t id = -1;
+    char both[2 * 256], *p = both;
+
+    if (nleft + nright > sizeof both && !(p = malloc(nleft + nright)))
+        return err_set(e, ERR_NOMEM, "no memory for a merge");
+    memcpy(p, left, nleft);
+    memcpy(p + nleft, right, nright);
+    id = vocab_find(&t->vocab, p, nleft + nright);
+    if (p != both)
+        free(p);
+    if (l < 0 || r < 0 || id < 0)
+        return err_set(e, ERR_FILE,
+                       "%s: merge %zu, '%.*s' with '%.*s': %s is not in the vocabulary",
+                       t->where, rank, (int)(nleft < 60 ? nleft : 60), left,
+                       (int)(nright < 60 ? nright : 60), right,
+                       l < 0   ? "the first"
+                       : r < 0 ? "the second"
+                               : "what they make");
+    bpe_add(&t->bpe, l, r, id, (uint32_t)rank);
+    return 0;
+}
+
+int tok_add_merge_line(struct tok *t, const char *line, size_t n, size_t rank,
+                       struct err *e)
+{
+    const char *blank = memchr(line, ' ', n);
+
+    if (!blank || memchr(blank + 1, ' ', (size_t)(line + n - blank - 1)))
+        return err_set(e, ERR_FILE, "%s: merge %zu is not two tokens and a blank: '%.*s'",
+                       t->where, rank, (int)(n < 60 ? n : 60), line);
+    return tok_add_merge(t, line, (size_t)(blank - line), blank + 1,
+                         (size_t)(line + n - blank - 1), rank, e);
+}
+
+int tok_add_added(struct tok *t, const char *text, size_t n, struct added a,
+                  struct err *e)
+{
+    if (n == 0)
+        return 0;
+    const int rc = vocab_add(&t->vocab, (size_t)a.id, text, n, t->where, e);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < t->nadded; i++)
+        if (t->nadded < 4096 && t->added[i].id == a.id) { /* given again */
+            t->added[i] = a;
+            return 0;
+        }
+    if (t->nadded == t->added_cap) {
+        const size_t cap = t->added_cap ? 2 * t->added_cap : 64;
+        struct added *p = realloc(t->added, cap * sizeof *p);
+
+        if (!p)
+            return err_set(e, ERR_NOMEM, "no memory for %zu added tokens", cap);
+        t->added = p;
+        t->added_cap = cap;
+    }
+    t->added[t->nadded++] = a;
+    return 0;
+}
+
+int tok_add_stop(struct tok *t, int32_t id, struct err *e)
+{
+    if (id < 0)
+        return 0;
+    for (size_t i = 0; i < t->nstop; i++)
+        if (t->stop[i] == id)
+            return 0;
+    int32_t *p = realloc(t->stop, (t->nstop + 1) * sizeof *p);
+
+    if (!p)
+        return err_set(e, ERR_NOMEM, "no memory for the stop tokens");
+    t->stop = p;
+    t->stop[t->nstop++] = id;
+    return 0;
+}
+
+/* ---- chains by name ---------------------------------------------------------------------
+ * What tokenizer.ggml.pre means.  "default" is what llama.cpp does without the key. */
+
+const char tok_step_names[] = "gpt-2, llama-bpe, smollm, qwen2, default";
+
+static const struct chain {
+    const char *name;
+    const char *regex[4]; /* cut one after the other, matches isolated */
+    int nfc, ignore_merges;
+} chains[] = {
+    {"gpt-2", {pretok_gpt2}, 0, 0},
+    {"gpt2", {pretok_gpt2}, 0, 0},
+    {"smollm", {"\\p{N}", pretok_gpt2}, 0, 0},
+    {"llama-bpe", {pretok_llama3}, 0, 1},
+    {"llama3", {pretok_llama3}, 0, 1},
+    {"llama-v3", {pretok_llama3}, 0, 1},
+    {"qwen2", {pretok_qwen2}, 1, 0},
+    {"deepseek-r1-qwen", {pretok_qwen2}, 1, 0},
+    {"default",
+     {"[\\p{P}\\$\\+<=>\\^~\\|]+",
+      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)",
+      "\\p{N}+", "[0-9][0-9][0-9]"},
+     0,
+     0},
+};
+
+int tok_steps_by_name(struct tok *t, const char *name, struct err *e)
+{
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        const struct chain *c = &chains[i];
+
+        if (strcmp(c->name, name) != 0)
+            continue;
+        for (size_t k = 0; k < 4 && c->regex[k]; k++) {
+            const int rc = pretok_add_split(t->pretok, c->regex[k], SPLIT_ISOLATED,
+                                            SPLIT_MATCHES, t->where, e);
+            if (rc < 0)
+                return rc;
+        }
+        t->nfc = c->nfc;
+        t->ignore_merges = c->ignore_merges;
+        return 1;
+    }
+    return 0;
+}
+
+/* ---- the end ----------------------------------------------------------------------------*/
+
+/* Turns the file's spelling into bytes; a text with a character outside the alphabet
+ * stands for itself. */
+static size_t unspell(char *out, const char *text, size_t n)
+{
+    size_t k = 0, len;
+
+    for (size_t i = 0; i < n; i += len) {
+        const int b = alphabet_byte(utf8_get(text + i, n - i, &len));
+
+        if (b < 0) {
+            memcpy(out, text, n);
+            return n;
+        }
+        out[k++] = (char)b;
+    }
+    return k;
+}
+
+static int fill_bytes(struct tok *t, struct err *e)
+{
+    char *buf = malloc(VOCAB_MAX_TEXT + 1);
+    int rc = buf ? 0 : err_set(e, ERR_NOMEM, "no memory for the tokens");
+
+    for (size_t i = 0; i < t->nadded && rc == 0; i++) {
+        size_t n;
+        const char *text = vocab_text(&t->vocab, t->added[i].id, &n);
+
+        rc = vocab_add(&t->bytes, (size_t)t->added[i].id, text, n, t->where, e);
+    }
+    for (size_t id = 0; id < t->vocab.size && rc == 0; id++) {
+        size_t n, have;
+        const char *text = vocab_text(&t->vocab, (int32_t)id, &n);
+
+        if (!text || vocab_text(&t->bytes, (int32_t)id, &have))
+            continue;
+        if (t->kind == TOK_BPE) {
+            n = unspell(buf, text, n);
+            text = buf;
+        }
+        rc = vocab_add(&t->bytes, id, text, n, t->where, e);
+    }
+    free(buf);
+    return rc;
+}
+
+int tok_finish(struct tok *t, struct err *e)
+{
+    int rc;
+
+    if (t->kind == TOK_NONE)
+        return 0;
+    t->special = calloc(t->vocab.size + 1, 1);
+    if (!t->special)
+        return err_set(e, ERR_NOMEM, "no memory for %zu tokens", t->vocab.size);
+    for (size_t i = 0; i < t->nadded; i++)
+        t->special[t->added[i].id] = (unsigned char)t->added[i].special;
+    if ((rc = fill_bytes(t, e)) < 0 || (rc = added_set_build(&t->raw, t, 0, e)) < 0)
+        return rc;
+    return added_set_build(&t->normal, t, 1, e);
+}

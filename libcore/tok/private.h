@@ -1,0 +1,144 @@
+/*
+ * Inside the tokenizer: what the readers fill and encode and decode walk.
+ */
+#ifndef CAGSR_TOK_PRIVATE_H
+#define CAGSR_TOK_PRIVATE_H
+
+#include "base/err.h"
+#include "io/gguf.h"
+#include "tok/bpe.h"
+#include "tok/pretok.h"
+#include "tok/tok.h"
+#include "tok/vocab.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tok_kind { TOK_NONE, TOK_BPE, TOK_WORDS };
+
+/* A token that is found in the text before anything else happens to it. */
+struct added {
+    int32_t id;
+    int special;     /* control, not text */
+    int normalized;  /* looked for behind the normalizer */
+    int lstrip;      /* takes the white space before it */
+    int rstrip;      /* and behind it */
+    int single_word; /* only between non-word characters */
+};
+
+/* The added tokens that are looked for in one stage. */
+struct added_set {
+    struct vocab text;   /* content to index into tok.added */
+    uint32_t *lengths;   /* (nlengths) different lengths, longest first */
+    size_t nlengths;
+    unsigned char first[256]; /* a content begins with this byte */
+};
+
+struct tok {
+    char *path;  /* as given to tok_open */
+    char *where; /* the file that errors name */
+    enum tok_kind kind;
+    struct vocab vocab;  /* the file's spelling */
+    struct vocab bytes;  /* what tokens stand for, by id; not looked up by text */
+    unsigned char *special; /* (vocab.size) 1: a special token */
+    struct bpe bpe;
+    struct pretok *pretok;
+    int ignore_merges; /* a word that is a token is not merged */
+    int nfc;
+    int32_t unk; /* -1: none */
+    struct added *added;
+    size_t nadded, added_cap;
+    struct added_set raw, normal; /* the two stages */
+    int32_t *before, *behind;     /* what the post-processor adds */
+    size_t nbefore, nbehind;
+    int32_t bos, eos;
+    int32_t *stop;
+    size_t nstop;
+    char *chat, *chat_where;
+    /* scratch of tok_encode */
+    struct passage passage;
+    struct pieces pieces;
+    int32_t *word_id;
+    uint32_t *word_len;
+    size_t word_cap;
+    char *spell;
+    size_t spell_cap;
+};
+
+/* ---- readers: each fills a tok whose path is set ---------------------------------------*/
+
+/* tokenizer.json. */
+int tok_read_json(struct tok *t, const char *path, struct err *e) MUST_CHECK;
+
+/* vocab.json and merges.txt, or encoder.json and vocab.bpe, of a directory: 1 if they are
+ * there, 0 if not. */
+int tok_read_files(struct tok *t, const char *dir, struct err *e) MUST_CHECK;
+
+/* The metadata of a .gguf; a file without a tokenizer leaves TOK_NONE. */
+int tok_read_gguf(struct tok *t, const char *path, struct err *e) MUST_CHECK;
+
+/* tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and
+ * chat_template.jinja of a directory: BOS, EOS, stops, chat template. */
+int tok_read_config(struct tok *t, const char *dir, struct err *e) MUST_CHECK;
+
+/* The pre-tokenizer that a JSON value of tokenizer.json describes. */
+int tok_read_steps(struct tok *t, const json_t *v, int *byte_level,
+                   struct err *e) MUST_CHECK;
+
+/* ---- building -------------------------------------------------------------------------*/
+
+/* The vocabulary of a BPE model is there: finds the byte tokens, takes memory for
+ * `merges` merges. */
+int tok_start_bpe(struct tok *t, size_t merges, struct err *e) MUST_CHECK;
+
+/* Merge number `rank` of the file: both parts and the whole must be tokens. */
+int tok_add_merge(struct tok *t, const char *left, size_t nleft, const char *right,
+                  size_t nright, size_t rank, struct err *e) MUST_CHECK;
+/* The same from "left right". */
+int tok_add_merge_line(struct tok *t, const char *line, size_t n, size_t rank,
+                       struct err *e) MUST_CHECK;
+
+/* An added token; it joins the vocabulary if it is not there.  One that is there already
+ * is replaced. */
+int tok_add_added(struct tok *t, const char *text, size_t n, struct added a,
+                  struct err *e) MUST_CHECK;
+
+/* This token ends a response; -1 is ignored, and so is one that is known already. */
+int tok_add_stop(struct tok *t, int32_t id, struct err *e) MUST_CHECK;
+
+/* A chain of steps by name: "gpt-2", "llama-bpe", "smollm", "qwen2", "default"; 0 if the
+ * name is not known, else 1. */
+int tok_steps_by_name(struct tok *t, const char *name, struct err *e) MUST_CHECK;
+extern const char tok_step_names[]; /* for errors */
+
+/* Replaces a malloc'd string by a copy of s[0..n).  ERR_NOMEM. */
+int tok_set_str(char **to, const char *s, size_t n, struct err *e) MUST_CHECK;
+
+/* Everything is there: bytes of the tokens, the sets of added tokens. */
+int tok_finish(struct tok *t, struct err *e) MUST_CHECK;
+
+/* ---- the byte alphabet ------------------------------------------------------------------
+ * GPT-2 files spell a byte as a printable character: itself where it is one in Latin-1,
+ * else U+0100 and on. */
+uint32_t alphabet_char(unsigned char byte);
+int alphabet_byte(uint32_t c); /* -1: no byte is spelled so */
+/* Spells bytes[0..n) into out, which has room for 2 n; returns the length. */
+size_t alphabet_spell(char *out, const char *bytes, size_t n);
+
+/* ---- stages ---------------------------------------------------------------------------*/
+int added_set_build(struct added_set *s, const struct tok *t, int normalized,
+                    struct err *e) MUST_CHECK;
+void added_set_release(struct added_set *s);
+
+/* The next added token in text[from..n): 1 with its index in *which and its place at
+ * [*at, *end) (white space it takes included), 0 if there is none. */
+int added_next(const struct tok *t, const struct added_set *s, const char *text,
+               size_t n, size_t from, size_t *which, size_t *at, size_t *end);
+
+/* Puts text[0..n), which begins at offset `from` of the text given, into *out, in
+ * Unicode's form C if nfc. */
+int normal_run(struct passage *out, const char *text, size_t n, uint32_t from, int nfc,
+               struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,169 @@
+#include "tok/tok.h"
+
+#include "base/file.h"
+#include "tok/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int is_dir(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int ends_in(const char *path, const char *tail)
+{
+    const size_t n = strlen(path), k = strlen(tail);
+
+    return n >= k && strcmp(path + n - k, tail) == 0;
+}
+
+static int has_file(const char *dir, const char *name)
+{
+    char *path = file_join(dir, name);
+    const int there = path && file_exists(path);
+
+    free(path);
+    return there;
+}
+
+static int read_dir(struct tok *t, const char *dir, struct err *e)
+{
+    char *path = file_join(dir, "tokenizer.json");
+    int rc;
+
+    if (!path)
+        return err_set(e, ERR_NOMEM, "no memory");
+    if (file_exists(path)) {
+        rc = tok_set_str(&t->where, path, strlen(path), e);
+        if (rc == 0)
+            rc = tok_read_json(t, path, e);
+    } else {
+        rc = tok_read_files(t, dir, e);
+    }
+    free(path);
+    if (rc == 0 && t->kind == TOK_NONE && has_file(dir, "tokenizer.model"))
+        return err_set(e, ERR_FILE,
+                       "%s/tokenizer.model: SentencePiece models are not read; "
+                       "transformers writes tokenizer.json beside it "
+                       "(AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR))",
+                       dir);
+    return rc < 0 ? rc : tok_read_config(t, dir, e);
+}
+
+static int read_any(struct tok *t, const char *path, struct err *e)
+{
+    int rc = tok_set_str(&t->path, path, strlen(path), e);
+
+    if (rc == 0)
+        rc = tok_set_str(&t->where, path, strlen(path), e);
+    if (rc < 0)
+        return rc;
+    if (is_dir(path))
+        rc = read_dir(t, path, e);
+    else if (ends_in(path, ".json"))
+        rc = tok_read_json(t, path, e);
+    else
+        rc = tok_read_gguf(t, path, e);
+    return rc < 0 ? rc : tok_finish(t, e);
+}
+
+int tok_open(struct tok **out, const char *path, struct err *e)
+{
+    struct tok *t = calloc(1, sizeof *t);
+    int rc = 0;
+
+    *out = NULL;
+    if (!t)
+        return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
+    t->bos = t->eos = t->unk = -1;
+    t->pretok = pretok_new();
+    if (!t->pretok)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
+    if (rc == 0)
+        rc = read_any(t, path, e);
+    if (rc < 0) {
+        tok_close(t);
+        return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+void tok_close(struct tok *t)
+{
+    if (!t)
+        return;
+    vocab_release(&t->vocab);
+    vocab_release(&t->bytes);
+    bpe_release(&t->bpe);
+    pretok_free(t->pretok);
+    added_set_release(&t->raw);
+    added_set_release(&t->normal);
+    free(t->path);
+    free(t->where);
+    free(t->special);
+    free(t->added);
+    free(t->before);
+    free(t->behind);
+    free(t->stop);
+    free(t->chat);
+    free(t->chat_where);
+    free(t->passage.text);
+    free(t->passage.end);
+    free(t->pieces.v);
+    free(t->word_id);
+    free(t->word_len);
+    free(t->spell);
+    free(t);
+}
+
+int tok_has_text(const struct tok *t)
+{
+    return t->kind != TOK_NONE;
+}
+
+size_t tok_size(const struct tok *t)
+{
+    return t->vocab.size;
+}
+
+int32_t tok_find(const struct tok *t, const char *text)
+{
+    return vocab_find(&t->vocab, text, strlen(text));
+}
+
+const char *tok_bytes(const struct tok *t, int32_t id, size_t *n)
+{
+    return vocab_text(&t->bytes, id, n);
+}
+
+int tok_is_special(const struct tok *t, int32_t id)
+{
+    return id >= 0 && (size_t)id < t->vocab.size && t->special[id];
+}
+
+int32_t tok_bos(const struct tok *t)
+{
+    return t->bos;
+}
+
+int32_t tok_eos(const struct tok *t)
+{
+    return t->eos;
+}
+
+const int32_t *tok_stops(const struct tok *t, size_t *n)
+{
+    *n = t->nstop;
+    return t->stop;
+}
+
+const char *tok_chat_template(const struct tok *t, const char **where)
+{
+    *where = t->chat_where;
+    return t->chat;
+}
