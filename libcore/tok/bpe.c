@@ -174,9 +174,9 @@ static void offer(const struct bpe *b, size_t *n, uint32_t at)
     const struct bpe_merge *m = bpe_find(b, left, right);
 
     if (m)
-        heap_push(b->heap, n,
-                  (struct bpe_pair){
-                      .rank = m->rank, .at = at, .left = left, .right = right});
+        heap_push(
+            b->heap, n,
+            (struct bpe_pair){.rank = m->rank, .at = at, .left = left, .right = right});
 }
 
 static void join(struct bpe *b, size_t *heap, const struct bpe_pair *p)

@@ -29,8 +29,8 @@ int tok_start_bpe(struct tok *t, size_t merges, struct err *e)
         return rc;
     for (unsigned c = 0; c < 256; c++) {
         char s[4];
-        const int32_t id = vocab_find(
-            &t->vocab, s, utf8_put(s, alphabet_char((unsigned char)c)));
+        const int32_t id =
+            vocab_find(&t->vocab, s, utf8_put(s, alphabet_char((unsigned char)c)));
 
         t->bpe.byte_id[c] = id >= 0 ? id : t->unk;
     }
@@ -70,8 +70,9 @@ int tok_add_merge_line(struct tok *t, const char *line, size_t n, size_t rank,
     const char *blank = memchr(line, ' ', n);
 
     if (!blank || memchr(blank + 1, ' ', (size_t)(line + n - blank - 1)))
-        return err_set(e, ERR_FILE, "%s: merge %zu is not two tokens and a blank: '%.*s'",
-                       t->where, rank, (int)(n < 60 ? n : 60), line);
+        return err_set(e, ERR_FILE,
+                       "%s: merge %zu is not two tokens and a blank: '%.*s'", t->where,
+                       rank, (int)(n < 60 ? n : 60), line);
     return tok_add_merge(t, line, (size_t)(blank - line), blank + 1,
                          (size_t)(line + n - blank - 1), rank, e);
 }
@@ -128,19 +129,21 @@ static const struct chain {
     const char *name;
     const char *regex[4]; /* cut one after the other, matches isolated */
     int nfc, ignore_merges;
+    int bos; /* BOS goes in front unless the file says otherwise */
 } chains[] = {
-    {"gpt-2", {pretok_gpt2}, 0, 0},
-    {"gpt2", {pretok_gpt2}, 0, 0},
-    {"smollm", {"\\p{N}", pretok_gpt2}, 0, 0},
-    {"llama-bpe", {pretok_llama3}, 0, 1},
-    {"llama3", {pretok_llama3}, 0, 1},
-    {"llama-v3", {pretok_llama3}, 0, 1},
-    {"qwen2", {pretok_qwen2}, 1, 0},
-    {"deepseek-r1-qwen", {pretok_qwen2}, 1, 0},
+    {"gpt-2", {pretok_gpt2}, 0, 0, 0},
+    {"gpt2", {pretok_gpt2}, 0, 0, 0},
+    {"smollm", {"\\p{N}", pretok_gpt2}, 0, 0, 0},
+    {"llama-bpe", {pretok_llama3}, 0, 1, 1},
+    {"llama3", {pretok_llama3}, 0, 1, 1},
+    {"llama-v3", {pretok_llama3}, 0, 1, 1},
+    {"qwen2", {pretok_qwen2}, 1, 0, 0},
+    {"deepseek-r1-qwen", {pretok_qwen2}, 1, 0, 0},
     {"default",
      {"[\\p{P}\\$\\+<=>\\^~\\|]+",
       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)",
       "\\p{N}+", "[0-9][0-9][0-9]"},
+     0,
      0,
      0},
 };
@@ -160,6 +163,7 @@ int tok_steps_by_name(struct tok *t, const char *name, struct err *e)
         }
         t->nfc = c->nfc;
         t->ignore_merges = c->ignore_merges;
+        t->add_bos = c->bos;
         return 1;
     }
     return 0;

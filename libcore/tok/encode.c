@@ -84,8 +84,8 @@ static int bpe_word(struct tok *t, const struct passage *p, struct piece w,
         if (id >= 0)
             return push(out, id, passage_end(p, w.at + w.n), e);
     }
-    const int64_t k = bpe_encode(&t->bpe, (const unsigned char *)s, w.n, t->word_id,
-                                 t->word_len, e);
+    const int64_t k =
+        bpe_encode(&t->bpe, (const unsigned char *)s, w.n, t->word_id, t->word_len, e);
     size_t at = w.at;
 
     if (k < 0)

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char pretok_gpt2[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const char pretok_gpt2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| "
+                           "?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const char pretok_llama3[] =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|"
     " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -63,8 +63,8 @@ void pretok_free(struct pretok *p)
  * left the property White_Space in Unicode 6.3.  So \s and \S are written out.  ^ and $
  * are those of lines (Ruby's syntax).  What means another thing in PCRE2 is refused. */
 
-#define WHITE                                                                            \
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"    \
+#define WHITE                                                                          \
+    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
     "\\x{202f}\\x{205f}\\x{3000}"
 
 /* Writes the escape \c of the source at p; returns the end, NULL if it is refused. */
@@ -291,10 +291,11 @@ static int cut(const struct pretok *p, const struct step *s, const char *text,
         if (rc == PCRE2_ERROR_NOMATCH)
             break;
         if (rc < 0)
-            return err_set(e, ERR_RECORD,
-                           "the tokenizer's regular expression gives up at byte %zu of a "
-                           "piece of %zu (PCRE2 error %d)",
-                           from, piece.n, rc);
+            return err_set(
+                e, ERR_RECORD,
+                "the tokenizer's regular expression gives up at byte %zu of a "
+                "piece of %zu (PCRE2 error %d)",
+                from, piece.n, rc);
         if (ov[1] <= ov[0]) { /* an empty match: on to the next character */
             for (from = ov[0] + 1; from < piece.n && (subject[from] & 0xc0) == 0x80;)
                 from++;

@@ -29,8 +29,8 @@ struct added {
 
 /* The added tokens that are looked for in one stage. */
 struct added_set {
-    struct vocab text;   /* content to index into tok.added */
-    uint32_t *lengths;   /* (nlengths) different lengths, longest first */
+    struct vocab text; /* content to index into tok.added */
+    uint32_t *lengths; /* (nlengths) different lengths, longest first */
     size_t nlengths;
     unsigned char first[256]; /* a content begins with this byte */
 };
@@ -39,13 +39,14 @@ struct tok {
     char *path;  /* as given to tok_open */
     char *where; /* the file that errors name */
     enum tok_kind kind;
-    struct vocab vocab;  /* the file's spelling */
-    struct vocab bytes;  /* what tokens stand for, by id; not looked up by text */
+    struct vocab vocab;     /* the file's spelling */
+    struct vocab bytes;     /* what tokens stand for, by id; not looked up by text */
     unsigned char *special; /* (vocab.size) 1: a special token */
     struct bpe bpe;
     struct pretok *pretok;
     int ignore_merges; /* a word that is a token is not merged */
     int nfc;
+    int add_bos; /* GGUF: the default of the chain */
     int32_t unk; /* -1: none */
     struct added *added;
     size_t nadded, added_cap;

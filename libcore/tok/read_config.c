@@ -24,8 +24,7 @@ static int read_beside(json_t **out, char **path, const char *dir, const char *n
     const int rc = json_read_file(out, *path, e);
     if (rc < 0)
         return rc;
-    return json_is_object(*out) ? 1
-                                : err_set(e, ERR_FILE, "%s: not an object", *path);
+    return json_is_object(*out) ? 1 : err_set(e, ERR_FILE, "%s: not an object", *path);
 }
 
 /* A token named by text, "<s>" or {"content": "<s>"}: *id, left as it is if absent. */
@@ -43,8 +42,8 @@ static int named(struct tok *t, int32_t *id, const json_t *file, const char *key
         return err_set(e, ERR_FILE, "%s: '%s' is not a token's text", where, key);
     *id = tok_find(t, text);
     if (*id < 0)
-        return err_set(e, ERR_FILE, "%s: '%s' is '%s', which is no token of '%s'", where,
-                       key, text, t->where);
+        return err_set(e, ERR_FILE, "%s: '%s' is '%s', which is no token of '%s'",
+                       where, key, text, t->where);
     return 0;
 }
 
@@ -124,7 +123,8 @@ static const json_t *default_template(const json_t *v)
 
     if (json_is_string(v))
         return v;
-    json_array_foreach (v, i, one) {
+    json_array_foreach(v, i, one)
+    {
         const char *name = json_string_value(json_object_get(one, "name"));
 
         if (name && strcmp(name, "default") == 0)

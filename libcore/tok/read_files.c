@@ -23,7 +23,8 @@ static int read_vocab_file(struct tok *t, const char *path, struct err *e)
     if (rc == 0 && !json_is_object(file))
         rc = err_set(e, ERR_FILE, "%s: not an object of tokens", path);
     if (rc == 0)
-        json_object_foreach (file, text, v) {
+        json_object_foreach(file, text, v)
+        {
             if (!json_is_integer(v) || json_integer_value(v) < 0)
                 rc = err_set(e, ERR_FILE, "%s: the id of '%.60s' is no id", path, text);
             else
@@ -81,7 +82,8 @@ static int read_decoder(struct tok *t, json_t *table, struct err *e)
     const char *key;
     json_t *v;
 
-    json_object_foreach (table, key, v) {
+    json_object_foreach(table, key, v)
+    {
         char *rest;
         const long id = strtol(key, &rest, 10);
         struct added a = {.id = (int32_t)id};
@@ -173,7 +175,8 @@ int tok_read_files(struct tok *t, const char *dir, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; i < 2 && rc == 0 && t->kind == TOK_NONE; i++) {
-        char *vocab = file_join(dir, names[i][0]), *merges = file_join(dir, names[i][1]);
+        char *vocab = file_join(dir, names[i][0]),
+             *merges = file_join(dir, names[i][1]);
 
         if (!vocab || !merges)
             rc = err_set(e, ERR_NOMEM, "no memory");

@@ -21,8 +21,8 @@ static int read_tokens(struct tok *t, const struct gguf *g, struct err *e)
 
     if (rc == 0)
         return err_set(e, ERR_FILE, "%s: no 'tokenizer.ggml.tokens'", t->where);
-    if (rc < 0 || (rc = gguf_get_array(&types, g, "tokenizer.ggml.token_type", GGUF_I32,
-                                       e)) < 0)
+    if (rc < 0 ||
+        (rc = gguf_get_array(&types, g, "tokenizer.ggml.token_type", GGUF_I32, e)) < 0)
         return rc;
     if (rc > 0 && types.n != tokens.n)
         return err_set(e, ERR_FILE, "%s: %llu tokens, but %llu types of tokens",
@@ -87,9 +87,9 @@ static int read_id(int32_t *id, const struct gguf *g, const char *key, struct er
 
 static int read_stops(struct tok *t, const struct gguf *g, struct err *e)
 {
-    static const char *const keys[] = {
-        "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
-        "tokenizer.ggml.eom_token_id"};
+    static const char *const keys[] = {"tokenizer.ggml.eos_token_id",
+                                       "tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
     int rc = read_id(&t->bos, g, "tokenizer.ggml.bos_token_id", e);
 
     for (size_t i = 0; i < 3 && rc == 0; i++) {
@@ -106,7 +106,7 @@ static int read_stops(struct tok *t, const struct gguf *g, struct err *e)
 /* BOS in front and EOS behind, if the file says so. */
 static int read_around(struct tok *t, const struct gguf *g, struct err *e)
 {
-    int bos = 0, eos = 0, rc;
+    int bos = t->add_bos && t->bos >= 0, eos = 0, rc;
 
     if ((rc = gguf_get_bool(&bos, g, "tokenizer.ggml.add_bos_token", e)) < 0 ||
         (rc = gguf_get_bool(&eos, g, "tokenizer.ggml.add_eos_token", e)) < 0)

@@ -38,7 +38,8 @@ static int read_normalizer(struct tok *t, const json_t *v, struct err *e)
 
     if (!v || json_is_null(v))
         return 0;
-    json_array_foreach (many, i, one) {
+    json_array_foreach(many, i, one)
+    {
         const int rc = read_normalizer(t, one, e);
         if (rc < 0)
             return rc;
@@ -79,9 +80,9 @@ static int quote(char **out, const char *s, struct err *e)
 
 static int split_step(struct tok *t, const json_t *v, struct err *e)
 {
-    static const char *const behaviors[] = {"Removed",        "Isolated",
-                                            "MergedWithPrevious", "MergedWithNext",
-                                            "Contiguous",     NULL};
+    static const char *const behaviors[] = {
+        "Removed",        "Isolated",   "MergedWithPrevious",
+        "MergedWithNext", "Contiguous", NULL};
     const json_t *pattern = json_object_get(v, "pattern");
     const char *regex = json_string_value(json_object_get(pattern, "Regex"));
     const char *literal = json_string_value(json_object_get(pattern, "String"));
@@ -94,9 +95,9 @@ static int split_step(struct tok *t, const json_t *v, struct err *e)
         return rc;
     const int b = choose(behavior, behaviors);
     if (b < 0)
-        return unknown(t, "behavior", behavior,
-                       "Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous",
-                       e);
+        return unknown(
+            t, "behavior", behavior,
+            "Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous", e);
     if (!regex && !literal)
         return err_set(e, ERR_FILE, "%s: 'Split' without a 'pattern'", t->where);
     if (!regex && (rc = quote(&quoted, literal, e)) < 0)
@@ -133,8 +134,8 @@ static int digits_step(struct tok *t, const json_t *v, struct err *e)
 
 /* Those that are only an expression.  \w is Rust's: letters, letter numbers, circled
  * letters, marks, digits, connectors, joiners. */
-#define WORD                                                                             \
-    "\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}"              \
+#define WORD                                                                           \
+    "\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}"           \
     "\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
 
 static const struct {
@@ -155,7 +156,8 @@ int tok_read_steps(struct tok *t, const json_t *v, int *byte_level, struct err *
 
     if (!v || json_is_null(v))
         return 0;
-    json_array_foreach (many, i, one) {
+    json_array_foreach(many, i, one)
+    {
         const int rc = tok_read_steps(t, one, byte_level, e);
         if (rc < 0)
             return rc;
@@ -174,10 +176,11 @@ int tok_read_steps(struct tok *t, const json_t *v, int *byte_level, struct err *
         if (strcmp(type, simple[i].type) == 0)
             return pretok_add_split(t->pretok, simple[i].regex, simple[i].behavior,
                                     simple[i].invert, t->where, e);
-    return unknown(t, "pre_tokenizer", type,
-                   "ByteLevel, Split, Digits, Whitespace, WhitespaceSplit, Punctuation, "
-                   "Sequence",
-                   e);
+    return unknown(
+        t, "pre_tokenizer", type,
+        "ByteLevel, Split, Digits, Whitespace, WhitespaceSplit, Punctuation, "
+        "Sequence",
+        e);
 }
 
 /* ---- post-processor ---------------------------------------------------------------------*/
@@ -195,8 +198,8 @@ static int push_id(struct tok *t, int behind, int32_t id, struct err *e)
     return 0;
 }
 
-static int push_special(struct tok *t, const json_t *table, const char *name, int behind,
-                        struct err *e)
+static int push_special(struct tok *t, const json_t *table, const char *name,
+                        int behind, struct err *e)
 {
     const json_t *ids = json_object_get(json_object_get(table, name), "ids"), *v;
     size_t i;
@@ -204,7 +207,8 @@ static int push_special(struct tok *t, const json_t *table, const char *name, in
     if (!json_is_array(ids))
         return err_set(e, ERR_FILE, "%s: post-processor: no 'ids' of '%s'", t->where,
                        name);
-    json_array_foreach (ids, i, v) {
+    json_array_foreach(ids, i, v)
+    {
         const json_int_t id = json_integer_value(v);
         int rc;
 
@@ -223,7 +227,8 @@ static int read_template(struct tok *t, const json_t *v, struct err *e)
     int behind = 0, rc;
     size_t i;
 
-    json_array_foreach (json_object_get(v, "single"), i, item) {
+    json_array_foreach(json_object_get(v, "single"), i, item)
+    {
         const json_t *special = json_object_get(item, "SpecialToken");
 
         if (json_object_get(item, "Sequence")) {
@@ -266,9 +271,7 @@ static int read_post(struct tok *t, const json_t *v, struct err *e)
 
     if (!v || json_is_null(v) || strcmp(type, "ByteLevel") == 0)
         return 0;
-    json_array_foreach (many, i, one)
-        if ((rc = read_post(t, one, e)) < 0)
-            return rc;
+    json_array_foreach(many, i, one) if ((rc = read_post(t, one, e)) < 0) return rc;
     if (many)
         return 0;
     if (strcmp(type, "TemplateProcessing") == 0)
@@ -292,7 +295,8 @@ static int read_vocab(struct tok *t, const json_t *vocab, struct err *e)
 
     if (!json_is_object(vocab))
         return err_set(e, ERR_FILE, "%s: 'vocab' is not an object", t->where);
-    json_object_foreach ((json_t *)(uintptr_t)vocab, text, v) {
+    json_object_foreach((json_t *)(uintptr_t)vocab, text, v)
+    {
         const json_int_t id = json_integer_value(v);
         int rc;
 
@@ -365,9 +369,7 @@ static int read_bpe(struct tok *t, const json_t *model, struct err *e)
             0 ||
         (rc = tok_start_bpe(t, json_array_size(merges), e)) < 0)
         return rc;
-    json_array_foreach (merges, i, m)
-        if ((rc = read_merge(t, m, i, e)) < 0)
-            return rc;
+    json_array_foreach(merges, i, m) if ((rc = read_merge(t, m, i, e)) < 0) return rc;
     return 0;
 }
 
@@ -398,7 +400,8 @@ static int read_added(struct tok *t, const json_t *list, struct err *e)
     const json_t *v;
     size_t i;
 
-    json_array_foreach (list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         struct added a = {0};
         size_t id = 0;
         const char *text = NULL;
@@ -413,8 +416,8 @@ static int read_added(struct tok *t, const json_t *list, struct err *e)
             (rc = json_opt_bool(&a.single_word, v, "single_word", t->where, e)) < 0)
             return rc;
         a.id = (int32_t)id;
-        rc = tok_add_added(
-            t, text, json_string_length(json_object_get(v, "content")), a, e);
+        rc = tok_add_added(t, text, json_string_length(json_object_get(v, "content")),
+                           a, e);
         if (rc < 0)
             return rc;
     }
@@ -427,9 +430,8 @@ static int decodes_bytes(const json_t *v)
     const json_t *one;
     size_t i;
 
-    json_array_foreach (sequence(v, "decoders"), i, one)
-        if (decodes_bytes(one))
-            return 1;
+    json_array_foreach(sequence(v, "decoders"), i,
+                       one) if (decodes_bytes(one)) return 1;
     return strcmp(type_of(v), "ByteLevel") == 0;
 }
 

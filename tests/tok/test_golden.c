@@ -1,0 +1,178 @@
+/*
+ * The vectors of tests/golden/tok: what the tokenizers library gives for the same files.
+ * Per line: text, ids, ids_special (with the post-processor), decoded, decoded_skip;
+ * decode_only lines have ids that no text gives.  smollm2-real needs the model file
+ * (CAGSR_SMOLLM2, or build/models), gpt2-real a directory (CAGSR_GPT2_TOKENIZER).
+ */
+#include "base/file.h"
+#include "base/json.h"
+#include "tok/tok.h"
+#include "tok/utf8.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GOLDEN "tests/golden/tok/"
+
+struct vectors {
+    char *text;
+    size_t n, at, line;
+};
+
+static void vectors_open(struct vectors *v, const char *path)
+{
+    struct err e = {0};
+
+    *v = (struct vectors){0};
+    cr_assert_eq(file_read(&v->text, &v->n, path, 1 << 28, &e), 0, "%s", e.text);
+}
+
+/* The next line as JSON, NULL at the end. */
+static json_t *vectors_next(struct vectors *v)
+{
+    struct err e = {0};
+    json_t *out = NULL;
+
+    if (v->at >= v->n)
+        return NULL;
+    const char *line = v->text + v->at, *nl = memchr(line, '\n', v->n - v->at);
+    const size_t len = nl ? (size_t)(nl - line) : v->n - v->at;
+
+    v->at += len + 1;
+    v->line++;
+    cr_assert_eq(json_read_mem(&out, "line", line, len, &e), 0, "%s", e.text);
+    return out;
+}
+
+static void expect_ids(const struct tok_ids *got, const json_t *want, const char *dir,
+                       size_t line)
+{
+    int same = got->n == json_array_size(want);
+
+    for (size_t i = 0; i < got->n && same; i++)
+        same = got->id[i] == json_integer_value(json_array_get(want, i));
+    cr_expect(same, "%s: line %zu: other ids (%zu, expected %zu)", dir, line, got->n,
+              json_array_size(want));
+}
+
+/* Offsets never fall, stay in the text, and the last one is its end. */
+static void expect_ends(const struct tok_ids *got, size_t n, const char *dir,
+                        size_t line)
+{
+    uint32_t before = 0;
+
+    for (size_t i = 0; i < got->n; i++) {
+        cr_expect(got->end[i] >= before && got->end[i] <= n, "%s: line %zu: end %zu",
+                  dir, line, i);
+        before = got->end[i];
+    }
+    cr_expect(got->n == 0 || before == n, "%s: line %zu: ends at %u of %zu", dir, line,
+              before, n);
+}
+
+static void expect_text(struct tok *t, const json_t *ids, enum tok_show show,
+                        const json_t *want, const char *dir, size_t line)
+{
+    const size_t n = json_array_size(ids);
+    int32_t *id = malloc((n + 1) * sizeof *id);
+    struct err e = {0};
+    char *text = NULL;
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        id[i] = (int32_t)json_integer_value(json_array_get(ids, i));
+    cr_assert_eq(tok_decode(t, id, n, show, &text, &len, &e), 0, "%s", e.text);
+    cr_expect(len == json_string_length(want) &&
+                  memcmp(text, json_string_value(want), len) == 0,
+              "%s: line %zu: decoded '%s', expected '%s'", dir, line, text,
+              json_string_value(want));
+    cr_expect_eq(utf8_valid(text, len), len);
+    free(text);
+    free(id);
+}
+
+static void check_line(struct tok *t, const json_t *v, const char *dir, size_t line)
+{
+    const json_t *text = json_object_get(v, "text"), *ids = json_object_get(v, "ids");
+    const json_t *special = json_object_get(v, "ids_special");
+    const json_t *skip = json_object_get(v, "decoded_skip");
+    const size_t n = json_string_length(text);
+    struct tok_ids got = {0};
+    struct err e = {0};
+
+    if (text && !json_is_true(json_object_get(v, "decode_only"))) {
+        const char *s = json_string_value(text);
+
+        cr_assert_eq(tok_encode(t, s, n, TOK_ADD_NONE, &got, &e), 0, "%s", e.text);
+        expect_ids(&got, ids, dir, line);
+        expect_ends(&got, n, dir, line);
+        cr_assert_eq(tok_encode(t, s, n, TOK_ADD_SPECIAL, &got, &e), 0, "%s", e.text);
+        expect_ids(&got, special ? special : ids, dir, line);
+    }
+    expect_text(t, ids, TOK_SHOW_ALL, json_object_get(v, "decoded"), dir, line);
+    if (skip)
+        expect_text(t, special ? special : ids, TOK_SKIP_SPECIAL, skip, dir, line);
+    tok_ids_release(&got);
+}
+
+static void check(const char *model, const char *dir)
+{
+    char path[256];
+    struct vectors v;
+    struct tok *t;
+    struct err e = {0};
+    json_t *line;
+
+    cr_assert_eq(tok_open(&t, model, &e), 0, "%s", e.text);
+    snprintf(path, sizeof path, GOLDEN "%s/vectors.jsonl", dir);
+    vectors_open(&v, path);
+    while ((line = vectors_next(&v))) {
+        check_line(t, line, dir, v.line);
+        json_decref(line);
+    }
+    cr_expect_gt(v.line, 100);
+    free(v.text);
+    tok_close(t);
+}
+
+Test(golden, gpt2_style)
+{
+    check(GOLDEN "gpt2-style", "gpt2-style");
+}
+
+Test(golden, llama3_style)
+{
+    check(GOLDEN "llama3-style", "llama3-style");
+}
+
+Test(golden, qwen2_style)
+{
+    check(GOLDEN "qwen2-style", "qwen2-style");
+}
+
+Test(golden, smollm2_style)
+{
+    check(GOLDEN "smollm2-style", "smollm2-style");
+}
+
+Test(golden, smollm2_real)
+{
+    const char *path = getenv("CAGSR_SMOLLM2");
+
+    if (!path)
+        path = "build/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+    if (!file_exists(path))
+        cr_skip_test("no SmolLM2: set CAGSR_SMOLLM2 to its .gguf");
+    check(path, "smollm2-real");
+}
+
+Test(golden, gpt2_real)
+{
+    const char *path = getenv("CAGSR_GPT2_TOKENIZER");
+
+    if (!path)
+        cr_skip_test("no GPT-2 vocabulary: set CAGSR_GPT2_TOKENIZER to its directory");
+    check(path, "gpt2-real");
+}
