@@ -52,4 +52,9 @@ const char *kern_name(const struct kern *k);
 void kern_rows(const struct kern *k, size_t n, size_t work,
                void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
 
+/* The same over columns, for sums over rows whose order must be that of the rows:
+ * ranges start at multiples of 16. */
+void kern_columns(const struct kern *k, size_t n, size_t work,
+                  void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
+
 #endif

@@ -1,13 +1,8 @@
 /*
  * Activations, alone and as the gate of a gated MLP.
  *
- *   ACT_GELU       x Phi(x), Phi the normal distribution function
- *   ACT_GELU_TANH  x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2   (gpt2's
- * "gelu_new") ACT_SILU       x / (1 + exp(-x)) ACT_RELU       max(x, 0); derivative 0
- * at 0
- *
- * Cannot fail.  The bits of a row depend on that row only.  The work is shared out over
- * k's threads.
+ * Cannot fail.  The bits of a row depend on that row only.  Rows are shared out over k's
+ * threads.
  */
 #ifndef CAGSR_NN_ACT_H
 #define CAGSR_NN_ACT_H
@@ -16,14 +11,20 @@
 
 #include <stddef.h>
 
-enum act { ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU };
+enum act {
+    ACT_GELU,      /* x Phi(x), Phi the normal distribution function */
+    ACT_GELU_TANH, /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2: "gelu_new" */
+    ACT_SILU,      /* x / (1 + exp(-x)) */
+    ACT_RELU,      /* max(x, 0); derivative 0 at 0 */
+};
 
-/* y = act(x), n elements; y may be x. */
-void act_forward(struct kern *k, float *y, const float *x, size_t n, enum act act);
+/* y (N, F) = act(x); y may be x. */
+void act_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
+                 enum act act);
 
 /* dx += dy act'(x); x is what went in. */
-void act_backward(struct kern *k, float *dx, const float *dy, const float *x, size_t n,
-                  enum act act);
+void act_backward(struct kern *k, float *dx, const float *dy, const float *x, size_t N,
+                  size_t F, enum act act);
 
 /* y (N, F) = act(gate) up, where x (N, 2 F) holds gate in columns 0..F-1 of each row
  * and up in F..2F-1, as the product with the joined weights leaves them (swiglu:

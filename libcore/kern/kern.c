@@ -1,0 +1,113 @@
+#include "kern/kern.h"
+
+#include "kern/impl.h"
+#include "kern/vec.h"
+#include "tensor/dims.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Rows are shared out in ranges of about this many floats: a few microseconds, which
+ * is what waking a thread may cost. */
+enum { RANGE_FLOATS = 16384 };
+
+static int check(const struct kern_opts *o, struct err *e)
+{
+    if (!isa_has(o->isa))
+        return err_set(e, ERR_USAGE, "this processor has no %s", isa_name(o->isa));
+    if (o->backend == KERN_ONEDNN)
+        return err_set(e, ERR_USAGE, "this program was built without oneDNN");
+    return 0;
+}
+
+int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
+             struct err *e)
+{
+    const struct kern_opts none = {0}, *o = opts ? opts : &none;
+    const int rc = check(o, e);
+    char blas[KERN_NAME / 2];
+
+    *out = NULL;
+    if (rc < 0)
+        return rc;
+    struct kern *k = calloc(1, sizeof *k);
+    if (!k)
+        return err_set(e, ERR_NOMEM, "no memory for the kernels' state");
+    k->par = par;
+    k->isa = o->isa == ISA_AUTO ? isa_best() : o->isa;
+    k->backend = o->backend == KERN_AUTO ? KERN_PACK : o->backend;
+    blas_init(k, blas, sizeof blas);
+    snprintf(k->name, sizeof k->name, "f32 %s/%s %s",
+             k->backend == KERN_PACK ? "pack" : "blas", isa_name(k->isa), blas);
+    *out = k;
+    return 0;
+}
+
+void kern_free(struct kern *k)
+{
+    if (!k)
+        return;
+    free(k->scratch);
+    free(k);
+}
+
+struct par *kern_par(const struct kern *k)
+{
+    return k->par;
+}
+
+enum isa kern_isa(const struct kern *k)
+{
+    return k->isa;
+}
+
+enum kern_backend kern_backend(const struct kern *k)
+{
+    return k->backend;
+}
+
+const char *kern_name(const struct kern *k)
+{
+    return k->name;
+}
+
+struct ranges {
+    void (*fn)(void *, size_t, size_t);
+    void *ctx;
+    size_t n, step;
+};
+
+static void one_range(void *arg, size_t i, size_t worker)
+{
+    const struct ranges *r = arg;
+    const size_t from = i * r->step;
+    const size_t to = from + r->step < r->n ? from + r->step : r->n;
+
+    (void)worker;
+    r->fn(r->ctx, from, to);
+}
+
+static void share(const struct kern *k, struct ranges r)
+{
+    if (r.n > r.step)
+        par_for(k->par, (r.n + r.step - 1) / r.step, one_range, &r);
+    else if (r.n > 0)
+        r.fn(r.ctx, 0, r.n);
+}
+
+static size_t items(size_t work)
+{
+    return work < RANGE_FLOATS ? RANGE_FLOATS / (work ? work : 1) : 1;
+}
+
+void kern_rows(const struct kern *k, size_t n, size_t work,
+               void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
+{
+    share(k, (struct ranges){fn, ctx, n, items(work)});
+}
+
+void kern_columns(const struct kern *k, size_t n, size_t work,
+                  void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
+{
+    share(k, (struct ranges){fn, ctx, n, round_up(items(work), VEC)});
+}

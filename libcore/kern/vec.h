@@ -1,0 +1,160 @@
+/*
+ * Sixteen floats at a time, in the compilers' vector types: the same source for every
+ * instruction set, to be used inside ISA_BODY functions.
+ *
+ * A row that is no multiple of 16 ends in a partial vector, loaded over a filler and
+ * computed by the same instructions as the others.  So the bits of an element never
+ * depend on its place, and a sum over a row has one fixed order: 16 (or 8 double) lanes,
+ * then the lanes in pairs.
+ */
+#ifndef CAGSR_KERN_VEC_H
+#define CAGSR_KERN_VEC_H
+
+#include "kern/isa.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { VEC = 16 };
+typedef float vfloat __attribute__((vector_size(64)));
+typedef int32_t vint __attribute__((vector_size(64)));
+typedef double vdouble __attribute__((vector_size(64)));    /* 8 lanes */
+typedef float vfloat_half __attribute__((vector_size(32))); /* 8 lanes */
+
+ISA_BODY vfloat vec_set(float a)
+{
+    return (vfloat){0} + a;
+}
+
+ISA_BODY vfloat vec_load(const float *p)
+{
+    vfloat v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+ISA_BODY void vec_store(float *p, vfloat v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first n < 16 floats at p, the other lanes `filler`. */
+ISA_BODY vfloat vec_load_part(const float *p, size_t n, float filler)
+{
+    float lane[VEC];
+
+    for (size_t i = 0; i < VEC; i++)
+        lane[i] = filler;
+    for (size_t i = 0; i < n; i++)
+        lane[i] = p[i];
+    return vec_load(lane);
+}
+
+ISA_BODY void vec_store_part(float *p, vfloat v, size_t n)
+{
+    float lane[VEC];
+
+    vec_store(lane, v);
+    for (size_t i = 0; i < n; i++)
+        p[i] = lane[i];
+}
+
+/* Loads or stores the vector at element i of a row of n: whole, or what is left. */
+ISA_BODY vfloat vec_at(const float *p, size_t i, size_t n, float filler)
+{
+    return n - i >= VEC ? vec_load(p + i) : vec_load_part(p + i, n - i, filler);
+}
+
+ISA_BODY void vec_put(float *p, size_t i, size_t n, vfloat v)
+{
+    if (n - i >= VEC)
+        vec_store(p + i, v);
+    else
+        vec_store_part(p + i, v, n - i);
+}
+
+/* Lane by lane m ? a : b; m is a comparison's result (all bits or none). */
+ISA_BODY vfloat vec_select(vint m, vfloat a, vfloat b)
+{
+    return (vfloat)((m & (vint)a) | (~m & (vint)b));
+}
+
+/* The larger; b where a is not a number. */
+ISA_BODY vfloat vec_max(vfloat a, vfloat b)
+{
+    return vec_select(a > b, a, b);
+}
+
+ISA_BODY vdouble vec_low(vfloat v)
+{
+    vfloat_half h;
+
+    memcpy(&h, &v, sizeof h);
+    return __builtin_convertvector(h, vdouble);
+}
+
+ISA_BODY vdouble vec_high(vfloat v)
+{
+    vfloat_half h;
+
+    memcpy(&h, (const char *)&v + sizeof h, sizeof h);
+    return __builtin_convertvector(h, vdouble);
+}
+
+ISA_BODY double vec_sum_double(vdouble v)
+{
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+ISA_BODY float vec_sum(vfloat v)
+{
+    float s[4];
+
+    for (int i = 0; i < 4; i++)
+        s[i] = (v[i] + v[i + 8]) + (v[i + 4] + v[i + 12]);
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+/* The largest lane. */
+ISA_BODY float vec_peak(vfloat v)
+{
+    float m = v[0];
+
+    for (int i = 1; i < VEC; i++)
+        m = v[i] > m ? v[i] : m;
+    return m;
+}
+
+/*
+ * exp.  x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by a polynomial of degree 6 (relative
+ * error 5e-9 before rounding), then 2^n in two steps so that results below 2^-126
+ * round once into the subnormals.  Within 1.1 ulp of the true value for x in [-87, 88];
+ * 0 below -104, infinity above 88.73; NaN stays NaN.
+ */
+ISA_BODY vfloat vec_exp(vfloat x)
+{
+    const vfloat shift = vec_set(0x1.8p23f); /* adding it rounds to an integer */
+    const vfloat lo = vec_set(-105.0f), hi = vec_set(89.0f);
+    const vfloat x1 = vec_select(x < lo, lo, x);
+    const vfloat x2 = vec_select(x1 > hi, hi, x1);
+    const vfloat t = x2 * 0x1.715476p+0f + shift; /* 1 / ln 2 */
+    const vfloat n = t - shift;
+    const vfloat r1 = x2 - n * 0x1.62e4p-1f;   /* ln 2, 15 bits: n times it is exact */
+    const vfloat r = r1 - n * 0x1.7f7d1cp-20f; /* the rest of ln 2 */
+    vfloat p = r * 0x1.6a1a6ap-10f + 0x1.123fc8p-7f;
+
+    p = p * r + 0x1.555916p-5f;
+    p = p * r + 0x1.55548ep-3f;
+    p = p * r + 0x1.fffffcp-2f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    const vint ni = (vint)t - (vint)shift; /* the low bits of t hold n */
+    const vint half = ni >> 1;
+    const vfloat s1 = (vfloat)((half + 127) << 23);
+    const vfloat s2 = (vfloat)((ni - half + 127) << 23);
+    return p * s1 * s2;
+}
+
+#endif

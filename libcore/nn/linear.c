@@ -1,0 +1,103 @@
+#include "nn/linear.h"
+
+#include "kern/vec.h"
+
+ISA_BODY void add_rows_body(float *y, size_t ldy, const float *x, size_t ldx, size_t M,
+                            size_t N)
+{
+    for (size_t m = 0; m < M; m++) {
+        float *ym = y + m * ldy;
+        const float *xm = x + m * ldx;
+
+        for (size_t n = 0; n < N; n += VEC)
+            vec_put(ym, n, N, vec_at(ym, n, N, 0) + vec_at(xm, n, N, 0));
+    }
+}
+ISA_VARIANTS(add_rows,
+             (float *y, size_t ldy, const float *x, size_t ldx, size_t M, size_t N),
+             (y, ldy, x, ldx, M, N))
+
+/* y += x over rows from..to; a leading dimension of 0 repeats one row: the bias. */
+struct add_job {
+    const struct kern *k;
+    float *y;
+    const float *x;
+    size_t ldy, ldx, N;
+};
+
+static void add_range(void *ctx, size_t from, size_t to)
+{
+    const struct add_job *j = ctx;
+
+    ISA_CALL(
+        kern_isa(j->k), add_rows,
+        (j->y + from * j->ldy, j->ldy, j->x + from * j->ldx, j->ldx, to - from, j->N));
+}
+
+static void add_bias(struct kern *k, float *y, size_t ldy, const float *b, size_t M,
+                     size_t N)
+{
+    struct add_job j = {k, y, b, ldy, 0, N};
+
+    if (b)
+        kern_rows(k, M, N, add_range, &j);
+}
+
+void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C)
+{
+    struct add_job j = {k, y, x, C, C, C};
+
+    kern_rows(k, N, 2 * C, add_range, &j);
+}
+
+void linear_forward(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+                    const float *W, const float *b, size_t M, size_t N, size_t K)
+{
+    gemm_nt(k, y, ldy, x, ldx, W, K, M, N, K, 0);
+    add_bias(k, y, ldy, b, M, N);
+}
+
+void linear_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+                 const struct gemm_weight *w, const float *b, size_t M)
+{
+    gemm_rows(k, y, ldy, x, ldx, M, w);
+    add_bias(k, y, ldy, b, M, w->N);
+}
+
+/* db += the sum of the rows of dy: over all rows, for a range of columns, so that the
+ * order of the sum is that of the rows whoever does it. */
+struct sum_job {
+    float *db;
+    const float *dy;
+    size_t ld, M;
+};
+
+static void sum_columns(void *ctx, size_t from, size_t to)
+{
+    const struct sum_job *j = ctx;
+
+    for (size_t n0 = from; n0 < to; n0 += VEC) {
+        const size_t n = to - n0 < VEC ? to - n0 : VEC;
+        double sum[VEC] = {0};
+
+        for (size_t m = 0; m < j->M; m++)
+            for (size_t i = 0; i < n; i++)
+                sum[i] += (double)j->dy[m * j->ld + n0 + i];
+        for (size_t i = 0; i < n; i++)
+            j->db[n0 + i] += (float)sum[i];
+    }
+}
+
+void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *db,
+                     const float *dy, size_t lddy, const float *x, size_t ldx,
+                     const float *W, size_t M, size_t N, size_t K)
+{
+    struct sum_job j = {db, dy, lddy, M};
+
+    if (dx)
+        gemm_nn(k, dx, lddx, dy, lddy, W, K, M, N, K, 1);
+    if (dW)
+        gemm_tn(k, dW, K, dy, lddy, x, ldx, M, N, K, 1);
+    if (db)
+        kern_columns(k, N, M, sum_columns, &j);
+}

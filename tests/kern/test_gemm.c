@@ -1,0 +1,253 @@
+#include "kern/gemm.h"
+
+#include "../support/gradcheck.h"
+#include "kern/ref.h"
+#include "tensor/dims.h"
+
+#include <criterion/criterion.h>
+#include <criterion/theories.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every way of computing gemm_rows that this build and processor have. */
+static const struct kern_opts ways[] = {
+    {KERN_AUTO, ISA_AUTO},   {KERN_PACK, ISA_PLAIN},    {KERN_PACK, ISA_AVX2},
+    {KERN_PACK, ISA_AVX512}, {KERN_OPENBLAS, ISA_AUTO}, {KERN_ONEDNN, ISA_AUTO},
+};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+static float *floats(size_t n)
+{
+    return aligned_alloc(64, round_up((n ? n : 1) * sizeof(float), 64));
+}
+
+static float *normals(size_t n, uint64_t seed)
+{
+    float *x = floats(n);
+
+    fill_normal(x, n, 1, seed);
+    return x;
+}
+
+struct machine {
+    struct par *par;
+    struct kern *k;
+};
+
+/* 0 if this way is not to be had here. */
+static int machine_new(struct machine *m, size_t threads, int way)
+{
+    struct err e = {0};
+
+    *m = (struct machine){0};
+    cr_assert_eq(par_new(&m->par, threads, &e), 0);
+    const int rc = kern_new(&m->k, m->par, &ways[way], &e);
+    if (rc < 0) {
+        cr_assert_eq(rc, ERR_USAGE, "%s", e.text);
+        par_free(m->par);
+        return 0;
+    }
+    return 1;
+}
+
+static void machine_free(struct machine *m)
+{
+    kern_free(m->k);
+    par_free(m->par);
+}
+
+/* A weight with its memory. */
+struct packed {
+    struct gemm_weight w;
+    float *W, *mem;
+};
+
+static struct packed weight(struct kern *k, size_t N, size_t K, uint64_t seed)
+{
+    struct packed p = {.W = normals(N * K, seed)};
+    struct err e = {0};
+
+    p.mem = floats(gemm_pack_bytes(k, N, K) / sizeof(float));
+    cr_assert_eq(gemm_pack(&p.w, k, p.mem, p.W, K, N, K, &e), 0, "%s", e.text);
+    return p;
+}
+
+static void weight_free(struct packed *p)
+{
+    gemm_weight_release(&p->w);
+    free(p->W);
+    free(p->mem);
+}
+
+/* The largest error over sqrt(K), in units of float's epsilon: sums of K products of
+ * normals are of that size, and their rounding errors add up like a random walk. */
+static double distance(const float *a, const float *b, size_t n, size_t K)
+{
+    double worst = 0;
+
+    for (size_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs((double)a[i] - b[i]));
+    return worst / (sqrt((double)K + 1) * 0x1p-23);
+}
+
+enum { FAR = 60 };
+
+TheoryDataPoints(gemm, rows_agree_with_ref) = {
+    DataPoints(int, 0, 1, 2, 3, 4, 5),
+    DataPoints(size_t, 0, 1, 3, 8, 13, 33),
+    DataPoints(size_t, 1, 17, 48, 100, 530),
+    DataPoints(size_t, 0, 1, 5, 64, 577),
+};
+Theory((int way, size_t M, size_t N, size_t K), gemm, rows_agree_with_ref)
+{
+    struct machine m;
+
+    if (!machine_new(&m, 2, way))
+        return;
+    struct packed p = weight(m.k, N, K, 1);
+    const size_t ldx = K + 3, ldy = N + 5;
+    float *x = normals((M + 1) * ldx, 2), *y = normals((M + 1) * ldy, 3);
+    float *want = floats((M + 1) * ldy);
+
+    memcpy(want, y, (M + 1) * ldy * sizeof *y); /* what lies between rows is kept */
+    ref_gemm_nt(want, ldy, x, ldx, p.W, K, M, N, K, 0);
+    gemm_rows(m.k, y, ldy, x, ldx, M, &p.w);
+    cr_expect_lt(distance(y, want, (M + 1) * ldy, K), FAR, "way %d, %zu %zu %zu", way,
+                 M, N, K);
+    free(want);
+    free(y);
+    free(x);
+    weight_free(&p);
+    machine_free(&m);
+}
+
+/*
+ * The law of the sampling path: a row alone has the bits it has anywhere, among any
+ * neighbours, at any alignment, with any number of threads.
+ */
+TheoryDataPoints(gemm, rows_are_batch_invariant) = {
+    DataPoints(int, 0, 1, 2, 3, 4, 5),
+    DataPoints(size_t, 1, 100, 576, 1030),
+    DataPoints(size_t, 1, 63, 576, 1537),
+};
+Theory((int way, size_t N, size_t K), gemm, rows_are_batch_invariant)
+{
+    enum { ROWS = 71 };
+    struct machine one, two;
+
+    if (!machine_new(&one, 1, way) || !machine_new(&two, 2, way))
+        return;
+    struct packed p = weight(one.k, N, K, 4), q = weight(two.k, N, K, 4);
+    float *x = normals(ROWS * K, 5), *alone = floats(ROWS * N),
+          *y = floats(ROWS * N + 1);
+
+    for (size_t m = 0; m < ROWS; m++)
+        gemm_rows(one.k, alone + m * N, N, x + m * K, K, 1, &p.w);
+    static const size_t cuts[] = {1, 2, 3, 5, 7, 8, 9, 16, 31, 32, 33, 64, ROWS};
+    for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++)
+        for (size_t threads = 1; threads <= 2; threads++) {
+            struct machine *mc = threads == 1 ? &one : &two;
+            const struct gemm_weight *w = threads == 1 ? &p.w : &q.w;
+
+            for (size_t m = 0; m < ROWS; m += cuts[c])
+                gemm_rows(mc->k, y + 1 + m * N, N, x + m * K, K,
+                          ROWS - m < cuts[c] ? ROWS - m : cuts[c], w);
+            cr_expect_eq(memcmp(y + 1, alone, ROWS * N * sizeof *y), 0,
+                         "way %d, N %zu, K %zu, %zu rows at a time, %zu threads", way,
+                         N, K, cuts[c], threads);
+        }
+    free(y);
+    free(alone);
+    free(x);
+    weight_free(&q);
+    weight_free(&p);
+    machine_free(&two);
+    machine_free(&one);
+}
+
+/* AVX2 and AVX-512 run the same chains of fma. */
+Test(gemm, instruction_sets_agree_to_the_bit)
+{
+    enum { M = 9, N = 131, K = 577 };
+    struct machine a, b;
+
+    if (!machine_new(&a, 1, 2) || !machine_new(&b, 1, 3))
+        return;
+    struct packed p = weight(a.k, N, K, 6), q = weight(b.k, N, K, 6);
+    float *x = normals(M * K, 7), *y = floats(M * N), *z = floats(M * N);
+
+    gemm_rows(a.k, y, N, x, K, M, &p.w);
+    gemm_rows(b.k, z, N, x, K, M, &q.w);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0);
+    free(z);
+    free(y);
+    free(x);
+    weight_free(&q);
+    weight_free(&p);
+    machine_free(&b);
+    machine_free(&a);
+}
+
+typedef void product(struct kern *, float *, size_t, const float *, size_t,
+                     const float *, size_t, size_t, size_t, size_t, float);
+typedef void reference(float *, size_t, const float *, size_t, const float *, size_t,
+                       size_t, size_t, size_t, float);
+static product *const products[] = {gemm_nt, gemm_nn, gemm_tn};
+static reference *const references[] = {ref_gemm_nt, ref_gemm_nn, ref_gemm_tn};
+
+TheoryDataPoints(gemm, free_order_agrees_with_ref) = {
+    DataPoints(int, 0, 1, 2),
+    DataPoints(size_t, 0, 1, 7, 150),
+    DataPoints(size_t, 0, 1, 33, 420),
+    DataPoints(size_t, 0, 1, 19, 577),
+    DataPoints(float, 0.0f, 1.0f, -0.5f),
+};
+Theory((int which, size_t M, size_t N, size_t K, float beta), gemm,
+       free_order_agrees_with_ref)
+{
+    /* Rows and columns of the output and of the two inputs. */
+    const size_t shape[3][7] = {
+        {M, N, M, K, N, K, K}, {M, K, M, N, N, K, N}, {N, K, M, N, M, K, M}};
+    const size_t *s = shape[which];
+    struct machine one, two;
+
+    cr_assert(machine_new(&one, 1, 0) && machine_new(&two, 2, 0));
+    const size_t ldc = s[1] + 2, lda = s[3] + 1, ldb = s[5] + 3;
+    const size_t n = (s[0] + 1) * ldc;
+    float *c = normals(n, 1), *want = normals(n, 1), *again = normals(n, 1);
+    float *a = normals((s[2] + 1) * lda, 2), *b = normals((s[4] + 1) * ldb, 3);
+
+    if (beta == 0)
+        for (size_t r = 0; r < s[0]; r++)
+            for (size_t i = 0; i < s[1]; i++)
+                c[r * ldc + i] = again[r * ldc + i] = NAN; /* need not be initialised */
+    references[which](want, ldc, a, lda, b, ldb, M, N, K, beta);
+    products[which](one.k, c, ldc, a, lda, b, ldb, M, N, K, beta);
+    products[which](two.k, again, ldc, a, lda, b, ldb, M, N, K, beta);
+    cr_expect_lt(distance(c, want, n, s[6]), FAR, "%d: %zu %zu %zu %g", which, M, N, K,
+                 (double)beta);
+    cr_expect_eq(memcmp(c, again, n * sizeof *c), 0, "threads: %d: %zu %zu %zu", which,
+                 M, N, K);
+    free(b);
+    free(a);
+    free(again);
+    free(want);
+    free(c);
+    machine_free(&two);
+    machine_free(&one);
+}
+
+Test(gemm, unknown_ways_are_refused)
+{
+    struct kern *k;
+    struct err e = {0};
+
+    if (!isa_has(ISA_AVX512))
+        cr_expect_eq(kern_new(&k, NULL, &(struct kern_opts){.isa = ISA_AVX512}, &e),
+                     ERR_USAGE);
+    cr_assert_eq(kern_new(&k, NULL, NULL, &e), 0);
+    cr_expect(strstr(kern_name(k), isa_name(isa_best())) != NULL, "%s", kern_name(k));
+    cr_expect(strstr(kern_name(k), "openblas") != NULL, "%s", kern_name(k));
+    kern_free(k);
+}
