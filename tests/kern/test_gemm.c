@@ -1,6 +1,6 @@
 #include "kern/gemm.h"
 
-#include "../support/gradcheck.h"
+#include "../support/machine.h"
 #include "kern/ref.h"
 #include "tensor/dims.h"
 
@@ -16,46 +16,6 @@ static const struct kern_opts ways[] = {
     {KERN_PACK, ISA_AVX512}, {KERN_OPENBLAS, ISA_AUTO}, {KERN_ONEDNN, ISA_AUTO},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
-
-static float *floats(size_t n)
-{
-    return aligned_alloc(64, round_up((n ? n : 1) * sizeof(float), 64));
-}
-
-static float *normals(size_t n, uint64_t seed)
-{
-    float *x = floats(n);
-
-    fill_normal(x, n, 1, seed);
-    return x;
-}
-
-struct machine {
-    struct par *par;
-    struct kern *k;
-};
-
-/* 0 if this way is not to be had here. */
-static int machine_new(struct machine *m, size_t threads, int way)
-{
-    struct err e = {0};
-
-    *m = (struct machine){0};
-    cr_assert_eq(par_new(&m->par, threads, &e), 0);
-    const int rc = kern_new(&m->k, m->par, &ways[way], &e);
-    if (rc < 0) {
-        cr_assert_eq(rc, ERR_USAGE, "%s", e.text);
-        par_free(m->par);
-        return 0;
-    }
-    return 1;
-}
-
-static void machine_free(struct machine *m)
-{
-    kern_free(m->k);
-    par_free(m->par);
-}
 
 /* A weight with its memory. */
 struct packed {
@@ -103,7 +63,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, rows_agree_with_ref)
 {
     struct machine m;
 
-    if (!machine_new(&m, 2, way))
+    if (!machine_new(&m, 2, &ways[way]))
         return;
     struct packed p = weight(m.k, N, K, 1);
     const size_t ldx = K + 3, ldy = N + 5;
@@ -136,7 +96,7 @@ Theory((int way, size_t N, size_t K), gemm, rows_are_batch_invariant)
     enum { ROWS = 71 };
     struct machine one, two;
 
-    if (!machine_new(&one, 1, way) || !machine_new(&two, 2, way))
+    if (!machine_new(&one, 1, &ways[way]) || !machine_new(&two, 2, &ways[way]))
         return;
     struct packed p = weight(one.k, N, K, 4), q = weight(two.k, N, K, 4);
     float *x = normals(ROWS * K, 5), *alone = floats(ROWS * N),
@@ -172,7 +132,7 @@ Test(gemm, instruction_sets_agree_to_the_bit)
     enum { M = 9, N = 131, K = 577 };
     struct machine a, b;
 
-    if (!machine_new(&a, 1, 2) || !machine_new(&b, 1, 3))
+    if (!machine_new(&a, 1, &ways[2]) || !machine_new(&b, 1, &ways[3]))
         return;
     struct packed p = weight(a.k, N, K, 6), q = weight(b.k, N, K, 6);
     float *x = normals(M * K, 7), *y = floats(M * N), *z = floats(M * N);
@@ -212,7 +172,7 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), gemm,
     const size_t *s = shape[which];
     struct machine one, two;
 
-    cr_assert(machine_new(&one, 1, 0) && machine_new(&two, 2, 0));
+    cr_assert(machine_new(&one, 1, &ways[0]) && machine_new(&two, 2, &ways[0]));
     const size_t ldc = s[1] + 2, lda = s[3] + 1, ldb = s[5] + 3;
     const size_t n = (s[0] + 1) * ldc;
     float *c = normals(n, 1), *want = normals(n, 1), *again = normals(n, 1);
