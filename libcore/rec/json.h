@@ -10,7 +10,8 @@
  *     {"$ext": [type, "base64"]}    an extension
  *     {"$f32": x} {"$f32": [..]}    float32 where float64 would be taken
  *     {"$f64": x} {"$f64": [..]}    float64 where float32 would be taken
- *     {"$u64": "18446744073709551615"}
+ *     {"$int": "9007199254740993"}  an integer beyond 2^53, or one where a float32
+ * would be taken
  *     {"$nd": [T, P], "type": "<f4", "data": [[..], ..]}   a tensor
  *     {"$map": [[key, value], ..]}  a map whose keys are not distinct plain strings
  *
@@ -42,7 +43,7 @@ void rec_json_value(struct rec_buf *out, struct rec_value v, const char *key,
 void rec_json_line(struct rec_buf *out, const struct rec *r, enum rec_json_form form);
 
 /* Reads one JSON object of n bytes and appends its msgpack bytes to out.  ERR_RECORD
- * says where the text is wrong. */
+ * says where the text is wrong, ERR_TRUNC that it ends inside the object. */
 int rec_json_parse(struct rec_buf *out, const char *text, size_t n,
                    struct err *e) MUST_CHECK;
 

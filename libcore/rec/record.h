@@ -33,7 +33,8 @@ struct rec_buf {
 };
 
 struct rec_field {
-    size_t key, klen;  /* the key's text, offset from its buffer */
+    size_t token;      /* the key's bytes, offset from its buffer, up to key + klen */
+    size_t key, klen;  /* the key's text */
     size_t val, vsize; /* the value's bytes */
     int kedit, vedit;  /* 1: the offset is into rec.edit, 0: into rec.raw */
 };

@@ -1,0 +1,37 @@
+/*
+ * What the files of rec/ share and nobody else sees.
+ */
+#ifndef CAGSR_REC_PRIVATE_H
+#define CAGSR_REC_PRIVATE_H
+
+#include "rec/record.h"
+#include "rec/stream.h"
+
+/* Field i of a record: its name (n bytes, borrowed) and its value. */
+const char *rec_field_key(const struct rec *r, size_t i, size_t *n);
+struct rec_value rec_field_value(const struct rec *r, size_t i);
+
+/* Its number, or r->nfields. */
+size_t rec_field_index(const struct rec *r, const char *key);
+
+void rec_put_ext(struct rec *r, int type, const void *p, size_t n);
+
+/* 1 if plain numbers in this field's arrays are float32 (json.h). */
+int rec_json_f32_field(const char *key);
+
+/* The half whose single has these bits, if there is one; else the nearest (ties to
+ * even), infinity beyond the largest. */
+uint16_t rec_half_of(uint32_t single);
+
+/* Appends a record's bytes: those that came, if nothing was set. */
+void rec_append(struct rec_buf *out, const struct rec *r);
+
+/* A header that came from upstream; the same bytes stand once in a reader. */
+struct rec_header {
+    struct rec rec;
+};
+
+/* The header the reader met last, or NULL. */
+const struct rec_header *rec_reader_header(const struct rec_reader *rd);
+
+#endif

@@ -1,0 +1,399 @@
+#include "rec/value.h"
+
+#include "rec/private.h"
+#include "rec/scan.h"
+
+#include <string.h>
+
+/* Bytes were walked by rec_scan_run or written by rec_put_*: a head is always whole. */
+static enum rec_type token(struct rec_token *t, struct rec_value v)
+{
+    if (!v.at || rec_token_read(t, v.at, v.size) != 1) {
+        *t = (struct rec_token){0};
+        return REC_NONE;
+    }
+    return t->type;
+}
+
+enum rec_type rec_value_type(struct rec_value v)
+{
+    struct rec_token t;
+
+    return token(&t, v);
+}
+
+const char *rec_type_name(enum rec_type t)
+{
+    static const char *const name[] = {
+        [REC_NONE] = "absent",    [REC_NIL] = "null",    [REC_BOOL] = "a boolean",
+        [REC_INT] = "an integer", [REC_F32] = "a float", [REC_F64] = "a float",
+        [REC_STR] = "a string",   [REC_BIN] = "bytes",   [REC_EXT] = "an extension",
+        [REC_ARRAY] = "an array", [REC_MAP] = "a map",
+    };
+
+    return name[t];
+}
+
+int rec_value_bool(int *out, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_BOOL)
+        return -1;
+    *out = t.u != 0;
+    return 0;
+}
+
+int rec_value_int(int64_t *out, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_INT || (!t.negative && t.u > INT64_MAX))
+        return -1;
+    *out = (int64_t)t.u;
+    return 0;
+}
+
+int rec_value_uint(uint64_t *out, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_INT || t.negative)
+        return -1;
+    *out = t.u;
+    return 0;
+}
+
+int rec_value_f64(double *out, struct rec_value v)
+{
+    struct rec_token t;
+
+    switch (token(&t, v)) {
+    case REC_F32:
+    case REC_F64: *out = t.f; return 0;
+    case REC_INT: *out = t.negative ? (double)(int64_t)t.u : (double)t.u; return 0;
+    default: return -1;
+    }
+}
+
+int rec_value_str(struct rec_str *out, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_STR)
+        return -1;
+    *out = (struct rec_str){(const char *)t.data, t.n};
+    return 0;
+}
+
+int rec_value_bin(const unsigned char **out, size_t *n, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_BIN)
+        return -1;
+    *out = t.data;
+    *n = t.n;
+    return 0;
+}
+
+int rec_value_ext(int *type, const unsigned char **out, size_t *n, struct rec_value v)
+{
+    struct rec_token t;
+
+    if (token(&t, v) != REC_EXT)
+        return -1;
+    *type = t.ext;
+    *out = t.data;
+    *n = t.n;
+    return 0;
+}
+
+size_t rec_value_count(struct rec_value v)
+{
+    struct rec_token t;
+    const enum rec_type type = token(&t, v);
+
+    return type == REC_ARRAY || type == REC_MAP ? t.n : 0;
+}
+
+void rec_iter_start(struct rec_iter *it, struct rec_value v)
+{
+    struct rec_token t;
+    const enum rec_type type = token(&t, v);
+
+    *it = (struct rec_iter){0};
+    if (type == REC_ARRAY || type == REC_MAP)
+        *it = (struct rec_iter){v.at + t.size, t.n, type == REC_MAP};
+}
+
+static struct rec_value step(struct rec_iter *it)
+{
+    const struct rec_value v = {it->at, rec_value_span(it->at, SIZE_MAX / 2)};
+
+    it->at += v.size;
+    return v;
+}
+
+int rec_iter_next(struct rec_iter *it, struct rec_value *key, struct rec_value *val)
+{
+    if (it->left == 0)
+        return 0;
+    it->left--;
+    *key = (struct rec_value){0};
+    if (it->map)
+        *key = step(it);
+    *val = step(it);
+    return 1;
+}
+
+/* A str key, or a bin one: msgpack-numpy writes those. */
+static int key_is(struct rec_value key, const char *name)
+{
+    struct rec_token t;
+    const enum rec_type type = token(&t, key);
+
+    return (type == REC_STR || type == REC_BIN) && t.n == strlen(name) &&
+           memcmp(t.data, name, t.n) == 0;
+}
+
+struct rec_value rec_value_member(struct rec_value v, const char *key)
+{
+    struct rec_iter it;
+    struct rec_value k, m;
+
+    if (rec_value_type(v) == REC_MAP)
+        for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &m);)
+            if (rec_value_type(k) == REC_STR && key_is(k, key))
+                return m;
+    return (struct rec_value){0};
+}
+
+int rec_str_is(struct rec_str t, const char *s)
+{
+    return t.n == strlen(s) && memcmp(t.n ? t.s : "", s, t.n) == 0;
+}
+
+/* Bytes of the well-formed sequence at s (RFC 3629), or 0. */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+    const unsigned char c = s[0];
+    const size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+    if (n == 0 || n > left || c > 0xf4)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) ||
+        (c == 0xf0 && s[1] < 0x90) || (c == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+int rec_utf8_valid(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s, *end = p + n;
+
+    while (p < end) {
+        uint64_t eight;
+
+        if (end - p >= 8) {
+            memcpy(&eight, p, 8);
+            if (!(eight & 0x8080808080808080u)) {
+                p += 8;
+                continue;
+            }
+        }
+        const size_t k = utf8_length(p, (size_t)(end - p));
+        if (k == 0)
+            return 0;
+        p += k;
+    }
+    return 1;
+}
+
+/* ---- tensors
+ * --------------------------------------------------------------------------- */
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[] = {
+    [REC_TENSOR_F4] = {"<f4", 4},
+    [REC_TENSOR_F2] = {"<f2", 2},
+    [REC_TENSOR_I4] = {"<i4", 4},
+    [REC_TENSOR_U1] = {"|u1", 1},
+};
+enum { DTYPES = sizeof dtypes / sizeof *dtypes };
+
+size_t rec_dtype_size(enum rec_dtype t)
+{
+    return dtypes[t].size;
+}
+
+const char *rec_dtype_name(enum rec_dtype t)
+{
+    return dtypes[t].name;
+}
+
+struct parts {
+    struct rec_value nd, type, kind, shape, data;
+};
+
+static void tensor_parts(struct parts *q, struct rec_value v)
+{
+    struct rec_iter it;
+    struct rec_value k, m;
+
+    *q = (struct parts){0};
+    if (rec_value_type(v) != REC_MAP)
+        return;
+    for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &m);) {
+        struct rec_value *slot = key_is(k, "nd")      ? &q->nd
+                                 : key_is(k, "type")  ? &q->type
+                                 : key_is(k, "kind")  ? &q->kind
+                                 : key_is(k, "shape") ? &q->shape
+                                 : key_is(k, "data")  ? &q->data
+                                                      : NULL;
+        if (slot)
+            *slot = m;
+    }
+}
+
+int rec_value_is_tensor(struct rec_value v)
+{
+    struct parts q;
+    int nd;
+
+    tensor_parts(&q, v);
+    return rec_value_bool(&nd, q.nd) == 0 && nd;
+}
+
+static int tensor_dtype(enum rec_dtype *out, struct rec_value type, struct err *e)
+{
+    struct rec_token t;
+
+    token(&t, type);
+    for (size_t i = 0; i < DTYPES; i++)
+        if ((t.type == REC_STR || t.type == REC_BIN) && t.n == 3 &&
+            memcmp(t.data, dtypes[i].name, 3) == 0) {
+            *out = (enum rec_dtype)i;
+            return 0;
+        }
+    return err_set(e, ERR_RECORD,
+                   "a tensor of type '%.*s' is refused: <f4, <f2, <i4 and |u1 are read",
+                   t.n < 16 && t.data ? (int)t.n : 0,
+                   t.data ? (const char *)t.data : "");
+}
+
+static int tensor_shape(struct rec_tensor *out, struct rec_value shape, struct err *e)
+{
+    struct rec_iter it;
+    struct rec_value k, m;
+    uint64_t d;
+
+    if (rec_value_type(shape) != REC_ARRAY || rec_value_count(shape) > REC_RANK)
+        return err_set(e, ERR_RECORD, "a tensor's shape is not an array of at most %d",
+                       REC_RANK);
+    out->rank = 0;
+    out->count = 1;
+    for (rec_iter_start(&it, shape); rec_iter_next(&it, &k, &m);) {
+        if (rec_value_uint(&d, m) < 0 || d > SIZE_MAX / 8 ||
+            __builtin_mul_overflow(out->count, (size_t)d, &out->count) ||
+            out->count > SIZE_MAX / 8)
+            return err_set(e, ERR_RECORD, "a tensor's shape is not one");
+        out->shape[out->rank++] = (size_t)d;
+    }
+    return 0;
+}
+
+int rec_value_tensor(struct rec_tensor *out, struct rec_value v, struct err *e)
+{
+    struct parts q;
+    size_t n;
+    int rc;
+
+    *out = (struct rec_tensor){0};
+    tensor_parts(&q, v);
+    if (!rec_value_is_tensor(v))
+        return err_set(e, ERR_RECORD, "%s, not a tensor",
+                       rec_type_name(rec_value_type(v)));
+    if (q.kind.at && rec_value_count(q.kind))
+        return err_set(e, ERR_RECORD, "a tensor of structured type is refused");
+    if ((rc = tensor_dtype(&out->dtype, q.type, e)) < 0 ||
+        (rc = tensor_shape(out, q.shape, e)) < 0)
+        return rc;
+    if (rec_value_bin(&out->data, &n, q.data) < 0)
+        return err_set(e, ERR_RECORD, "a tensor's data is %s, not bytes",
+                       rec_type_name(rec_value_type(q.data)));
+    if (n != out->count * rec_dtype_size(out->dtype))
+        return err_set(e, ERR_RECORD,
+                       "a tensor has %zu bytes of data, its shape and type ask for %zu",
+                       n, out->count * rec_dtype_size(out->dtype));
+    return 0;
+}
+
+/* IEEE 754 half to single: exact. */
+static float half(uint16_t h)
+{
+    const uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+    const uint32_t exp = h >> 10 & 31u, frac = h & 1023u;
+    uint32_t bits;
+    float f;
+
+    if (exp == 0) { /* zero or subnormal: frac * 2^-24 */
+        f = (float)frac * 0x1p-24f;
+        return sign ? -f : f;
+    }
+    bits = sign | (exp == 31 ? 0x7f800000u : (exp + 112) << 23) | frac << 13;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+uint16_t rec_half_of(uint32_t single)
+{
+    const uint32_t sign = single >> 16 & 0x8000u, frac = single & 0x7fffffu;
+    const int exp = (int)(single >> 23 & 255u) - 112;
+    uint32_t h, rest;
+
+    if (exp >= 143) /* infinity or NaN */
+        return (uint16_t)(sign | 0x7c00u | (frac ? 0x200u | frac >> 13 : 0));
+    if (exp < -10)
+        return (uint16_t)sign;
+    if (exp <= 0) { /* subnormal: the implicit bit becomes a real one */
+        const unsigned shift = (unsigned)(14 - exp);
+        h = (frac | 0x800000u) >> shift;
+        rest = (frac | 0x800000u) << (32 - shift);
+    } else {
+        h = (uint32_t)exp << 10 | frac >> 13;
+        rest = frac << 19;
+    }
+    h += rest > 0x80000000u || (rest == 0x80000000u && (h & 1)); /* may carry: right */
+    return (uint16_t)(sign | (h > 0x7c00u ? 0x7c00u : h));
+}
+
+void rec_tensor_f32(float *out, const struct rec_tensor *t)
+{
+    const unsigned char *p = t->data;
+
+    for (size_t i = 0; i < t->count; i++) {
+        switch (t->dtype) {
+        case REC_TENSOR_F4: {
+            const uint32_t u = p[4 * i] | (uint32_t)p[4 * i + 1] << 8 |
+                               (uint32_t)p[4 * i + 2] << 16 |
+                               (uint32_t)p[4 * i + 3] << 24;
+            memcpy(&out[i], &u, sizeof u);
+            break;
+        }
+        case REC_TENSOR_F2:
+            out[i] = half((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+            break;
+        case REC_TENSOR_I4:
+            out[i] = (float)(int32_t)(p[4 * i] | (uint32_t)p[4 * i + 1] << 8 |
+                                      (uint32_t)p[4 * i + 2] << 16 |
+                                      (uint32_t)p[4 * i + 3] << 24);
+            break;
+        case REC_TENSOR_U1: out[i] = (float)p[i]; break;
+        }
+    }
+}
