@@ -28,6 +28,10 @@ void template_close(struct template *tm); /* NULL is fine */
 /* "chatml", "llama2", "llama3", "mistral-v0.1", "mistral-v0.2", "zephyr", "gemma". */
 const char *template_name(const struct template *tm);
 
+/* The text of the token that ends an answer ("<|im_end|>"), a stop beside the model's own;
+ * NULL if the end of text does.  Static. */
+const char *template_turn_end(const struct template *tm);
+
 struct chat_message {
     const char *role; /* "system", "user", "assistant"; NUL-terminated */
     const char *text; /* (n) UTF-8 */
