@@ -130,7 +130,7 @@ ISA_BODY float vec_peak(vfloat v)
 /*
  * exp.  x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by a polynomial of degree 6 (relative
  * error 5e-9 before rounding), then 2^n in two steps so that results below 2^-126
- * round once into the subnormals.  Within 1.1 ulp of the true value for x in [-87, 88];
+ * round once into the subnormals.  Within 1.2 ulp of the true value;
  * 0 below -104, infinity above 88.73; NaN stays NaN.
  */
 ISA_BODY vfloat vec_exp(vfloat x)

@@ -1,0 +1,102 @@
+#include "kern/vec.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+ISA_BODY void exps_body(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC)
+        vec_put(y, i, n, vec_exp(vec_at(x, i, n, 0)));
+}
+ISA_VARIANTS(exps, (float *y, const float *x, size_t n), (y, x, n))
+
+static float from_bits(uint32_t u)
+{
+    float x;
+
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* Distance from the true value in units of the last place of the rounded one. */
+static double ulps(float got, double want)
+{
+    const float near = (float)want;
+    const double ulp = (double)nextafterf(near, INFINITY) - (double)near;
+
+    return fabs((double)got - want) / ulp;
+}
+
+static double worst_ulps(enum isa isa, float from, float to)
+{
+    enum { N = 1024 };
+    float x[N], y[N];
+    double worst = 0;
+
+    for (int block = 0; block < 200; block++) {
+        for (int i = 0; i < N; i++)
+            x[i] = from + (to - from) * ((float)(block * N + i) / (200.0f * N));
+        ISA_CALL(isa, exps, (y, x, N));
+        for (int i = 0; i < N; i++)
+            worst = fmax(worst, ulps(y[i], exp((double)x[i])));
+    }
+    return worst;
+}
+
+Test(vec, exp_is_within_its_ulps)
+{
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        if (!isa_has((enum isa)isa))
+            continue;
+        cr_expect_lt(worst_ulps((enum isa)isa, -87.0f, 88.0f), 1.2, "%d", isa);
+        cr_expect_lt(worst_ulps((enum isa)isa, -1.0f, 1.0f), 1.2, "%d", isa);
+        cr_expect_lt(worst_ulps((enum isa)isa, -103.0f, -87.0f), 1.2, "%d", isa);
+    }
+}
+
+Test(vec, exp_at_the_ends)
+{
+    const float x[] = {0,
+                       -0.0f,
+                       INFINITY,
+                       -INFINITY,
+                       NAN,
+                       88.72f,
+                       88.73f,
+                       -103.0f,
+                       -104.5f,
+                       1e30f,
+                       -1e30f,
+                       1e-30f,
+                       from_bits(0x7f800001u)};
+    enum { N = sizeof x / sizeof *x };
+    float y[N];
+
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        if (!isa_has((enum isa)isa))
+            continue;
+        ISA_CALL((enum isa)isa, exps, (y, x, N));
+        cr_expect(y[0] == 1 && y[1] == 1 && y[2] == INFINITY && y[3] == 0);
+        cr_expect(isnan(y[4]) && isfinite(y[5]) && y[6] == INFINITY);
+        cr_expect(y[7] > 0 && y[8] == 0 && y[9] == INFINITY && y[10] == 0);
+        cr_expect(y[11] == 1 && isnan(y[12]));
+    }
+}
+
+/* A partial vector gives the bits of a whole one, and writes nothing beyond. */
+Test(vec, parts_are_like_wholes)
+{
+    float x[40], all[48], y[48];
+
+    for (int i = 0; i < 40; i++)
+        x[i] = (float)i / 7 - 3;
+    ISA_CALL(isa_best(), exps, (all, x, 40));
+    for (size_t n = 0; n <= 40; n++) {
+        for (int i = 0; i < 48; i++)
+            y[i] = -1;
+        ISA_CALL(isa_best(), exps, (y, x, n));
+        cr_expect_eq(memcmp(y, all, n * sizeof *y), 0);
+        for (size_t i = n; i < 48; i++)
+            cr_expect_eq(y[i], -1);
+    }
+}

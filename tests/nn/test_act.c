@@ -1,0 +1,142 @@
+#include "nn/act.h"
+
+#include "../support/gradcheck.h"
+#include "../support/machine.h"
+
+#include <criterion/criterion.h>
+#include <criterion/theories.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+    struct machine m;
+    float *x, *a, *y;
+    size_t N, F;
+    enum act act;
+};
+
+static struct fixture fixture(enum isa isa, size_t N, size_t F, enum act act)
+{
+    struct fixture f = {.N = N, .F = F, .act = act};
+
+    if (!machine_new(&f.m, 2, &(struct kern_opts){.isa = isa}))
+        return f;
+    f.x = normals(N * 2 * F, 1);
+    f.a = normals(N * F, 2);
+    f.y = floats(N * F);
+    if (act == ACT_RELU) /* away from the corner */
+        for (size_t i = 0; i < N * 2 * F; i++)
+            f.x[i] += f.x[i] < 0 ? -0.1f : 0.1f;
+    return f;
+}
+
+static void fixture_free(struct fixture *f)
+{
+    free(f->x);
+    free(f->a);
+    free(f->y);
+    machine_free(&f->m);
+}
+
+static double loss(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    act_forward(f->m.k, f->y, f->x, f->N, f->F, f->act);
+    return dot_double(f->a, f->y, f->N * f->F);
+}
+
+static double gated_loss(void *ctx)
+{
+    struct fixture *f = ctx;
+
+    gated_forward(f->m.k, f->y, f->x, f->N, f->F, f->act);
+    return dot_double(f->a, f->y, f->N * f->F);
+}
+
+TheoryDataPoints(act, gradient) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 0, 1, 7),
+    DataPoints(size_t, 1, 16, 43),
+    DataPoints(int, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU),
+};
+Theory((int isa, size_t N, size_t F, int act), act, gradient)
+{
+    struct fixture f = fixture((enum isa)isa, N, F, (enum act)act);
+
+    if (!f.m.k)
+        return;
+    float *dx = zeros(N * F), *dgated = zeros(N * 2 * F);
+    act_backward(f.m.k, dx, f.a, f.x, N, F, f.act);
+    cr_expect_lt(gradcheck(f.x, dx, N * F, 3e-2f, loss, &f), 1e-3);
+    gated_backward(f.m.k, dgated, f.a, f.x, N, F, f.act);
+    cr_expect_lt(gradcheck(f.x, dgated, N * 2 * F, 3e-2f, gated_loss, &f), 1e-3);
+    free(dx);
+    free(dgated);
+    fixture_free(&f);
+}
+
+/* The functions in double. */
+static double exact(double x, enum act act)
+{
+    switch (act) {
+    case ACT_GELU: return x * 0.5 * erfc(-x / sqrt(2));
+    case ACT_GELU_TANH:
+        return 0.5 * x *
+               (1 +
+                tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    case ACT_SILU: return x / (1 + exp(-x));
+    case ACT_RELU: break;
+    }
+    return x > 0 ? x : 0;
+}
+
+TheoryDataPoints(act, value) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(int, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU),
+};
+Theory((int isa, int act), act, value)
+{
+    enum { N = 4001 };
+    struct machine m;
+    float *x = floats(N), *y = floats(N);
+
+    if (machine_new(&m, 1, &(struct kern_opts){.isa = (enum isa)isa})) {
+        for (int i = 0; i < N; i++)
+            x[i] = (float)(i - N / 2) / 100; /* -20 .. 20 */
+        act_forward(m.k, y, x, 1, N, (enum act)act);
+        for (int i = 0; i < N; i++) {
+            const double want = exact(x[i], (enum act)act);
+
+            cr_expect_float_eq(y[i], want, 4e-6 * fabs(want) + 1e-7, "%d(%g)", act,
+                               (double)x[i]);
+        }
+        x[0] = NAN;
+        x[1] = 1e30f;
+        x[2] = -1e30f;
+        act_forward(m.k, x, x, 1, 3, (enum act)act); /* in place */
+        cr_expect(isnan(x[0]) && x[1] == 1e30f && x[2] == 0, "%d: %g %g %g", act,
+                  (double)x[0], (double)x[1], (double)x[2]);
+        machine_free(&m);
+    }
+    free(x);
+    free(y);
+}
+
+TheoryDataPoints(act, rows_are_independent) = {
+    DataPoints(int, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU),
+};
+Theory((int act), act, rows_are_independent)
+{
+    enum { ROWS = 100, F = 67 };
+    struct fixture f = fixture(ISA_AUTO, ROWS, F, (enum act)act);
+    float y[F];
+
+    gated_forward(f.m.k, f.y, f.x, ROWS, F, f.act);
+    for (size_t n = 0; n < ROWS; n++) {
+        gated_forward(f.m.k, y, f.x + n * 2 * F, 1, F, f.act);
+        cr_expect_eq(memcmp(y, f.y + n * F, sizeof y), 0, "row %zu", n);
+    }
+    fixture_free(&f);
+}
