@@ -95,7 +95,7 @@ TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
 PROGRAMS := $(TOOLS) $(patsubst tools/%.sh,$(BUILD)/%,$(SCRIPTS))
 
 .PHONY: all
-all: $(PROGRAMS)
+all: $(LIB) $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -127,6 +127,9 @@ $(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(HELP_SRC)) $(LIB
 check: all $(TESTS)
 	@BUILD=$(BUILD) tests/run-unit.sh $(TESTS); BUILD=$(BUILD) tests/cli/run.sh; \
 		tests/summary.sh $(BUILD)
+
+.PHONY: build-tests
+build-tests: $(TESTS)
 
 unit: $(TESTS)
 	@BUILD=$(BUILD) tests/run-unit.sh $(TESTS)

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* {"kind":"sample","x":<ext 5>,"id":"p1","cand":2}, the first key in the longer str8
