@@ -60,7 +60,7 @@ endif
 # ---- flags -------------------------------------------------------------------------------
 CSTD = -std=gnu11
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	-Wpointer-arith -Wwrite-strings -Wundef -Wno-psabi $(if $(filter 1,$(WERROR)),-Werror)
+	-Wpointer-arith -Wwrite-strings -Wundef -Wno-psabi -Wno-missing-field-initializers $(if $(filter 1,$(WERROR)),-Werror)
 OPT = -O3 -g -fopenmp-simd -fno-math-errno -fno-trapping-math
 ifeq ($(MODE),asan)
 OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=address,undefined \
