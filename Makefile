@@ -109,7 +109,7 @@ $(LIB): $(call obj,$(LIB_SRC))
 
 .SECONDEXPANSION:
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o \
-	$$(patsubst %.c,$(BUILD)/obj/%.o,$$(wildcard tools/%/*.c)) $(LIB)
+	$$(call obj,$$(wildcard tools/$$*/*.c)) $(LIB)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
 $(BUILD)/%: tools/%.sh
