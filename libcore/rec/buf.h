@@ -1,5 +1,6 @@
 /*
- * Growing bytes, private to rec/ (struct rec_buf is in record.h).
+ * Growing bytes (struct rec_buf is in record.h): for text and values that are made piece
+ * by piece.  A failed growth is remembered in oom and looked at once, at the end.
  */
 #ifndef CAGSR_REC_BUF_H
 #define CAGSR_REC_BUF_H

@@ -24,10 +24,12 @@ static void put_escaped(struct rec_buf *out, const char *s, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        /* C1 controls (U+0080 to U+009F) drive terminals as C0 does. */
+        const int c1 =
+            c == 0xc2 && i + 1 < n && ((unsigned char)s[i + 1] & 0xe0) == 0x80;
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !c1)
             continue;
         rec_buf_add(out, s + from, i - from);
-        from = i + 1;
         const char *short_form = c == '"'    ? "\\\""
                                  : c == '\\' ? "\\\\"
                                  : c == '\n' ? "\\n"
@@ -37,7 +39,8 @@ static void put_escaped(struct rec_buf *out, const char *s, size_t n)
         if (short_form)
             rec_buf_str(out, short_form);
         else
-            rec_buf_printf(out, "\\u%04x", c);
+            rec_buf_printf(out, "\\u%04x", c1 ? (unsigned char)s[++i] : c);
+        from = i + 1;
     }
     rec_buf_add(out, s + from, n - from);
 }

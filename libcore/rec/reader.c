@@ -257,9 +257,8 @@ static int bad(struct rec_reader *rd, const char *why, struct err *e)
 {
     char text[160];
 
-    snprintf(text, sizeof text, "%s (at most %zu bytes, %d deep)", why,
-             rd->limits.max_record, REC_DEPTH);
-    return fault(rd, ERR_RECORD, e, text);
+    snprintf(text, sizeof text, "%s of %zu bytes", why, rd->limits.max_record);
+    return fault(rd, ERR_RECORD, e, strstr(why, "limit") ? text : why);
 }
 
 static int take_binary(struct rec_reader *rd, struct err *e)
@@ -309,7 +308,7 @@ static int take_json(struct rec_reader *rd, size_t n, struct err *e)
     if (rc >= 0)
         rc = rec_parse(&rd->rec, rd->text.p, rd->text.n, &why);
     if (rc >= 0 && rd->text.n > rd->limits.max_record)
-        return bad(rd, "over the limit", e);
+        return bad(rd, "it goes over the limit", e);
     if (rc == ERR_TRUNC && rd->eof) /* the last line, without its newline */
         return cut(rd, e, why.text);
     if (rc < 0)
@@ -334,7 +333,7 @@ static int next_json(struct rec_reader *rd, struct err *e)
         rd->line = avail;
         /* Text is larger than what it stands for: base64, digits. */
         if (avail / 8 > rd->limits.max_record)
-            return bad(rd, "a line goes over the limit", e);
+            return bad(rd, "the line goes over the limit", e);
         if ((rc = fill(rd, e)) < 0)
             return rc;
         if (rc == 0)

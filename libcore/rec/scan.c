@@ -191,9 +191,9 @@ static enum scan_result open_record(struct rec_scan *s, struct rec *r,
     if (got == 0)
         return SCAN_MORE;
     if (got < 0 || t.type != REC_MAP)
-        return bad(s, "not a msgpack map");
+        return bad(s, "neither a msgpack map nor a JSON object");
     if (t.n > REC_FIELDS)
-        return bad(s, "too many fields");
+        return bad(s, "more than 65536 fields");
     r->nfields = 0;
     s->pos = t.size;
     s->depth = 1;
@@ -248,7 +248,7 @@ static enum scan_result walk(struct rec_scan *s, const unsigned char *p, size_t 
     s->pos = pos;
     *left -= done;
     if (pos > max)
-        return bad(s, "over the limit");
+        return bad(s, "it goes over the limit");
     if (done)
         return SCAN_DONE;
     const int got = pos < avail ? rec_token_read(&t, p + pos, avail - pos) : 0;
@@ -269,7 +269,7 @@ static enum scan_result walk(struct rec_scan *s, const unsigned char *p, size_t 
     if (n > max - pos)
         return bad(s, "a length goes over the limit");
     if (s->depth == REC_DEPTH)
-        return bad(s, "nested too deeply");
+        return bad(s, "maps and arrays are nested too deeply");
     s->pos += t.size;
     --*left;
     s->left[s->depth++] = n;
@@ -288,14 +288,14 @@ enum scan_result rec_scan_run(struct rec_scan *s, struct rec *r, const unsigned 
             if (r->nfields > 0)
                 r->field[r->nfields - 1].vsize = s->pos - r->field[r->nfields - 1].val;
             if (s->left[0] == 0)
-                return s->pos > max ? bad(s, "over the limit") : SCAN_DONE;
+                return s->pos > max ? bad(s, "it goes over the limit") : SCAN_DONE;
             rc = s->pos < avail ? note_key(s, r, p, avail, max) : SCAN_MORE;
         } else {
             rc = walk(s, p, avail, max);
         }
     }
     if (rc == SCAN_MORE && avail > max)
-        return bad(s, "over the limit");
+        return bad(s, "it goes over the limit");
     return rc;
 }
 

@@ -27,6 +27,7 @@
 #define CAGSR_REC_STREAM_H
 
 #include "base/err.h"
+#include "rec/json.h"
 #include "rec/record.h"
 
 #include <stddef.h>
@@ -95,6 +96,13 @@ struct rec_pg {
 int rec_writer_new(struct rec_writer **out, int fd, const struct rec_reader *in,
                    const struct rec_pg *pg, const struct rec_limits *limits,
                    struct err *e) MUST_CHECK;
+
+/* From now on the writer makes JSON lines (json.h) instead of msgpack; before the first
+ * record.  REC_LINES_ALL writes header and end as lines too, so that a cut is seen behind
+ * a text filter; their checksum is left out, for text is made to be edited. */
+enum rec_lines { REC_LINES_RECORDS, REC_LINES_ALL };
+void rec_writer_json(struct rec_writer *w, enum rec_json_form form,
+                     enum rec_lines lines);
 
 /* Appends one record.  ERR_IO, ERR_NOMEM, or ERR_RECORD if it is over the limit. */
 int rec_writer_put(struct rec_writer *w, const struct rec *r, struct err *e) MUST_CHECK;

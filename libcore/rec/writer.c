@@ -20,6 +20,8 @@ struct rec_writer {
     const struct rec_reader *in;
     struct rec_pg pg;
     size_t max_record;
+    int json, ends; /* JSON lines; with header and end */
+    enum rec_json_form form;
     int each;                        /* flush after each record: a reader waits */
     int started;                     /* a header was written */
     int failed;                      /* a write failed: nothing more is tried */
@@ -62,6 +64,14 @@ void rec_writer_free(struct rec_writer *w)
     free(w);
 }
 
+void rec_writer_json(struct rec_writer *w, enum rec_json_form form,
+                     enum rec_lines lines)
+{
+    w->json = 1;
+    w->form = form;
+    w->ends = lines == REC_LINES_ALL;
+}
+
 size_t rec_writer_count(const struct rec_writer *w)
 {
     return w->count;
@@ -85,6 +95,16 @@ int rec_writer_flush(struct rec_writer *w, struct err *e)
     w->out.n = w->hashed = 0;
     w->failed |= rc < 0;
     return rc;
+}
+
+/* A record of the stream's own: header or end. */
+static void put_own(struct rec_writer *w)
+{
+    if (!w->json)
+        rec_append(&w->out, &w->scratch);
+    else if (w->ends)
+        rec_json_line(&w->out, &w->scratch, w->form);
+    w->out.oom |= w->scratch.edit.oom;
 }
 
 /* ---- header
@@ -167,8 +187,8 @@ static int start(struct rec_writer *w, const struct rec_header *header, struct e
 
     if (rc < 0)
         return rc;
-    rec_append(&w->out, &w->scratch);
-    if (w->scratch.edit.oom || w->out.oom)
+    put_own(w);
+    if (w->out.oom)
         return err_set(e, ERR_NOMEM, "no memory for the header");
     hasher_reset(w->hasher);
     w->hashed = w->out.n;
@@ -188,13 +208,14 @@ static void put_end(struct rec_writer *w, const char *status, const struct err *
     rec_clear(r);
     rec_set_str(r, "kind", "end");
     rec_set_uint(r, "records", w->in_segment);
-    rec_set_hash(r, "xxh", hasher_value(w->hasher));
+    if (!w->json)
+        rec_set_hash(r, "xxh", hasher_value(w->hasher));
     rec_set_str(r, "status", status);
     if (why && why->text[0]) {
         snprintf(text, sizeof text, "%s: %s", w->pg.name, why->text);
         rec_set_str(r, "error", text);
     }
-    rec_append(&w->out, r);
+    put_own(w);
     w->hashed = w->out.n;
 }
 
@@ -215,11 +236,14 @@ static int append(struct rec_writer *w, const struct rec *r, struct err *e)
 
     if (r->edit.oom)
         return rec_fault(r, ERR_NOMEM, e, NULL, "no memory for what was set");
-    rec_append(&w->out, r);
+    if (w->json)
+        rec_json_line(&w->out, r, w->form);
+    else
+        rec_append(&w->out, r);
     if (w->out.oom)
         return rec_fault(r, ERR_NOMEM, e, NULL, "no memory to write it");
     const size_t size = w->out.n - at;
-    if (size > w->max_record) {
+    if (size > w->max_record && !w->json) {
         w->out.n = at;
         return rec_fault(r, ERR_RECORD, e, NULL,
                          "%zu bytes are more than --max-record %zu", size,
