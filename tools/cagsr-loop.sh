@@ -1,0 +1,589 @@
+#!/bin/sh
+# cagsr-loop: the pipeline, step after step, until the prompts have taught what they can.
+#
+#     sample | attn | reward | update
+#
+# POSIX sh.  It needs no pipefail: a stage that dies leaves its stream without an end,
+# and every later stage fails on that.
+#
+# State, all below DIR:
+#     settings            what the run was begun with
+#     step-000000/        the start: scales of the reward, first evaluation
+#     step-000012/        one step: model/, samples, metrics.jsonl, row.tsv, eval.tsv
+#     step-000013.tmp*/   the step under way; thrown away when a run is taken up again
+#     current             link to the newest model
+#     metrics.tsv         a row per step; eval.tsv a row per evaluation
+# A step directory appears by rename when all in it is there, so whatever kills the run,
+# the next one goes on behind the last whole step, and ends with the same bytes.
+
+set -u
+name=cagsr-loop
+version=0.1.0
+synopsis='[-m model] [-n candidates] [--steps steps] [--batch prompts] [options] -o dir prompts'
+
+usage()
+{
+    cat <<EOF
+usage: $name $synopsis
+
+Fine-tunes a model: sample, attention, reward and update, step after step; resumable.
+
+  -m, --model MODEL         the model to start from (default: the one that is shipped)
+  -o, --output DIR          where the run lives; if it is there already, it goes on
+  -n N                      candidates per prompt (default 8)
+      --steps N             updates in all (default 20)
+      --batch PROMPTS       prompts per update (default 4)
+      --algo NAME           of cagsr-update (default grpo)
+      --lr RATE             of cagsr-update (default 1e-5)
+      --kl BETA             of cagsr-update (default 0.05)
+      --scorer MODEL        whose attention is measured (default: the starting model;
+                            'own': the policy's)
+      --sample OPTIONS      more words for cagsr-sample, as '--max-tokens 48 -t 0.9'
+      --attn OPTIONS        ... for cagsr-attn, as '--layers upper'
+      --reward-options OPTIONS  ... for cagsr-reward, as '--salient sentence'
+      --update OPTIONS      ... for cagsr-update
+      --reward COMMAND      takes the place of cagsr-reward: records in, records out
+      --calibrate PROMPTS   measure the reward's scales on so many prompts first
+                            (default 100; 0: the built-in scales)
+      --eval FILE           prompts to evaluate on, never trained on
+      --eval-every N        ... before the first step and after every Nth (default 10)
+      --eval-with COMMAND   what is computed: scored records in, 'name=value ...' out
+      --keep N              models of so many last steps are kept (default 2; 0: all)
+      --no-samples          do not keep each step's records
+      --pipe                one pipe for the whole run: tools start once, not per step
+  -j, --threads N           threads of each tool (default: all processors)
+      --seed N              (default 0)
+      --dry-run             print the first step's pipeline and stop
+  -q, --quiet               no line per step
+  -h, --help                this text
+      --version             print the version
+
+The manual page $name(1) has the details and examples.
+EOF
+}
+
+die() # STATUS SENTENCE
+{
+    status=$1
+    shift
+    printf '%s: %s\n' "$name" "$*" >&2
+    exit "$status"
+}
+
+# ---- the command line --------------------------------------------------------------------
+
+model='' out='' cands=8 steps=20 batch=4 algo=grpo lr=1e-5 kl=0.05 scorer=''
+sample_opts='' attn_opts='' reward_opts='' update_opts='' reward='' calibrate=100
+eval_file='' eval_every=10 eval_with='' keep=2 samples=1 onepipe=0 threads='' seed=0 dry=0
+quiet=0 prompts='' part=tmp
+
+parse()
+{
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --?*=*) # --name=value is --name value
+            word=$1
+            shift
+            set -- "${word%%=*}" "${word#*=}" "$@"
+            ;;
+        esac
+        case $1 in
+        -m | -o | -n | -j | --[a-z]*)
+            case $1 in
+            --pipe | --no-samples | --dry-run | --quiet | --help | --version) ;;
+            *) [ $# -gt 1 ] || die 2 "$1 needs a value" ;;
+            esac
+            ;;
+        esac
+        case $1 in
+        -m | --model) model=$2 ;;
+        -o | --output) out=$2 ;;
+        -n) cands=$(count "$1" "$2") || exit 2 ;;
+        --steps) steps=$(count "$1" "$2") || exit 2 ;;
+        --batch) batch=$(count "$1" "$2") || exit 2 ;;
+        --algo) algo=$2 ;;
+        --lr) lr=$2 ;;
+        --kl) kl=$2 ;;
+        --scorer) scorer=$2 ;;
+        --sample) sample_opts=$2 ;;
+        --attn) attn_opts=$2 ;;
+        --reward-options) reward_opts=$2 ;;
+        --update) update_opts=$2 ;;
+        --reward) reward=$2 ;;
+        --calibrate) calibrate=$(count "$1" "$2") || exit 2 ;;
+        --eval) eval_file=$2 ;;
+        --eval-every) eval_every=$(count "$1" "$2") || exit 2 ;;
+        --eval-with) eval_with=$2 ;;
+        --keep) keep=$(count "$1" "$2") || exit 2 ;;
+        -j | --threads) threads=$(count "$1" "$2") || exit 2 ;;
+        --seed) seed=$(count "$1" "$2") || exit 2 ;;
+        --no-samples) samples=0; shift; continue ;;
+        --pipe) onepipe=1; shift; continue ;;
+        --dry-run) dry=1; shift; continue ;;
+        -q | --quiet) quiet=1; shift; continue ;;
+        -h | --help) usage; exit 0 ;;
+        --version) echo "$name $version"; exit 0 ;;
+        --) shift; break ;;
+        -?*) die 2 "unknown option '$1'; see $name --help" ;;
+        *)
+            [ -z "$prompts" ] || die 2 "more than one file of prompts: '$prompts', '$1'"
+            prompts=$1
+            shift
+            continue
+            ;;
+        esac
+        shift 2
+    done
+    [ $# -eq 0 ] || prompts=$1
+    [ -n "$out" ] || die 2 "-o DIR is missing: where the run lives"
+    [ -n "$prompts" ] || die 2 'a file of prompts is missing'
+    [ -r "$prompts" ] || die 3 "$prompts: cannot be read"
+    [ -z "$eval_file" ] || [ -r "$eval_file" ] || die 3 "$eval_file: cannot be read"
+    if [ "$cands" -eq 0 ] || [ "$batch" -eq 0 ] || [ "$eval_every" -eq 0 ]; then
+        die 2 '-n, --batch and --eval-every must be at least 1'
+    fi
+}
+
+# A whole number below 10^9 that awk and the shell read alike, or exit 2.
+count() # OPTION VALUE
+{
+    case $2 in
+    '' | *[!0-9]* | 0?* | ??????????*) die 2 "$1: '$2' is no whole number below 10^9" ;;
+    esac
+    printf '%s' "$2"
+}
+
+# ---- helpers -----------------------------------------------------------------------------
+
+# A word that the shell reads back as it is.
+quote()
+{
+    case $1 in
+    '' | *[!A-Za-z0-9_./:=@%+,-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+step_dir() # K
+{
+    printf '%s/step-%06d' "$out" "$1"
+}
+
+# The lines of step K: each epoch is a shuffle of all prompts, a function of the seed and
+# the epoch; what does not fill a step is left for other epochs.
+step_prompts() # K
+{
+    awk -v k="$1" -v batch="$batch" -v seed="$seed" '
+        function below(n)
+        {
+            state = (state * 48271) % 2147483647
+            return int(n * ((state - 1) / 2147483646))
+        }
+        /[^ \t\r]/ { line[n++] = $0 }
+        END {
+            per_epoch = int(n / batch)
+            epoch = int((k - 1) / per_epoch)
+            at = (k - 1 - epoch * per_epoch) * batch
+            state = (seed * 7919 + epoch * 104729 + 12345) % 2147483647
+            if (state <= 0)
+                state = 1
+            for (i = 0; i < 8; i++)
+                below(2)
+            for (i = n - 1; i > 0; i--) {
+                j = below(i + 1)
+                t = line[i]; line[i] = line[j]; line[j] = t
+            }
+            for (i = at; i < at + batch; i++)
+                print line[i]
+        }' "$prompts"
+}
+
+# The model that step K starts from.
+policy_of() # K
+{
+    if [ "$1" -le 1 ]; then printf '%s' "$model"; else printf '%s/model' "$(step_dir $(($1 - 1)))"; fi
+}
+
+# ---- the pipeline, as text: what --dry-run prints is what runs ---------------------------
+
+sample_stage() # MODEL SEED
+{
+    printf 'cagsr-sample%s%s -n %d --seed %s%s' "${1:+ -m $(quote "$1")}" \
+        "${threads:+ -j $threads}" "$cands" "$2" "${sample_opts:+ $sample_opts}"
+}
+
+attn_stage() # POLICY
+{
+    who=${scorer:-$model}
+    [ "$scorer" != own ] || who=$1
+    printf 'cagsr-attn%s%s%s' "${who:+ -m $(quote "$who")}" "${threads:+ -j $threads}" \
+        "${attn_opts:+ $attn_opts}"
+}
+
+reward_stage() # SCALES
+{
+    if [ -n "$reward" ]; then
+        printf '{ %s; }' "$reward"
+    else
+        printf 'cagsr-reward%s%s' "${1:+ --scales $(quote "$1")}" "${reward_opts:+ $reward_opts}"
+    fi
+}
+
+update_stage() # K POLICY TO
+{
+    if [ "$1" -le 1 ]; then
+        from=${2:+ -m $(quote "$2")}
+    else # the state of the optimizer goes on, the samples are new
+        from=" --resume $(quote "$2") --new-data"
+    fi
+    printf 'cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s -o %s' \
+        "$from" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" "$batch" "$seed" \
+        "${update_opts:+ $update_opts}" "$(quote "$3")"
+}
+
+scales()
+{
+    [ -n "$reward" ] || [ "$calibrate" -eq 0 ] || printf '%s/scales' "$(step_dir 0)"
+}
+
+# Seeds differ from step to step, for a prompt comes again in every epoch.
+step_seed() # K
+{
+    printf '%s' $((seed * 1000003 + $1))
+}
+
+step_pipeline() # K DIR
+{
+    policy=$(policy_of "$1")
+    printf '%s %s |\n' "$(sample_stage "$policy" "$(step_seed "$1")")" "$(quote "$2/prompts")"
+    printf '    %s |\n' "$(attn_stage "$policy")"
+    printf '    %s |\n' "$(reward_stage "$(scales)")"
+    [ "$samples" -eq 0 ] || printf '    tee %s |\n' "$(quote "$2/samples")"
+    printf '    %s |\n' "$(update_stage "$1" "$policy" "$2/model")"
+    printf '    cagsr-cat -p -k metric > %s\n' "$(quote "$2/metrics.jsonl")"
+}
+
+calibration_pipeline() # DIR
+{
+    printf '%s %s |\n' "$(sample_stage "$model" "$(step_seed 0)")" "$(quote "$1/prompts")"
+    printf '    %s |\n' "$(attn_stage "$model")"
+    printf '    cagsr-reward%s --calibrate %s > %s\n' "${reward_opts:+ $reward_opts}" \
+        "$(quote "$1/scales")" /dev/null
+}
+
+eval_pipeline() # MODEL DIR
+{
+    printf '%s %s |\n' "$(sample_stage "$1" "$(step_seed 0)")" "$(quote "$eval_file")"
+    printf '    %s |\n' "$(attn_stage "$1")"
+    printf '    %s |\n' "$(reward_stage "$(scales)")"
+    printf '    %s > %s\n' "${eval_with:-cagsr-cat -p -k sample -F ids,reward,rewards | means}" \
+        "$(quote "$2/eval")"
+}
+
+# The whole run as one pipe: the updated model goes back to the sampler by way of files.
+pipe_pipeline()
+{
+    printf 'cagsr-sample --follow %s --lag 0%s -n %d --follow-batch %d --seed %s%s %s |\n' \
+        "$(quote "$out/policy")" "${threads:+ -j $threads}" "$cands" "$batch" \
+        "$(step_seed 1)" "${sample_opts:+ $sample_opts}" "$(quote "$out/prompts")"
+    printf '    %s |\n' "$(attn_stage "$model")"
+    printf '    %s |\n' "$(reward_stage "$(scales)")"
+    printf '    cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s' \
+        "${model:+ -m $(quote "$model")}" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" \
+        "$batch" "$seed" "${update_opts:+ $update_opts}"
+    printf ' --publish %s |\n' "$(quote "$out/policy")"
+    printf '    cagsr-cat -p -k metric\n'
+}
+
+# ---- numbers -----------------------------------------------------------------------------
+
+# Scored records as JSON lines to one line: the means of what they carry.
+means()
+{
+    awk '
+        {
+            line = $0
+            if (match(line, /"ids":\[[^]]*\]/)) {
+                ids = substr(line, RSTART + 6, RLENGTH - 6)
+                length_sum += gsub(/[0-9]+/, "", ids)
+                records++
+            }
+            while (match(line, /"[A-Za-z0-9_.-]+":[ ]*-?[0-9][-+0-9.eE]*/)) {
+                pair = substr(line, RSTART + 1, RLENGTH - 1)
+                line = substr(line, RSTART + RLENGTH)
+                name = substr(pair, 1, index(pair, "\"") - 1)
+                value = substr(pair, index(pair, ":") + 1) + 0
+                if (!(name in count))
+                    order[++names] = name
+                sum[name] += value
+                count[name]++
+            }
+        }
+        END {
+            for (i = 1; i <= names; i++)
+                printf "%s=%.4f ", order[i], sum[order[i]] / count[order[i]]
+            printf "length=%.1f\n", records ? length_sum / records : 0
+        }'
+}
+
+# Metric records as JSON lines to "name=value ..." lines.
+figures()
+{
+    awk '
+        function number(name,    k, rest)
+        {
+            k = index($0, "\"" name "\":")
+            if (!k)
+                return ""
+            rest = substr($0, k + length(name) + 3)
+            sub(/^[ ]*/, "", rest)
+            sub(/[,}].*$/, "", rest)
+            return rest
+        }
+        function show(label, name, form,    v)
+        {
+            v = number(name)
+            if (v != "" && v != "null")
+                printf " %s=" form, label, v
+        }
+        {
+            printf "step=%d", number("step")
+            show("reward", "reward", "%.4f")
+            line = $0
+            while (match(line, /"rewards\/[^"]*\/mean":/)) {
+                name = substr(line, RSTART + 1, RLENGTH - 3)
+                line = substr(line, RSTART + RLENGTH)
+                label = name
+                sub(/^rewards\//, "", label)
+                sub(/\/mean$/, "", label)
+                show(label, name, "%.4f")
+            }
+            show("kl", "objective/kl", "%.4f")
+            show("length", "completions/mean_length", "%.1f")
+            print ""
+            fflush()
+        }'
+}
+
+# The lines of many steps as a table, and the table whole or not at all.
+tabulate() # NAME: step-*/NAME to NAME.tsv
+{
+    cat "$out"/step-??????/"$1" "$out/$1" 2>/dev/null | awk '
+        {
+            row = ""
+            for (i = 1; i <= NF; i++) {
+                k = index($i, "=")
+                name = substr($i, 1, k - 1)
+                if (!(name in at)) {
+                    at[name] = ++columns
+                    head = head (head == "" ? "" : "\t") name
+                }
+                cell[NR, at[name]] = substr($i, k + 1)
+            }
+        }
+        END {
+            if (!NR)
+                exit
+            print head
+            for (r = 1; r <= NR; r++) {
+                row = cell[r, 1]
+                for (c = 2; c <= columns; c++)
+                    row = row "\t" cell[r, c]
+                print row
+            }
+        }' > "$out/$1.tsv.tmp" && mv "$out/$1.tsv.tmp" "$out/$1.tsv"
+}
+
+say()
+{
+    [ "$quiet" -eq 1 ] || printf '%s\n' "$*"
+}
+
+# ---- the run -----------------------------------------------------------------------------
+
+# Runs a pipeline's text.  What its stages say is shown only if it fails: the first
+# complaint is the cause, the others follow from it.
+run() # TEXT LOG
+{
+    status=0
+    (eval "$1") 2> "$2" || status=$?
+    judge_run "$status" "$2"
+}
+
+judge_run() # STATUS LOG
+{
+    if [ "$1" -ne 0 ]; then
+        cat "$2" >&2
+        [ "$1" -lt 7 ] || die 1 'stopped by a signal'
+        die "$1" 'stopped; the same command goes on behind the last whole step'
+    fi
+    [ -s "$2" ] || rm -f "$2"
+}
+
+# One run at a time; a lock whose owner has died is taken over.
+lock()
+{
+    if ! (set -C && echo $$ > "$out/lock") 2>/dev/null; then
+        owner=$(cat "$out/lock" 2>/dev/null)
+        if [ -n "$owner" ] && kill -0 "$owner" 2>/dev/null; then
+            die 2 "$out: process $owner is at work on it"
+        fi
+        echo $$ > "$out/lock"
+    fi
+    trap 'rm -f "$out/lock"' EXIT
+    trap 'say "interrupted; the same command goes on"; exit 6' INT TERM HUP
+}
+
+settings()
+{
+    cat <<EOF
+cagsr-loop $version
+model $model
+prompts $(cksum < "$prompts")
+n $cands
+batch $batch
+algo $algo lr $lr kl $kl
+scorer $scorer
+sample $sample_opts
+attn $attn_opts
+reward $reward
+reward-options $reward_opts
+update $update_opts
+calibrate $calibrate
+eval $eval_file
+seed $seed
+pipe $onepipe
+EOF
+}
+
+# A run that is there already must be this one.
+begin()
+{
+    lines=$(grep -c '[^[:space:]]' "$prompts")
+    [ "$batch" -le "$lines" ] ||
+        die 2 "--batch $batch is more than the $lines prompts of $prompts"
+    mkdir -p "$out" || die 1 "$out: cannot be made"
+    lock
+    if [ -f "$out/settings" ]; then
+        settings > "$out/settings.new"
+        other=$(diff "$out/settings" "$out/settings.new" | sed -n 's/^< //p' | head -n 1)
+        rm -f "$out/settings.new"
+        [ -z "$other" ] || die 2 "$out was begun with other settings: $other"
+    else
+        settings > "$out/settings.new" && mv "$out/settings.new" "$out/settings"
+    fi
+    rm -rf "$out"/step-*.tmp*
+    # Stages that outlive a killed run must not write into this one's steps.
+    part=tmp$$
+}
+
+# A directory of the run appears whole.
+finish() # DIR.PART
+{
+    sync "$1" 2>/dev/null || :
+    mv "$1" "${1%.tmp*}" || die 1 "$1: cannot be renamed"
+}
+
+evaluate() # K DIR MODEL
+{
+    [ -n "$eval_file" ] || return 0
+    run "$(eval_pipeline "$3" "$2")" "$2/eval.log"
+    sed "s/^/step=$1 /" "$2/eval" > "$2/eval.new" && mv "$2/eval.new" "$2/eval"
+    say "eval $(cat "$2/eval")"
+}
+
+is_due() # K
+{
+    [ $(($1 % eval_every)) -eq 0 ] || [ "$1" -eq "$steps" ]
+}
+
+step_zero()
+{
+    dir=$(step_dir 0)
+    [ ! -d "$dir" ] || return 0
+    mkdir "$dir.$part" || die 1 "$dir.$part: cannot be made"
+    if [ -n "$(scales)" ]; then
+        grep '[^[:space:]]' "$prompts" | head -n "$calibrate" > "$dir.$part/prompts"
+        run "$(calibration_pipeline "$dir.$part")" "$dir.$part/log"
+    fi
+    finish "$dir.$part"
+    # The scales lie at their place now, where the evaluation looks for them.
+    [ -z "$eval_file" ] || evaluate 0 "$dir" "$model"
+}
+
+one_step() # K
+{
+    dir=$(step_dir "$1")
+    began=$(date +%s)
+    mkdir "$dir.$part" || die 1 "$dir.$part: cannot be made"
+    step_prompts "$1" > "$dir.$part/prompts"
+    run "$(step_pipeline "$1" "$dir.$part")" "$dir.$part/log"
+    line=$(figures < "$dir.$part/metrics.jsonl" | tail -n 1)
+    [ -n "$line" ] || die 1 "step $1: cagsr-update has learnt from nothing"
+    echo "$line seconds=$(($(date +%s) - began))" | sed "s/^step=[0-9]*/step=$1/" \
+        > "$dir.$part/metrics"
+    say "$(cat "$dir.$part/metrics")"
+    ! is_due "$1" || evaluate "$1" "$dir.$part" "$dir.$part/model"
+    finish "$dir.$part"
+}
+
+# The link to the newest model; models that are no longer needed go, a step keeps its
+# records and numbers.
+settle()
+{
+    for dir in "$out"/step-??????/model; do newest=$dir; done
+    [ -d "$newest" ] || return 0
+    ln -sfn "$(basename "$(dirname "$newest")")/model" "$out/current"
+    [ "$keep" -gt 0 ] || return 0
+    set -- "$out"/step-??????/model
+    while [ $# -gt "$keep" ]; do
+        rm -rf "$1"
+        shift
+    done
+}
+
+steps_one_by_one()
+{
+    step_zero
+    k=1
+    while [ "$k" -le "$steps" ]; do
+        if [ ! -d "$(step_dir "$k")" ]; then
+            one_step "$k"
+            settle
+            tabulate metrics
+        fi
+        k=$((k + 1))
+    done
+    settle # of a run that was killed in between
+    tabulate metrics
+    [ -z "$eval_file" ] || tabulate eval
+}
+
+all_in_one_pipe()
+{
+    [ ! -d "$out/policy" ] || die 2 "$out: a run in one pipe is begun anew: remove it"
+    step_zero
+    k=1
+    while [ "$k" -le "$steps" ]; do
+        step_prompts "$k"
+        k=$((k + 1))
+    done > "$out/prompts"
+    {
+        status=0
+        (eval "$(pipe_pipeline)") 2> "$out/log" || status=$?
+        echo "$status" > "$out/status"
+    } | tee "$out/metrics.jsonl" | figures | while read -r line; do say "$line"; done
+    figures < "$out/metrics.jsonl" > "$out/metrics"
+    tabulate metrics
+    judge_run "$(cat "$out/status")" "$out/log"
+}
+
+parse "$@"
+here=$(dirname "$0")
+[ ! -x "$here/cagsr-sample" ] || PATH=$here:$PATH
+if [ "$dry" -eq 1 ]; then
+    if [ "$onepipe" -eq 1 ]; then pipe_pipeline; else step_pipeline 1 "$(step_dir 1).$part"; fi
+    exit 0
+fi
+begin
+if [ "$onepipe" -eq 1 ]; then all_in_one_pipe; else steps_one_by_one; fi
