@@ -123,6 +123,10 @@ struct family {
  * unknown family (naming those known), a missing or unfit key. */
 int arch_read(struct arch *a, const struct weights *w, struct err *e) MUST_CHECK;
 
+/* The same from a config.json alone; `where` names it in errors. */
+int arch_from_config(struct arch *a, const json_t *config, const char *where,
+                     struct err *e) MUST_CHECK;
+
 /* The family of config.json's model_type, or of general.architecture; NULL: unknown. */
 const struct family *arch_family(const char *model_type);
 const struct family *arch_family_gguf(const char *architecture);

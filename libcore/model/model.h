@@ -74,8 +74,8 @@ int model_random(struct model **out, const char *config, uint64_t seed,
 /* Bytes of the parameters as float32. */
 size_t model_bytes(const struct model *m);
 
-/* After params changed. */
-void model_rehash(struct model *m);
+/* After params changed: sets hash.  ERR_NOMEM. */
+int model_rehash(struct model *m, struct err *e) MUST_CHECK;
 
 /* Positions that a sequence may have: the context of the model. */
 size_t model_context(const struct model *m);

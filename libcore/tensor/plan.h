@@ -61,8 +61,10 @@ const struct plan_param *plan_find(const struct plan *p, const char *name);
 /* Parameters without gaps: the sum of rows * cols. */
 size_t plan_count(const struct plan *p);
 
-/* XXH3-64 of all parameters of a block, as float32, in plan order, without the gaps. */
-uint64_t plan_hash(const struct plan *p, const float *block);
+/* XXH3-64 of all parameters of a block, as float32, in plan order, without the gaps.
+ * ERR_NOMEM. */
+int plan_hash(const struct plan *p, const float *block, uint64_t *out,
+              struct err *e) MUST_CHECK;
 
 /* dst (cols, rows) = src (rows, cols) transposed, both contiguous.  Cannot fail. */
 void plan_transpose(float *dst, const float *src, size_t rows, size_t cols);

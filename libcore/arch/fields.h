@@ -1,0 +1,60 @@
+/*
+ * What families have in common when they read their configuration.  Private to arch/.
+ *
+ * Every function names file and key in its error, and what was expected.
+ */
+#ifndef CAGSR_ARCH_FIELDS_H
+#define CAGSR_ARCH_FIELDS_H
+
+#include "arch/arch.h"
+
+/* The families; registry.c lists them. */
+extern const struct family family_gpt2, family_llama, family_mistral;
+
+/* A required or optional integer of a config that is one of these dimensions. */
+struct field {
+    const char *key;
+    size_t *out; /* what is there already is the default of an optional key */
+    size_t hi;   /* 1..hi */
+    int optional;
+};
+int fields_config(const struct field *f, const json_t *config, const char *where,
+                  struct err *e) MUST_CHECK;
+
+/* The same from GGUF metadata: "ARCHITECTURE.key". */
+int fields_gguf(const struct field *f, const struct gguf *g, const char *architecture,
+                struct err *e) MUST_CHECK;
+
+/* act from the word at `key` (absent: as it is). */
+int fields_act(enum act *act, const json_t *config, const char *key, const char *where,
+               struct err *e) MUST_CHECK;
+const char *fields_act_name(enum act act);
+
+/* A float, > 0; absent: as it is. */
+int fields_positive(float *x, const json_t *config, const char *key, const char *where,
+                    struct err *e) MUST_CHECK;
+int fields_positive_gguf(float *x, const struct gguf *g, const char *architecture,
+                         const char *key, struct err *e) MUST_CHECK;
+
+/* `key`, if it is there, must be this truth value: another is not supported. */
+int fields_only(const json_t *config, const char *key, int only, const char *where,
+                struct err *e) MUST_CHECK;
+
+/* rope and R (D if the whole head turns) of Hugging Face, old form (rope_theta,
+ * rope_scaling) or new (rope_parameters). */
+int fields_rope(struct arch *a, const json_t *config, const char *where,
+                struct err *e) MUST_CHECK;
+int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architecture,
+                     struct err *e) MUST_CHECK;
+int fields_rope_config(json_t *config, const struct arch *a);
+
+/* What must hold between the numbers: heads divide, head widths are even, bounds. */
+int fields_check(const struct arch *a, const char *where, struct err *e) MUST_CHECK;
+
+/* V and tied of a GGUF file: the rows of token_embd.weight, no output.weight. */
+int fields_vocab_gguf(struct arch *a, const struct gguf *g, struct err *e) MUST_CHECK;
+
+/* obj[key] = value, stealing value; -1 without memory. */
+int fields_put(json_t *obj, const char *key, json_t *value);
+
+#endif
