@@ -29,12 +29,15 @@ struct capture_spec {
     enum capture_heads heads;
     enum capture_reduce reduce;
     float *weights; /* (L', H), adding up to 1: CAPTURE_WEIGHTS only; owned */
+    float *gram;    /* (L', H, D, D) W_O^h^T W_O^h: CAPTURE_NORM only; owned */
 };
 
 /* layers: "all", "last", "upper" (l >= L/2: the default of cagsr-attn), "A:B" (A <= l <
  * B, either may be left out) or "A".  heads: "mean", "each", or the path of a text file
  * with lines "layer head weight" (# begins a comment), normalised to add up to 1; heads
- * not named weigh 0, layers outside `layers` are an error.  ERR_USAGE, ERR_FILE. */
+ * not named weigh 0, layers outside `layers` are an error.  reduce: "mean" or "norm";
+ * the latter takes m's W_O as they are now.  Any may be NULL: upper, mean, mean.
+ * ERR_USAGE, ERR_FILE, ERR_NOMEM. */
 int capture_spec_parse(struct capture_spec *s, const struct model *m,
                        const char *layers, const char *heads, const char *reduce,
                        struct err *e) MUST_CHECK;
@@ -43,7 +46,8 @@ void capture_spec_release(struct capture_spec *s);
 /* How the spec reads in a record: "A:B", "mean" ... ("weights:HASH"), "mean" | "norm". */
 enum { CAPTURE_TEXT = 40 };
 void capture_layers_text(char out[CAPTURE_TEXT], const struct capture_spec *s);
-void capture_heads_text(char out[CAPTURE_TEXT], const struct capture_spec *s);
+void capture_heads_text(char out[CAPTURE_TEXT], const struct capture_spec *s,
+                        const struct model *m);
 const char *capture_reduce_text(const struct capture_spec *s);
 
 /* Blocks of (T, P) rows that a response yields: L' H for CAPTURE_EACH, else 1. */
@@ -62,5 +66,18 @@ struct capture {
     const struct capture_spec *spec;
     struct capture_row *row; /* (B), as the batch's rows */
 };
+
+/* ---- for the block ----------------------------------------------------------------- */
+
+/* |W_O^h v| of n rows of values v (G D; ldv apart) of captured layer l, to
+ * out[h * ld + i].  CAPTURE_NORM only. */
+void capture_norms(const struct capture_spec *s, const struct model *m, size_t l,
+                   const float *v, size_t ldv, size_t n, float *out, size_t ld);
+
+/* Adds the probabilities p (S) of head h of H in layer l to row.  norms: of the `pre`
+ * keys of the prefix and of those behind (CAPTURE_NORM), else not looked at. */
+void capture_add(const struct capture_spec *s, const struct capture_row *row, size_t l,
+                 size_t H, size_t h, const float *p, size_t S, size_t pre,
+                 const float *const norms[2]);
 
 #endif

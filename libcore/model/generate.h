@@ -45,7 +45,7 @@ struct generate_opts {
     uint64_t seed;
     const int32_t *eos; /* (neos) ids that end a response; borrowed */
     size_t neos;
-    int ignore_eos; /* drawn they may be, but they end nothing */
+    int ignore_eos;                     /* drawn they may be, but they end nothing */
     const struct capture_spec *capture; /* NULL: none; borrowed */
 
     /* The next prompt: 1 with *p filled (ids borrowed until the next call), 0 at the

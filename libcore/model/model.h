@@ -14,6 +14,7 @@
 #define CAGSR_MODEL_MODEL_H
 
 #include "arch/arch.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "io/checkpoint.h"
 #include "kern/gemm.h"
@@ -24,8 +25,10 @@
 #include <stdint.h>
 
 enum model_mode {
-    MODEL_COMPUTE = 0, /* scoring and training: free-order products on m->params */
-    MODEL_SAMPLE = 1,  /* and weights packed for gemm_rows: model/generate.h */
+    MODEL_COMPUTE, /* scoring and training: free-order products on params */
+    MODEL_SAMPLE,  /* weights packed for gemm_rows (model/generate.h).  Matrices that
+                      are packed are not kept in params beside: such a model cannot be
+                      written, nor passed to pass_new */
 };
 
 /* Offsets into the block; MODEL_NONE where the model has no such parameter. */
@@ -48,14 +51,17 @@ struct model {
     float *params; /* plan.size floats; may be written (training), then model_rehash */
     uint64_t hash; /* plan_hash of params: the `policy`, `model` of records */
     struct kern *kern;
-    struct weights *source; /* stays open: config, tokenizer files */
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
     struct model_layer *layer;                  /* (L) */
     double *freq;                /* (R/2) radians per position; NULL without rope */
     struct model_packed *packed; /* (L), MODEL_SAMPLE only */
     struct gemm_weight packed_head;
-    void *memory[2]; /* private */
-    size_t bytes[2];
+    enum model_mode mode;
+    char *path;        /* as it was opened, for messages */
+    char *dir;         /* of the tokenizer's files; NULL for GGUF */
+    json_t *config;    /* config.json as read; NULL for GGUF */
+    struct arena own;  /* params */
+    struct arena pack; /* what is packed */
 };
 
 /* path is a Hugging Face directory or a .gguf file.  kern is borrowed until

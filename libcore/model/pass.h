@@ -34,12 +34,15 @@ size_t pass_bytes(const struct model *m, size_t rows, enum pass_mode mode);
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
                  const float **hidden, struct err *e) MUST_CHECK;
 
-/* After pass_forward of the same batch in PASS_TRAIN.  dh (B, C) is the gradient of
- * hidden; it is used up (overwritten).  Adds to grads, a block laid out like the plan. */
-void pass_backward(struct pass *p, const struct batch *b, float *dh, float *grads);
+/* After pass_forward of the same batch, in PASS_TRAIN, the parameters unchanged.  dh (B,
+ * C) is the gradient of hidden, from however many sources, summed.  Adds to grads, a
+ * block laid out like the plan. */
+void pass_backward(struct pass *p, const struct batch *b, const float *dh,
+                   float *grads);
 
 /* Layer l's input, (B, C): the residual stream before layer l; l == L: after the last
- * one.  Only in PASS_TRAIN, after pass_forward.  For tests and probes. */
+ * one.  After pass_forward; in PASS_SCORE only the last two are kept.
+ * For tests and probes. */
 const float *pass_residual(const struct pass *p, size_t l);
 
 #endif

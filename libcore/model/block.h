@@ -1,0 +1,96 @@
+/*
+ * The one transformer block: forward, backward, and the step over a cache.
+ *
+ *     mid = x + W_O attention(rope(W_QKV norm1(x)))
+ *     out = mid + W_down act(W_up norm2(mid))
+ *
+ * What differs between training, scoring and generation is given by the caller: which
+ * products are used, where the activations go, and where keys and values are kept.  The
+ * block asks arch what there is, never which family it is.  Private to model/.
+ */
+#ifndef CAGSR_MODEL_BLOCK_H
+#define CAGSR_MODEL_BLOCK_H
+
+#include "model/capture.h"
+#include "model/model.h"
+#include "nn/attention.h"
+
+enum block_products {
+    BLOCK_FREE, /* many rows, order of summation free */
+    BLOCK_ROWS, /* batch-invariant, packed weights */
+};
+
+/* Where the keys and values of one sequence are kept, for one layer after the other, or
+ * always in the same place. */
+struct block_store {
+    struct attn_store kv; /* of layer 0 */
+    float
+        *norms; /* (H, cap) lengths of W_O^h v, of the first captured layer; or NULL */
+    int cached; /* 1: layers lie one behind the other; 0: all in the same place */
+};
+
+/* Consecutive rows of one sequence in the batch. */
+struct block_run {
+    size_t row0, n;
+    size_t at;        /* position of the first */
+    size_t pre, pre0; /* length of its prefix; for block_backward: its first row */
+    struct block_store prefix, own;
+};
+
+/* Activations of one layer, B rows each. */
+struct block_acts {
+    float *x;   /* (B, C) in */
+    float *qkv; /* (B, (H + 2 G) D) out, turned */
+    float *att; /* (B, H D) out */
+    float *lse; /* (B, H) out; NULL: no way back wanted */
+    float *mid; /* (B, C) out */
+    float *up;  /* (B, 2 F or F) out, before the activation */
+    float *out; /* (B, C) out; may not be x */
+};
+
+struct block {
+    struct model *m;
+    enum block_products products;
+    size_t B;
+    const float *cs; /* (B, R) rope_table, or NULL */
+    const struct block_run *runs;
+    size_t n;
+    struct capture *capture; /* or NULL */
+    /* scratch */
+    struct attn_run *attn; /* (n) */
+    float *h;              /* (B, C) */
+    float *act;            /* (B, F) */
+    float *attn_scratch;
+};
+
+struct attn_shape block_attn_shape(const struct model *m);
+size_t block_qkv_width(const struct model *m);
+size_t block_up_width(const struct model *m); /* 2 F if gated, else F */
+
+void block_forward(const struct block *b, size_t l, const struct block_acts *a);
+
+/* Scratch of the way back. */
+struct block_back {
+    struct attn_grad *grad; /* (n) */
+    float *r, *mean;        /* (B) */
+    float *dh;              /* (B, C) */
+    float *dact;            /* (B, F) */
+    float *dup;             /* (B, 2 F or F) */
+    float *datt;            /* (B, H D) */
+    float *dqkv;            /* (B, (H + 2 G) D) */
+    float *dpre;            /* (sum over runs of 2 pre, G D) */
+};
+
+/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads.  BLOCK_FREE;
+ * stores are not cached, runs hold whole sequences. */
+void block_backward(const struct block *b, const struct block_back *w, size_t l,
+                    const struct block_acts *a, float *dx, float *grads);
+
+/* The norm at offsets w, bias (or MODEL_NONE): r, mean (B) out, or NULL. */
+void block_norm(const struct model *m, float *y, float *r, float *mean, const float *x,
+                size_t w, size_t bias, size_t B);
+void block_norm_backward(const struct model *m, float *dx, const float *dy,
+                         const float *x, const float *r, const float *mean, size_t w,
+                         size_t bias, size_t B, float *grads);
+
+#endif

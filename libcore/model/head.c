@@ -1,0 +1,153 @@
+#include "model/head.h"
+
+#include "base/arena.h"
+#include "kern/gemm.h"
+#include "nn/xent.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct head {
+    struct model *m;
+    size_t rows; /* of a chunk */
+    struct arena arena;
+    float *z;     /* (rows, V) */
+    float *x, *d; /* (rows, C) hidden rows of the chunk; their gradients */
+    int32_t *target;
+    float *temperature, *logp, *entropy, *lse;
+};
+
+static size_t chunk_rows(const struct model *m)
+{
+    const size_t fit = ((size_t)8 << 20) / m->arch.V;
+
+    return fit < 16 ? 16 : fit > 512 ? 512 : fit;
+}
+
+static void carve(struct head *h, struct arena *a)
+{
+    const struct arch *c = &h->m->arch;
+    const size_t n = h->rows, f = sizeof(float);
+
+    h->z = arena_take(a, n * c->V, f);
+    h->x = arena_take(a, n * c->C, f);
+    h->d = arena_take(a, n * c->C, f);
+    h->target = arena_take(a, n, sizeof *h->target);
+    h->temperature = arena_take(a, n, f);
+    h->logp = arena_take(a, n, f);
+    h->entropy = arena_take(a, n, f);
+    h->lse = arena_take(a, n, f);
+}
+
+int head_new(struct head **out, struct model *m, struct err *e)
+{
+    struct head *h = calloc(1, sizeof *h);
+
+    assert(m->mode == MODEL_COMPUTE);
+    *out = NULL;
+    if (!h)
+        return err_set(e, ERR_NOMEM, "no memory for the head");
+    h->m = m;
+    h->rows = chunk_rows(m);
+    carve(h, &h->arena);
+    const int rc = arena_alloc(&h->arena, "logits", e);
+    if (rc < 0) {
+        free(h);
+        return rc;
+    }
+    carve(h, &h->arena);
+    *out = h;
+    return 0;
+}
+
+void head_free(struct head *h)
+{
+    if (!h)
+        return;
+    arena_release(&h->arena);
+    free(h);
+}
+
+size_t head_bytes(const struct model *m)
+{
+    struct head h = {.m = (struct model *)m, .rows = chunk_rows(m)};
+    struct arena a = {0};
+
+    carve(&h, &a);
+    return a.used;
+}
+
+static void logits(struct head *h, float *z, const float *x, size_t n)
+{
+    const struct arch *c = &h->m->arch;
+
+    gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
+            c->C, 0);
+}
+
+/* Logits of n items, their rows gathered in x. */
+static void chunk(struct head *h, const float *hidden, const struct head_item *items,
+                  size_t n)
+{
+    const size_t C = h->m->arch.C;
+
+    for (size_t i = 0; i < n; i++) {
+        memcpy(h->x + i * C, hidden + items[i].row * C, C * sizeof *hidden);
+        h->target[i] = items[i].target;
+        h->temperature[i] = items[i].temperature;
+    }
+    logits(h, h->z, h->x, n);
+}
+
+void head_forward(struct head *h, const float *hidden, const struct head_item *items,
+                  size_t n, float *logp, float *entropy)
+{
+    for (size_t i = 0; i < n; i += h->rows) {
+        const size_t k = n - i < h->rows ? n - i : h->rows;
+
+        chunk(h, hidden, items + i, k);
+        xent_forward(h->m->kern, logp + i, entropy ? entropy + i : NULL, h->lse, h->z,
+                     h->target, h->temperature, k, h->m->arch.V);
+    }
+}
+
+/* The chunk's logits become their gradients, in place; then those of rows and weight. */
+static void chunk_backward(struct head *h, const struct head_item *items, size_t n,
+                           const float *dlogp, const float *dentropy, float *dh,
+                           float *grads)
+{
+    const struct arch *c = &h->m->arch;
+    struct kern *k = h->m->kern;
+
+    xent_forward(k, h->logp, dentropy ? h->entropy : NULL, h->lse, h->z, h->target,
+                 h->temperature, n, c->V);
+    xent_backward(k, h->z, h->z, h->target, h->temperature, h->lse, h->entropy, dlogp,
+                  dentropy, n, c->V);
+    gemm_nn(k, h->d, c->C, h->z, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
+            0);
+    if (grads)
+        gemm_tn(k, grads + h->m->head, c->C, h->z, c->V, h->x, c->C, n, c->V, c->C, 1);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < c->C; j++)
+            dh[items[i].row * c->C + j] += h->d[i * c->C + j];
+}
+
+void head_backward(struct head *h, const float *hidden, const struct head_item *items,
+                   size_t n, const float *dlogp, const float *dentropy, float *dh,
+                   float *grads)
+{
+    for (size_t i = 0; i < n; i += h->rows) {
+        const size_t k = n - i < h->rows ? n - i : h->rows;
+
+        chunk(h, hidden, items + i, k);
+        chunk_backward(h, items + i, k, dlogp + i, dentropy ? dentropy + i : NULL, dh,
+                       grads);
+    }
+}
+
+void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,
+                 float *z)
+{
+    logits(h, z, hidden + row0 * h->m->arch.C, rows);
+}

@@ -1,0 +1,125 @@
+/*
+ * The walk over a model's parameters: the one place that says which there are, in which
+ * order they lie, and what shape each has.
+ */
+#include "model/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 160 };
+
+/* The name with the layer's number for '#'. */
+static const char *expand(char out[NAME_MAX_BYTES], const char *name, size_t l)
+{
+    const char *hash = strchr(name, '#');
+
+    if (!hash)
+        return name;
+    snprintf(out, NAME_MAX_BYTES, "%.*s%zu%s", (int)(hash - name), name, l, hash + 1);
+    return out;
+}
+
+struct walk {
+    struct model *m;
+    size_t l; /* the layer */
+    int strip;
+};
+
+static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t cols,
+                  unsigned flags)
+{
+    const struct family *f = w->m->arch.family;
+    const struct arch_name *n = &f->names[t];
+    char hf[NAME_MAX_BYTES], gguf[NAME_MAX_BYTES];
+
+    if (!n->hf)
+        return MODEL_NONE;
+    const char *name = expand(hf, n->hf, w->l);
+    if (w->strip && strncmp(name, f->prefix, strlen(f->prefix)) == 0)
+        name += strlen(f->prefix);
+    return plan_add(&w->m->plan, rows, cols, flags | n->flags, name,
+                    n->gguf ? expand(gguf, n->gguf, w->l) : NULL);
+}
+
+static size_t add_vector(const struct walk *w, enum arch_tensor t, size_t n)
+{
+    return add(w, t, 1, n, PLAN_VECTOR);
+}
+
+static size_t add_bias(const struct walk *w, int there, enum arch_tensor t, size_t n)
+{
+    return there ? add_vector(w, t, n) : MODEL_NONE;
+}
+
+static void add_qkv(const struct walk *w, struct model_layer *y)
+{
+    const struct arch *a = &w->m->arch;
+    const size_t q = a->H * a->D, kv = a->G * a->D;
+
+    if (a->family->names[ARCH_QKV].hf) {
+        y->qkv = add(w, ARCH_QKV, q + 2 * kv, a->C, 0);
+        y->qkv_b = add_bias(w, a->bias_qkv, ARCH_QKV_B, q + 2 * kv);
+        return;
+    }
+    y->qkv = add(w, ARCH_Q, q, a->C, 0);
+    add(w, ARCH_K, kv, a->C, PLAN_JOINED);
+    add(w, ARCH_V, kv, a->C, PLAN_JOINED);
+    y->qkv_b = add_bias(w, a->bias_qkv, ARCH_Q_B, q);
+    if (a->bias_qkv) {
+        add(w, ARCH_K_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
+        add(w, ARCH_V_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
+    }
+}
+
+static void add_up(const struct walk *w, struct model_layer *y)
+{
+    const struct arch *a = &w->m->arch;
+
+    if (a->mlp == MLP_PLAIN) {
+        y->up = add(w, ARCH_UP, a->F, a->C, 0);
+        y->up_b = add_bias(w, a->bias_mlp, ARCH_UP_B, a->F);
+        return;
+    }
+    y->up = add(w, ARCH_GATE, a->F, a->C, 0);
+    add(w, ARCH_UP, a->F, a->C, PLAN_JOINED);
+    y->up_b = add_bias(w, a->bias_mlp, ARCH_GATE_B, a->F);
+    if (a->bias_mlp)
+        add(w, ARCH_UP_B, 1, a->F, PLAN_VECTOR | PLAN_JOINED);
+}
+
+static void add_layer(const struct walk *w, struct model_layer *y)
+{
+    const struct arch *a = &w->m->arch;
+
+    y->ln1 = add_vector(w, ARCH_LN1, a->C);
+    y->ln1_b = add_bias(w, a->norm == NORM_LAYER, ARCH_LN1_B, a->C);
+    add_qkv(w, y);
+    y->o = add(w, ARCH_O, a->C, a->H * a->D, 0);
+    y->o_b = add_bias(w, a->bias_o, ARCH_O_B, a->C);
+    y->ln2 = add_vector(w, ARCH_LN2, a->C);
+    y->ln2_b = add_bias(w, a->norm == NORM_LAYER, ARCH_LN2_B, a->C);
+    add_up(w, y);
+    y->down = add(w, ARCH_DOWN, a->C, a->F, 0);
+    y->down_b = add_bias(w, a->bias_mlp, ARCH_DOWN_B, a->C);
+}
+
+int model_layout(struct model *m, int strip, struct err *e)
+{
+    const struct arch *a = &m->arch;
+    struct walk w = {.m = m, .strip = strip};
+
+    m->layer = calloc(a->L, sizeof *m->layer);
+    if (!m->layer)
+        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
+    m->embed = add(&w, ARCH_EMBED, a->V, a->C, 0);
+    m->position = a->position == POS_LEARNED
+                      ? add(&w, ARCH_POSITION, a->context, a->C, 0)
+                      : MODEL_NONE;
+    for (w.l = 0; w.l < a->L; w.l++)
+        add_layer(&w, &m->layer[w.l]);
+    m->norm = add_vector(&w, ARCH_NORM, a->C);
+    m->norm_b = add_bias(&w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
+    m->head = a->tied ? m->embed : add(&w, ARCH_HEAD, a->V, a->C, 0);
+    return plan_done(&m->plan, m->path, e);
+}

@@ -1,0 +1,240 @@
+/*
+ * Parameters from a file into the block.
+ *
+ * For sampling, each layer's matrices are packed as soon as they are read, and their
+ * pages given back: at no time is a model in memory twice.
+ */
+#include "base/hash.h"
+#include "model/private.h"
+#include "tensor/dims.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- one parameter ----------------------------------------------------------------- */
+
+struct loader {
+    struct model *m;
+    const struct weights *w;
+    struct hasher *hash;
+    float *turn;   /* scratch for transposed matrices */
+    size_t packed; /* bytes of m->pack taken */
+};
+
+static const char *file_name(const struct loader *ld, const struct plan_param *p)
+{
+    return weights_kind(ld->w) == WEIGHTS_GGUF ? p->gguf : p->name;
+}
+
+static int read_transposed(struct loader *ld, const struct plan_param *p,
+                           const struct weights_tensor *t, float *out, struct err *e)
+{
+    float *turn = realloc(ld->turn, p->rows * p->cols * sizeof *turn);
+
+    if (!turn)
+        return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", t->file, t->name);
+    ld->turn = turn;
+    weights_read(t, 0, p->cols, turn, p->rows, kern_par(ld->m->kern));
+    plan_transpose(out, turn, p->cols, p->rows);
+    return 0;
+}
+
+/* 1 if all n floats are finite. */
+static int all_finite(const float *x, size_t n)
+{
+    float worst = 0;
+
+    /* x - x is 0 for every finite number, and NaN otherwise. */
+#pragma omp simd reduction(+ : worst)
+    for (size_t i = 0; i < n; i++)
+        worst += x[i] - x[i];
+    return worst == 0;
+}
+
+static int load_param(struct loader *ld, const struct plan_param *p, struct err *e)
+{
+    const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
+    const int turned = !gguf && p->flags & PLAN_TRANSPOSED;
+    float *out = ld->m->params + p->offset;
+    const struct weights_tensor *t;
+    int rc = weights_matrix(&t, ld->w, file_name(ld, p), turned ? p->cols : p->rows,
+                            turned ? p->rows : p->cols, e);
+
+    if (rc < 0)
+        return rc;
+    if (turned)
+        rc = read_transposed(ld, p, t, out, e);
+    else if (gguf && p->flags & PLAN_QK)
+        weights_read_qk(t, ld->m->arch.D, out, p->cols, kern_par(ld->m->kern));
+    else
+        weights_read(t, 0, p->rows, out, p->cols, kern_par(ld->m->kern));
+    if (rc < 0)
+        return rc;
+    if (!all_finite(out, p->rows * p->cols))
+        return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
+                       t->file, t->name);
+    hasher_add(ld->hash, out, p->rows * p->cols * sizeof *out);
+    return 0;
+}
+
+/* ---- packing ----------------------------------------------------------------------- */
+
+/* The pages that lie wholly in these floats go back to the kernel. */
+static void drop(float *x, size_t n)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *from = (char *)round_up((size_t)x, page);
+    char *to = (char *)((size_t)(x + n) / page * page);
+
+    if (to > from)
+        madvise(from, (size_t)(to - from), MADV_DONTNEED);
+}
+
+enum after { KEEP, DROP };
+
+static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, size_t K,
+                enum after after, struct err *e)
+{
+    struct model *m = ld->m;
+    const size_t bytes = gemm_pack_bytes(m->kern, N, K);
+    void *mem = bytes ? m->pack.base + ld->packed : NULL;
+    const int rc = gemm_pack(w, m->kern, mem, m->params + at, K, N, K, e);
+
+    if (rc < 0)
+        return rc;
+    ld->packed += bytes;
+    if (bytes && after == DROP)
+        drop(m->params + at, N * K);
+    return 0;
+}
+
+static size_t up_rows(const struct arch *a)
+{
+    return a->mlp == MLP_GATED ? 2 * a->F : a->F;
+}
+
+/* W_O stays: the capture of attention wants it (capture.h). */
+static int pack_layer(struct loader *ld, size_t l, struct err *e)
+{
+    const struct arch *a = &ld->m->arch;
+    const struct model_layer *y = &ld->m->layer[l];
+    struct model_packed *p = &ld->m->packed[l];
+    int rc;
+
+    if ((rc = pack(ld, &p->qkv, y->qkv, (a->H + 2 * a->G) * a->D, a->C, DROP, e)) < 0 ||
+        (rc = pack(ld, &p->o, y->o, a->C, a->H * a->D, KEEP, e)) < 0 ||
+        (rc = pack(ld, &p->up, y->up, up_rows(a), a->C, DROP, e)) < 0)
+        return rc;
+    return pack(ld, &p->down, y->down, a->C, a->F, DROP, e);
+}
+
+static int pack_alloc(struct model *m, struct err *e)
+{
+    const struct arch *a = &m->arch;
+    const size_t layer = gemm_pack_bytes(m->kern, (a->H + 2 * a->G) * a->D, a->C) +
+                         gemm_pack_bytes(m->kern, a->C, a->H * a->D) +
+                         gemm_pack_bytes(m->kern, up_rows(a), a->C) +
+                         gemm_pack_bytes(m->kern, a->C, a->F);
+
+    m->pack.used = a->L * layer + gemm_pack_bytes(m->kern, a->V, a->C);
+    m->packed = calloc(a->L, sizeof *m->packed);
+    if (!m->packed)
+        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
+    return arena_alloc(&m->pack, m->path, e);
+}
+
+/* ---- all --------------------------------------------------------------------------- */
+
+static int ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+static int is_known(const struct model *m, const struct weights *w, const char *name)
+{
+    const struct family *f = m->arch.family;
+    const int gguf = weights_kind(w) == WEIGHTS_GGUF;
+
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const struct plan_param *p = &m->plan.param[i];
+
+        if (strcmp(gguf ? p->gguf : p->name, name) == 0)
+            return 1;
+    }
+    for (const char *const *s = f->skip; *s; s++)
+        if (ends_with(name, *s))
+            return 1;
+    return m->arch.tied && strcmp(name, f->names[ARCH_HEAD].hf) == 0;
+}
+
+/* A tensor that no parameter takes would change what the model computes. */
+static int refuse_strangers(const struct model *m, const struct weights *w,
+                            struct err *e)
+{
+    for (size_t i = 0; i < weights_count(w); i++) {
+        const struct weights_tensor *t = weights_at(w, i);
+
+        if (!is_known(m, w, t->name))
+            return err_set(e, ERR_FILE,
+                           "%s: tensor '%s' has no place in a %s model of this "
+                           "configuration",
+                           t->file, t->name, m->arch.family->name);
+    }
+    return 0;
+}
+
+int model_stripped(const struct arch *a, const struct weights *w)
+{
+    const char *name = a->family->names[ARCH_EMBED].hf;
+
+    return weights_kind(w) == WEIGHTS_HF && !weights_find(w, name) &&
+           weights_find(w, name + strlen(a->family->prefix));
+}
+
+/* Parameters lie in the plan's order: the embedding, layer by layer, the norm, the
+ * head. */
+static int load_all(struct loader *ld, struct err *e)
+{
+    struct model *m = ld->m;
+    const int packing = m->mode == MODEL_SAMPLE;
+    size_t l = 0;
+    int rc = 0;
+
+    if (packing && (rc = pack_alloc(m, e)) < 0)
+        return rc;
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const struct plan_param *p = &m->plan.param[i];
+
+        for (; packing && l < m->arch.L &&
+               p->offset >= (l + 1 < m->arch.L ? m->layer[l + 1].ln1 : m->norm);
+             l++)
+            if ((rc = pack_layer(ld, l, e)) < 0)
+                return rc;
+        if ((rc = load_param(ld, p, e)) < 0)
+            return rc;
+    }
+    if (packing)
+        rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C,
+                  m->arch.tied ? KEEP : DROP, e);
+    return rc;
+}
+
+int model_load(struct model *m, const struct weights *w, struct err *e)
+{
+    struct loader ld = {.m = m, .w = w, .hash = hasher_new()};
+    int rc = ld.hash ? refuse_strangers(m, w, e)
+                     : err_set(e, ERR_NOMEM, "%s: no memory", m->path);
+
+    if (rc >= 0)
+        rc = load_all(&ld, e);
+    if (rc >= 0)
+        m->hash = hasher_value(ld.hash);
+    hasher_free(ld.hash);
+    free(ld.turn);
+    return rc;
+}

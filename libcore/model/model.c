@@ -1,0 +1,194 @@
+#include "model/model.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "model/private.h"
+#include "nn/rope.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int frequencies(struct model *m, struct err *e)
+{
+    const struct arch *a = &m->arch;
+    const struct arch_rope *r = &a->rope;
+
+    if (a->position != POS_ROPE)
+        return 0;
+    if (!(m->freq = calloc(a->R / 2, sizeof *m->freq)))
+        return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
+    rope_freq(m->freq, a->R, r->base);
+    switch (r->scaling) {
+    case SCALING_NONE: break;
+    case SCALING_LINEAR: rope_scale_linear(m->freq, a->R, r->factor); break;
+    case SCALING_LLAMA3:
+        rope_scale_llama3(
+            m->freq, a->R,
+            (struct rope_llama3){r->factor, r->low, r->high, r->original});
+        break;
+    }
+    return 0;
+}
+
+/* After arch is known: the plan, the block of zeros, the frequencies. */
+static int prepare(struct model *m, int strip, struct err *e)
+{
+    int rc;
+
+    if ((rc = model_layout(m, strip, e)) < 0 || (rc = frequencies(m, e)) < 0)
+        return rc;
+    m->own.used = m->plan.size * sizeof *m->params;
+    if ((rc = arena_alloc(&m->own, m->path, e)) < 0)
+        return rc;
+    m->params = (float *)m->own.base;
+    return 0;
+}
+
+static int open_weights(struct model *m, const struct weights *w, struct err *e)
+{
+    int rc;
+
+    if (weights_kind(w) == WEIGHTS_HF) {
+        m->config = json_deep_copy(weights_config(w));
+        m->dir = strdup(m->path);
+        if (!m->config || !m->dir)
+            return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
+    }
+    if ((rc = arch_read(&m->arch, w, e)) < 0 ||
+        (rc = prepare(m, model_stripped(&m->arch, w), e)) < 0)
+        return rc;
+    return model_load(m, w, e);
+}
+
+static int model_new(struct model **out, const char *path, struct kern *kern,
+                     enum model_mode mode, struct err *e)
+{
+    struct model *m = calloc(1, sizeof *m);
+
+    *out = NULL;
+    if (!m || !(m->path = strdup(path))) {
+        free(m);
+        return err_set(e, ERR_NOMEM, "%s: no memory", path);
+    }
+    m->kern = kern;
+    m->mode = mode;
+    *out = m;
+    return 0;
+}
+
+int model_open(struct model **out, const char *path, struct kern *kern,
+               enum model_mode mode, struct err *e)
+{
+    struct weights *w;
+    int rc = model_new(out, path, kern, mode, e);
+
+    if (rc < 0)
+        return rc;
+    if ((rc = weights_open(&w, path, e)) >= 0)
+        rc = open_weights(*out, w, e);
+    weights_close(w);
+    if (rc < 0) {
+        model_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    for (size_t l = 0; m->packed && l < m->arch.L; l++) {
+        gemm_weight_release(&m->packed[l].qkv);
+        gemm_weight_release(&m->packed[l].o);
+        gemm_weight_release(&m->packed[l].up);
+        gemm_weight_release(&m->packed[l].down);
+    }
+    gemm_weight_release(&m->packed_head);
+    plan_release(&m->plan);
+    arena_release(&m->own);
+    arena_release(&m->pack);
+    json_decref(m->config);
+    free(m->packed);
+    free(m->layer);
+    free(m->freq);
+    free(m->path);
+    free(m->dir);
+    free(m);
+}
+
+/* ---- without weights --------------------------------------------------------------- */
+
+/* The directory of a file, in malloc'd memory. */
+static char *dir_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? strndup(path, (size_t)(slash - path) + (slash == path))
+                 : strdup(".");
+}
+
+static void fill(struct model *m, uint64_t seed)
+{
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const struct plan_param *p = &m->plan.param[i];
+        const size_t n = strlen(p->name);
+        const int bias = n > 5 && strcmp(p->name + n - 5, ".bias") == 0;
+        float *x = m->params + p->offset;
+
+        for (size_t j = 0; j < p->rows * p->cols; j++) {
+            double two[2] = {bias ? 0 : 50, 0}; /* a norm's gain is 1 */
+
+            if (!(p->flags & PLAN_VECTOR))
+                rng_normal2(two, seed, i, j);
+            x[j] = (float)(0.02 * two[0]);
+        }
+    }
+}
+
+static int random_from(struct model *m, uint64_t seed, struct err *e)
+{
+    int rc;
+
+    if ((rc = json_read_file(&m->config, m->path, e)) < 0 ||
+        (rc = arch_from_config(&m->arch, m->config, m->path, e)) < 0 ||
+        (rc = prepare(m, 0, e)) < 0)
+        return rc;
+    fill(m, seed);
+    return model_rehash(m, e);
+}
+
+int model_random(struct model **out, const char *config, uint64_t seed,
+                 struct kern *kern, struct err *e)
+{
+    int rc = model_new(out, config, kern, MODEL_COMPUTE, e);
+
+    if (rc < 0)
+        return rc;
+    if (!((*out)->dir = dir_of(config)))
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", config);
+    else
+        rc = random_from(*out, seed, e);
+    if (rc < 0) {
+        model_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+size_t model_bytes(const struct model *m)
+{
+    return m->plan.size * sizeof *m->params;
+}
+
+int model_rehash(struct model *m, struct err *e)
+{
+    return plan_hash(&m->plan, m->params, &m->hash, e);
+}
+
+size_t model_context(const struct model *m)
+{
+    return m->arch.context;
+}

@@ -1,0 +1,21 @@
+/*
+ * What the files of model/ share and nobody else needs.
+ */
+#ifndef CAGSR_MODEL_PRIVATE_H
+#define CAGSR_MODEL_PRIVATE_H
+
+#include "model/model.h"
+
+#include "io/weights.h"
+
+/* Walks arch's parameters: fills plan, layer and the offsets.  strip: names go without
+ * the family's prefix, as published gpt2 has them. */
+int model_layout(struct model *m, int strip, struct err *e) MUST_CHECK;
+
+/* Fills params (allocated, zeros) from w, packs as the mode says, sets hash. */
+int model_load(struct model *m, const struct weights *w, struct err *e) MUST_CHECK;
+
+/* 1 if the embedding's tensor stands in w without the family's prefix. */
+int model_stripped(const struct arch *a, const struct weights *w);
+
+#endif
