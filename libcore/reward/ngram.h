@@ -15,7 +15,7 @@
 /* Memory for the tables, kept from call to call; zeroed is empty.  One per thread. */
 struct ngram_table {
     uint32_t *slot;
-    size_t slots;
+    size_t slots, mask; /* mask: of the part in use */
 };
 void ngram_table_release(struct ngram_table *t);
 

@@ -8,7 +8,7 @@
  * Salient groups (G6, F11): the content-word types of the user's text.  The pieces of a
  * word and all places of a type are one group; its weight is the type's idf.  A stop
  * word is no content, unless it holds a digit or has a capital inside a sentence (and is
- * not "I"): "May", "The Who".
+ * not "I"): "in May", "the Who".
  */
 #ifndef CAGSR_REWARD_SALIENT_H
 #define CAGSR_REWARD_SALIENT_H
@@ -19,31 +19,39 @@
 
 enum salient_mode {
     SALIENT_IDF,      /* all content words */
-    SALIENT_SENTENCE, /* those of the sentences that hold the prompt's top tf-idf word;
-                         of all such sentences where several words are top */
-    SALIENT_TOP,      /* the half of highest idf, at most 32, at least 1; words with a
-                         digit, quoted or capitalised inside a sentence in any case */
+    SALIENT_SENTENCE, /* those of the sentences that hold the prompt's top tf-idf word,
+                         at their places in these sentences; of all such sentences where
+                         several words are top */
+    SALIENT_TOP, /* the half of highest idf, at most 32, at least 1, and words with a
+                         digit, quoted or with a capital inside a sentence in any case */
 };
 extern const char *const salient_mode_names[]; /* idf, sentence, top, NULL */
 
 /* A prompt as a record carries it. */
 struct prompt_text {
-    const char *text; /* valid UTF-8 */
+    const char *text; /* UTF-8 */
     size_t n;
     const uint32_t *ends; /* (P) ascending, at most n */
     size_t P;
     const unsigned char *mask; /* (P) 1 = the user's; NULL: all of it */
 };
 
+struct salient_rules {
+    enum salient_mode mode;
+    const struct df *df;       /* NULL: every idf is 1 */
+    const struct strtab *stop; /* stop words; NULL: word_is_stop, English */
+};
+
+/* Zeroed is empty; memory is kept from prompt to prompt. */
 struct salient {
     struct salient_group *group; /* (n) */
+    size_t *type;                /* (n) index into words.types: what to call it */
     size_t n;
-    size_t *type; /* (n) index into words.type: what to call it */
     /* private */
     uint32_t *pool;
     size_t cap, pool_cap;
 };
-void salient_release(struct salient *s); /* zeroed is fine */
+void salient_release(struct salient *s);
 
 /* support (P) out: V. */
 void salient_support(unsigned char *support, const struct prompt_text *p);
@@ -55,9 +63,9 @@ int salient_words(struct words *w, const struct prompt_text *p,
 
 /* s is emptied and gets the groups of the words w, in the order in which their types
  * first occur; positions outside the support are left out already, weights are idf, not
- * yet divided.  `stop` may be NULL: word_is_stop. */
+ * yet divided.  No groups: the prompt has no content word in V. */
 int salient_pick(struct salient *s, const struct words *w, const struct prompt_text *p,
-                 const unsigned char *support, const struct df *d,
-                 enum salient_mode mode, struct err *e) MUST_CHECK;
+                 const unsigned char *support, const struct salient_rules *rules,
+                 struct err *e) MUST_CHECK;
 
 #endif

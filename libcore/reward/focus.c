@@ -1,0 +1,39 @@
+#include "reward/focus.h"
+
+#include <math.h>
+
+size_t focus_entropies(double *h, const struct attn_rows *r, const size_t *kept,
+                       const double *mass, size_t nkept)
+{
+    if (r->n < 2)
+        return 0;
+
+    const double scale = 1 / log((double)r->n);
+    for (size_t k = 0; k < nkept; k++)
+        h[k] = attn_entropy(r, kept[k], mass[k]) * scale;
+    return nkept;
+}
+
+double focus(const double *h, size_t n, double h_min, double zeta)
+{
+    double sharp = 0, collapse = 0;
+
+    if (n == 0)
+        return 0;
+    for (size_t k = 0; k < n; k++)
+        sharp += 1 - fmax(h[k], h_min);
+    if (zeta != 0 && h_min > 0)
+        for (size_t k = 0; k < n; k++)
+            collapse += fmax(0, h_min - h[k]) / h_min;
+    return sharp / ((double)n * (1 - h_min)) - zeta * collapse / (double)n;
+}
+
+double focus_sum(const struct attn_rows *r, const size_t *kept, const double *mass,
+                 size_t nkept)
+{
+    double sum = 0;
+
+    for (size_t k = 0; k < nkept; k++)
+        sum -= attn_entropy(r, kept[k], mass[k]);
+    return sum;
+}
