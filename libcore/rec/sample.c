@@ -3,6 +3,7 @@
 #include "rec/buf.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { BUFS = sizeof((struct sample){0}.buf) / sizeof(struct rec_buf) };
