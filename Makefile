@@ -78,7 +78,8 @@ LDLIBS = -Wl,--as-needed $(PKG_LIBS) $(if $(filter 1,$(WITH_ONEDNN)),-ldnnl) \
 
 # The commands are shown with V=1, else one word and the file.
 V ?= 0
-say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2);)
+silent = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+say = $(if $(filter 1,$(V)),,@$(if $(silent),,printf '  %-4s %s\n' $(1) $(2);))
 
 # ---- sources: globbed, so that a new file needs no line here -----------------------------
 LIB_SRC := $(sort $(wildcard libcore/*/*.c))
