@@ -26,7 +26,8 @@ static void q8_0(float *restrict y, const unsigned char *restrict b)
         y[i] = d * (float)(signed char)b[2 + i];
 }
 
-/* Low nibbles are the first 16 values, high ones the other 16. */
+/* Low nibbles are the first 16 values, high ones the other 16.  Types without a minimum
+ * pass -0.0, which leaves even a negative zero as it is. */
 static inline void nibbles(float *restrict y, const unsigned char *restrict q, float d,
                            float m, int zero)
 {
@@ -38,7 +39,7 @@ static inline void nibbles(float *restrict y, const unsigned char *restrict q, f
 
 static void q4_0(float *restrict y, const unsigned char *restrict b)
 {
-    nibbles(y, b + 2, f16_at(b), 0, 8);
+    nibbles(y, b + 2, f16_at(b), -0.0f, 8);
 }
 
 static void q4_1(float *restrict y, const unsigned char *restrict b)
@@ -63,7 +64,7 @@ static void q5_0(float *restrict y, const unsigned char *restrict b)
     uint32_t qh;
 
     memcpy(&qh, b + 2, 4);
-    quints(y, b + 6, qh, f16_at(b), 0, 16);
+    quints(y, b + 6, qh, f16_at(b), -0.0f, 16);
 }
 
 static void q5_1(float *restrict y, const unsigned char *restrict b)

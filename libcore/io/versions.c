@@ -1,0 +1,219 @@
+/* Versions of a policy beside each other: DIR/v000012/ and the link DIR/current. */
+#include "io/checkpoint.h"
+
+#include "base/file.h"
+#include "io/tree.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAME = 24 };
+
+static void version_name(char out[NAME], size_t version)
+{
+    snprintf(out, NAME, "v%06zu", version);
+}
+
+/* "v000012" -> 12: a 'v' and at least six digits, as version_name writes them. */
+static int parse_version(size_t *out, const char *name)
+{
+    char again[NAME], *end;
+
+    if (name[0] != 'v' || strlen(name) >= NAME)
+        return -1;
+    *out = (size_t)strtoull(name + 1, &end, 10);
+    version_name(again, *out);
+    return strcmp(again, name) == 0 ? 0 : -1;
+}
+
+static int failed(const char *path, struct err *e)
+{
+    return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+int checkpoint_version_begin(struct checkpoint *c, const char *dir, size_t version,
+                             struct err *e)
+{
+    char name[NAME], *path;
+    int rc;
+
+    *c = (struct checkpoint){.lock = -1};
+    if (mkdir(dir, 0777) < 0 && errno != EEXIST)
+        return failed(dir, e);
+    version_name(name, version);
+    if (!(path = file_join(dir, name)))
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    rc = checkpoint_begin(c, path, CHECKPOINT_NEW, e);
+    free(path);
+    return rc;
+}
+
+/* A link cannot be changed in place: a new one is made beside it and renamed over it. */
+static int point_current(const char *dir, const char *name, struct err *e)
+{
+    char *tmp = file_join(dir, ".current.tmp"), *link = file_join(dir, "current");
+    int rc = 0;
+
+    if (!tmp || !link)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    else if ((unlink(tmp) < 0 && errno != ENOENT) || symlink(name, tmp) < 0 ||
+             rename(tmp, link) < 0)
+        rc = failed(link, e);
+    else
+        rc = file_sync(dir, e);
+    free(tmp);
+    free(link);
+    return rc;
+}
+
+int checkpoint_version_commit(struct checkpoint *c, struct err *e)
+{
+    int rc = checkpoint_commit(c, e);
+    char *slash = strrchr(c->path, '/');
+
+    if (rc < 0)
+        return rc;
+    *slash = '\0'; /* DIR, and the version's name behind it */
+    rc = point_current(c->path, slash + 1, e);
+    *slash = '/';
+    return rc;
+}
+
+int checkpoint_current(size_t *version, char **path, const char *dir, struct err *e)
+{
+    char *link = file_join(dir, "current"), name[NAME] = "";
+    size_t v = 0;
+    int rc;
+
+    if (!link)
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    const ssize_t n = readlink(link, name, sizeof name - 1);
+    if (n < 0 && (errno == ENOENT || errno == ENOTDIR))
+        rc = 0;
+    else if (n < 0 || parse_version(&v, name) < 0)
+        rc = err_set(e, ERR_FILE, "%s: not a link to a version like v000012", link);
+    else
+        rc = 1;
+    free(link);
+    if (rc <= 0)
+        return rc;
+    if (version)
+        *version = v;
+    if (path && !(*path = file_join(dir, name)))
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    return 1;
+}
+
+/* ---- pruning --------------------------------------------------------------------------
+ */
+
+struct found {
+    size_t *version;
+    size_t n, room;
+};
+
+/* A version that was half removed, or whose writer died. */
+static int is_leftover(const char *name)
+{
+    return name[0] == '.' && name[1] == 'v' && strstr(name, ".tmp-");
+}
+
+static int sweep_leftover(void *ctx, const char *name, struct err *e)
+{
+    char *path = is_leftover(name) ? file_join(ctx, name) : NULL;
+    const int lock = path ? tree_lock(path) : -1;
+    const int rc = lock >= 0 ? tree_remove(path, e) : 0;
+
+    if (lock >= 0)
+        close(lock);
+    free(path);
+    return rc;
+}
+
+static int collect(void *ctx, const char *name, struct err *e)
+{
+    struct found *f = ctx;
+    size_t v = 0;
+
+    if (parse_version(&v, name) < 0)
+        return 0;
+    if (f->n == f->room) {
+        size_t *p = reallocarray(f->version, f->room * 2 + 16, sizeof *p);
+
+        if (!p)
+            return err_set(e, ERR_NOMEM, "no memory for a list of versions");
+        f->version = p;
+        f->room = f->room * 2 + 16;
+    }
+    f->version[f->n++] = v;
+    return 0;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* It leaves its name first, so that nobody ever sees half of it under that. */
+static int remove_version(const char *path, const char *dir, const char *name,
+                          struct err *e)
+{
+    const size_t n = strlen(dir) + NAME + 32;
+    char *gone = malloc(n);
+    int rc;
+
+    if (!gone)
+        return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    snprintf(gone, n, "%s/.%s.tmp-%ld", dir, name, (long)getpid());
+    rc = rename(path, gone) < 0 && errno != ENOENT ? failed(path, e)
+                                                   : tree_remove(gone, e);
+    free(gone);
+    return rc;
+}
+
+/* One version, the i-th newest; *full counts those kept for their training state. */
+static int prune_one(const char *dir, size_t version, int keep, size_t *full,
+                     struct err *e)
+{
+    char name[NAME], *path, *training;
+    int rc = 0;
+
+    version_name(name, version);
+    path = file_join(dir, name);
+    training = path ? file_join(path, "training") : NULL;
+    if (!training)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    else if (*full > 0 && file_exists(training))
+        (*full)--;
+    else if (!keep)
+        rc = remove_version(path, dir, name, e);
+    free(training);
+    free(path);
+    return rc;
+}
+
+int checkpoint_prune(const char *dir, size_t keep, size_t keep_full, struct err *e)
+{
+    struct found f = {0};
+    size_t current = SIZE_MAX;
+    int rc = checkpoint_current(&current, NULL, dir, e);
+
+    if (rc >= 0)
+        rc = tree_list(dir, sweep_leftover, (char *)(uintptr_t)dir, e);
+    if (rc >= 0)
+        rc = tree_list(dir, collect, &f, e);
+    if (f.n > 0)
+        qsort(f.version, f.n, sizeof *f.version, newest_first);
+    for (size_t i = 0; i < f.n && rc >= 0; i++)
+        rc = prune_one(dir, f.version[i], i < keep || f.version[i] == current,
+                       &keep_full, e);
+    free(f.version);
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,83 @@
+/* golden/gguf: every quantised file against its values dequantised by the gguf package,
+ * bit for bit. */
+#include "../support/files.h"
+#include "io/gguf.h"
+#include "io/safetensors.h"
+
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_tensor(const struct gguf *g, const struct st_entry *want,
+                         const char *name)
+{
+    const struct gguf_tensor *t = gguf_find_tensor(g, name);
+    float *got = malloc(want->count * sizeof *got);
+
+    cr_assert(t && got, "%s: no '%s'", g->path, name);
+    cr_assert_eq(t->count, want->count);
+    cr_assert_eq(t->rank, want->rank);
+    cr_assert_eq(memcmp(t->dims, want->dims, t->rank * sizeof *t->dims), 0);
+    quant_widen(got, t->data, t->type, t->count);
+    for (size_t i = 0; i < t->count; i++)
+        cr_assert_eq(memcmp(&got[i], want->data + 4 * i, 4), 0, "%s: '%s' value %zu",
+                     g->path, name, i);
+    free(got);
+}
+
+/* Files of a type that is not read must say so, and what the type is called. */
+static void check_refused(const char *path, const char *type)
+{
+    struct gguf g;
+    struct err e = {0};
+
+    cr_assert_eq(gguf_open(&g, path, &e), ERR_SHAPE, "%s", path);
+    cr_expect(strcasestr(e.text, type) && strstr(e.text, "expected F32"), "%s", e.text);
+}
+
+Test(quant, golden_bit_for_bit)
+{
+    struct safetensors st;
+    struct err e = {0};
+    size_t checked = 0;
+
+    cr_assert_eq(safetensors_open(&st, golden_path("gguf/dequantised.safetensors"), &e),
+                 0, "%s", e.text);
+    for (size_t i = 0; i < st.n; i++) {
+        const char *dot = strchr(st.entries[i].name, '.');
+        char file[64], type[32];
+        struct gguf g;
+
+        e = (struct err){0};
+        snprintf(type, sizeof type, "%.*s", (int)(dot - st.entries[i].name),
+                 st.entries[i].name);
+        for (char *p = type; *p; p++)
+            *p = (char)tolower((unsigned char)*p);
+        snprintf(file, sizeof file, "gguf/q_%s.gguf", type);
+        if (gguf_open(&g, golden_path(file), &e) == ERR_SHAPE) {
+            check_refused(golden_path(file), type);
+            continue;
+        }
+        cr_assert_eq(e.code, 0, "%s", e.text);
+        check_tensor(&g, &st.entries[i], dot + 1);
+        gguf_close(&g);
+        checked++;
+    }
+    cr_expect_geq(checked, 2 * QUANT_TYPES, "two tensors for each type");
+    safetensors_close(&st);
+}
+
+Test(quant, blocks_and_bytes)
+{
+    for (int t = 0; t < QUANT_TYPES; t++) {
+        const enum quant_type q = (enum quant_type)t;
+
+        cr_expect_eq(quant_bytes(q, 3 * quant_block(q)), 3 * quant_block_bytes(q));
+        cr_expect_not_null(quant_name(q));
+    }
+    cr_expect_str_eq(quant_gguf_name(10), "Q2_K");
+    cr_expect_null(quant_gguf_name(4)); /* removed from the format long ago */
+    cr_expect_null(quant_gguf_name(4000000000u));
+}
