@@ -19,7 +19,7 @@ static void open_golden(struct gguf *g, const char *name)
 {
     struct err e = {0};
 
-    cr_assert_eq(gguf_open(g, golden_path(name), &e), 0, "%s", e.text);
+    cr_assert_eq(gguf_open(g, golden_file(name), &e), 0, "%s", e.text);
 }
 
 Test(gguf, numbers_of_every_type)
@@ -135,7 +135,7 @@ static int open_exact(struct gguf *g, const char *data, size_t n, struct err *e)
 static void cut_everywhere(const char *name, size_t step_in_values)
 {
     size_t size;
-    char *data = file_slurp(golden_path(name), &size);
+    char *data = file_slurp(golden_file(name), &size);
     struct gguf g;
     struct err e = {0};
 
@@ -169,7 +169,7 @@ Test(gguf, any_changed_header_byte_is_survived)
 {
     static const unsigned char masks[] = {0x01, 0x80, 0xff};
     size_t size;
-    char *data = file_slurp(golden_path("gguf/q_q4_1.gguf"), &size);
+    char *data = file_slurp(golden_file("gguf/q_q4_1.gguf"), &size);
 
     for (size_t i = 0; i < size; i++)
         for (size_t k = 0; k < sizeof masks; k++) {

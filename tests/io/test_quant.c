@@ -43,7 +43,7 @@ Test(quant, golden_bit_for_bit)
     struct err e = {0};
     size_t checked = 0;
 
-    cr_assert_eq(safetensors_open(&st, golden_path("gguf/dequantised.safetensors"), &e),
+    cr_assert_eq(safetensors_open(&st, golden_file("gguf/dequantised.safetensors"), &e),
                  0, "%s", e.text);
     for (size_t i = 0; i < st.n; i++) {
         const char *dot = strchr(st.entries[i].name, '.');
@@ -56,8 +56,8 @@ Test(quant, golden_bit_for_bit)
         for (char *p = type; *p; p++)
             *p = (char)tolower((unsigned char)*p);
         snprintf(file, sizeof file, "gguf/q_%s.gguf", type);
-        if (gguf_open(&g, golden_path(file), &e) == ERR_SHAPE) {
-            check_refused(golden_path(file), type);
+        if (gguf_open(&g, golden_file(file), &e) == ERR_SHAPE) {
+            check_refused(golden_file(file), type);
             continue;
         }
         cr_assert_eq(e.code, 0, "%s", e.text);

@@ -29,7 +29,7 @@ Test(safetensors, one_file_and_shards_open)
         struct safetensors st;
         struct err e = {0};
 
-        cr_assert_eq(safetensors_open(&st, golden_path(dirs[i]), &e), 0, "%s", e.text);
+        cr_assert_eq(safetensors_open(&st, golden_file(dirs[i]), &e), 0, "%s", e.text);
         cr_expect_gt(st.n, 10);
         for (size_t k = 0; k < st.n; k++)
             cr_expect_eq(safetensors_find(&st, st.entries[k].name), &st.entries[k]);
@@ -44,7 +44,7 @@ Test(safetensors, one_file_and_shards_open)
 Test(safetensors, every_cut_is_refused)
 {
     size_t size;
-    char *data = file_slurp(golden_path("llama-tiny/model.safetensors"), &size);
+    char *data = file_slurp(golden_file("llama-tiny/model.safetensors"), &size);
     uint64_t header;
 
     memcpy(&header, data, 8);
@@ -67,7 +67,7 @@ Test(safetensors, every_cut_is_refused)
 Test(safetensors, any_changed_header_byte_is_survived)
 {
     size_t size;
-    char *data = file_slurp(golden_path("llama-bf16/model.safetensors"), &size);
+    char *data = file_slurp(golden_file("llama-bf16/model.safetensors"), &size);
     uint64_t header;
 
     memcpy(&header, data, 8);
@@ -293,7 +293,7 @@ Test(safetensors, written_and_read_again)
     struct safetensors a, b;
     struct err e = {0};
 
-    cr_assert_eq(safetensors_open(&a, golden_path("llama-sharded"), &e), 0, "%s",
+    cr_assert_eq(safetensors_open(&a, golden_file("llama-sharded"), &e), 0, "%s",
                  e.text);
     for (size_t k = 0; k < 3; k++) {
         const char *path = path_in(dir, dtype_name(types[k]));

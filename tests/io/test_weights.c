@@ -15,7 +15,7 @@ static struct weights *open_golden(const char *name)
     struct weights *w;
     struct err e = {0};
 
-    cr_assert_eq(weights_open(&w, golden_path(name), &e), 0, "%s", e.text);
+    cr_assert_eq(weights_open(&w, golden_file(name), &e), 0, "%s", e.text);
     return w;
 }
 

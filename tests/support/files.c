@@ -27,7 +27,7 @@ static const char *join(const char *dir, const char *name)
     return n->text;
 }
 
-const char *golden_path(const char *name)
+const char *golden_file(const char *name)
 {
     const char *dir = getenv("CAGSR_GOLDEN");
 

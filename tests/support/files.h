@@ -8,7 +8,7 @@
 
 /* "GOLDEN/name", good until the program ends.  GOLDEN is $CAGSR_GOLDEN or tests/golden.
  * Not to be called from several threads at once. */
-const char *golden_path(const char *name);
+const char *golden_file(const char *name);
 
 /* A new empty directory; the caller frees the name with scratch_remove. */
 char *scratch_make(void);
