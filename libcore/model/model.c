@@ -130,7 +130,7 @@ static char *dir_of(const char *path)
                  : strdup(".");
 }
 
-static void fill(struct model *m, uint64_t seed)
+static void fill(struct model *m, uint64_t seed, double deviation)
 {
     for (size_t i = 0; i < m->plan.n; i++) {
         const struct plan_param *p = &m->plan.param[i];
@@ -139,24 +139,32 @@ static void fill(struct model *m, uint64_t seed)
         float *x = m->params + p->offset;
 
         for (size_t j = 0; j < p->rows * p->cols; j++) {
-            double two[2] = {bias ? 0 : 50, 0}; /* a norm's gain is 1 */
+            double two[2] = {0};
 
-            if (!(p->flags & PLAN_VECTOR))
+            if (!(p->flags & PLAN_VECTOR)) {
                 rng_normal2(two, seed, i, j);
-            x[j] = (float)(0.02 * two[0]);
+                x[j] = (float)(deviation * two[0]);
+            } else
+                x[j] = bias ? 0 : 1; /* a norm's gain */
         }
     }
 }
 
 static int random_from(struct model *m, uint64_t seed, struct err *e)
 {
+    double deviation = 0.02;
     int rc;
 
     if ((rc = json_read_file(&m->config, m->path, e)) < 0 ||
         (rc = arch_from_config(&m->arch, m->config, m->path, e)) < 0 ||
+        (rc = json_opt_double(&deviation, m->config, "initializer_range", m->path, e)) <
+            0 ||
         (rc = prepare(m, 0, e)) < 0)
         return rc;
-    fill(m, seed);
+    if (!(deviation >= 0 && deviation <= 1e3))
+        return err_set(e, ERR_FILE, "%s: 'initializer_range': %g is not in 0..1000",
+                       m->path, deviation);
+    fill(m, seed, deviation);
     return model_rehash(m, e);
 }
 

@@ -73,7 +73,8 @@ int model_open(struct model **out, const char *path, struct kern *kern,
 void model_close(struct model *m); /* NULL is fine */
 
 /* A model without weights: `config` is a config.json by path; parameters are normal
- * with standard deviation 0.02 (norms 1, biases 0), a function of seed alone. */
+ * with standard deviation `initializer_range` (0.02 if config has none; norms 1, biases
+ * 0), a function of seed and config alone. */
 int model_random(struct model **out, const char *config, uint64_t seed,
                  struct kern *kern, struct err *e) MUST_CHECK;
 
