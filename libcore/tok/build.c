@@ -121,16 +121,11 @@ int tok_add_stop(struct tok *t, int32_t id, struct err *e)
 }
 
 /* ---- chains by name ---------------------------------------------------------------------
- * What tokenizer.ggml.pre means.  "default" is what llama.cpp does without the key. */
+ * "default" is what llama.cpp does without the key. */
 
 const char tok_step_names[] = "gpt-2, llama-bpe, smollm, qwen2, default";
 
-static const struct chain {
-    const char *name;
-    const char *regex[4]; /* cut one after the other, matches isolated */
-    int nfc, ignore_merges;
-    int bos; /* BOS goes in front unless the file says otherwise */
-} chains[] = {
+static const struct chain chains[] = {
     {"gpt-2", {pretok_gpt2}, 0, 0, 0},
     {"gpt2", {pretok_gpt2}, 0, 0, 0},
     {"smollm", {"\\p{N}", pretok_gpt2}, 0, 0, 0},
@@ -148,24 +143,25 @@ static const struct chain {
      0},
 };
 
-int tok_steps_by_name(struct tok *t, const char *name, struct err *e)
+const struct chain *tok_chain(const char *name)
 {
-    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
-        const struct chain *c = &chains[i];
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
+        if (strcmp(chains[i].name, name) == 0)
+            return &chains[i];
+    return NULL;
+}
 
-        if (strcmp(c->name, name) != 0)
-            continue;
-        for (size_t k = 0; k < 4 && c->regex[k]; k++) {
-            const int rc = pretok_add_split(t->pretok, c->regex[k], SPLIT_ISOLATED,
-                                            SPLIT_MATCHES, t->where, e);
-            if (rc < 0)
-                return rc;
-        }
-        t->nfc = c->nfc;
-        t->ignore_merges = c->ignore_merges;
-        t->add_bos = c->bos;
-        return 1;
+int tok_take_chain(struct tok *t, const struct chain *c, struct err *e)
+{
+    for (size_t k = 0; k < CHAIN_STEPS && c->regex[k]; k++) {
+        const int rc = pretok_add_split(t->pretok, c->regex[k], SPLIT_ISOLATED,
+                                        SPLIT_MATCHES, t->where, e);
+        if (rc < 0)
+            return rc;
     }
+    t->nfc = c->nfc;
+    t->ignore_merges = c->ignore_merges;
+    t->add_bos = c->bos;
     return 0;
 }
 

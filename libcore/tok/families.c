@@ -100,18 +100,22 @@ static const char chatml[] = "(?J)(?:" LIT(
                                                               "system'%}") CHATML_SYSTEM
     ")?" LIT("{%for message in messages%}") "(?:" LIT(
         "{%if loop.first and messages[0]['role']!='system'%}") CHATML_SYSTEM
-    ")?" LIT("\"<|im_start|>\"" ROLE "\"\\n\"{{message['content']") "(?<trim>\\|trim)"
-                                                                    "?" LIT("}}\"<|im_"
-                                                                            "end|>"
-                                                                            "\\n\"{%"
-                                                                            "endfor%}") "(?:(?<ask>" LIT("\"<|im_start|>assistant\\n\"") ")|" LIT(
-                                                                        "{%if "
-                                                                        "add_"
-                                                                        "generation_"
-                                                                        "prompt%}\"<|"
-                                                                        "im_start|>"
-                                                                        "assistant\\n\""
-                                                                        "{%endif%}") ")";
+    ")?" LIT(
+        "\"<|im_start|>\"" ROLE
+        "\"\\n\"{{message['content']") "(?<trim>\\|trim)"
+                                       "?" LIT(
+                                           "}}\"<|im_"
+                                           "end|>"
+                                           "\\n\"{%"
+                                           "endfor%}") "(?:(?<ask>" LIT("\"<|im_start|>"
+                                                                        "assistant\\n"
+                                                                        "\"") ")|" LIT("{%if "
+                                                                                       "add_"
+                                                                                       "generation_"
+                                                                                       "prompt%}\"<|"
+                                                                                       "im_start|>"
+                                                                                       "assistant\\n\""
+                                                                                       "{%endif%}") ")";
 
 /* ---- Llama 2 ----------------------------------------------------------------------------*/
 
@@ -289,7 +293,7 @@ static int render_zephyr(struct rendered *r, const struct scene *s, struct err *
 
 #define ZEPHYR_TURN(role)                                                              \
     "if message['role']=='" role "'%}\"<|" role "|>\\n\"" CONTENT "{{eos_token}}"      \
-                                                                  "\"\\n\""
+    "\"\\n\""
 static const char zephyr[] =
     LIT("{%for message in messages%}{%" ZEPHYR_TURN("user") "{%el" ZEPHYR_TURN(
         "system") "{%el" ZEPHYR_TURN("assistant") "{%endif%}"

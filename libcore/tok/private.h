@@ -108,9 +108,16 @@ int tok_add_added(struct tok *t, const char *text, size_t n, struct added a,
 /* This token ends a response; -1 is ignored, and so is one that is known already. */
 int tok_add_stop(struct tok *t, int32_t id, struct err *e) MUST_CHECK;
 
-/* A chain of steps by name: "gpt-2", "llama-bpe", "smollm", "qwen2", "default"; 0 if the
- * name is not known, else 1. */
-int tok_steps_by_name(struct tok *t, const char *name, struct err *e) MUST_CHECK;
+/* What tokenizer.ggml.pre means. */
+enum { CHAIN_STEPS = 4 };
+struct chain {
+    const char *name;
+    const char *regex[CHAIN_STEPS]; /* cut one after the other, matches isolated */
+    int nfc, ignore_merges;
+    int bos; /* BOS goes in front unless the file says otherwise */
+};
+const struct chain *tok_chain(const char *name); /* NULL: not known */
+int tok_take_chain(struct tok *t, const struct chain *c, struct err *e) MUST_CHECK;
 extern const char tok_step_names[]; /* for errors */
 
 /* Replaces a malloc'd string by a copy of s[0..n).  ERR_NOMEM. */

@@ -143,10 +143,8 @@ static int read_class(struct tok *t, const json_t *file, struct err *e)
         (blank && (rc = pretok_add_blank(t->pretok, e)) < 0))
         return rc;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strcmp(name, classes[i].name) == 0) {
-            rc = tok_steps_by_name(t, classes[i].chain, e);
-            return rc < 0 ? rc : 0;
-        }
+        if (strcmp(name, classes[i].name) == 0)
+            return tok_take_chain(t, tok_chain(classes[i].chain), e);
     return err_set(e, ERR_FILE,
                    "%s: 'tokenizer_class' is '%s'; without tokenizer.json only "
                    "GPT2Tokenizer and Qwen2Tokenizer are read",

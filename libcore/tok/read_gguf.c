@@ -69,8 +69,9 @@ static int read_pre(struct tok *t, const struct gguf *g, struct err *e)
     const size_t n = s.n < sizeof name - 1 ? s.n : sizeof name - 1;
     memcpy(name, s.s, n);
     name[n] = '\0';
-    if ((rc = tok_steps_by_name(t, name, e)) != 0)
-        return rc < 0 ? rc : 0;
+    const struct chain *c = tok_chain(name);
+    if (c)
+        return tok_take_chain(t, c, e);
     return err_set(e, ERR_FILE, "%s: 'tokenizer.ggml.pre' is '%s'; supported: %s",
                    t->where, name, tok_step_names);
 }

@@ -15,6 +15,7 @@
 #define CAGSR_TOK_TOK_H
 
 #include "base/err.h"
+#include "io/checkpoint.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -128,12 +129,13 @@ int tok_decoder_finish(struct tok_decoder *d, struct err *e) MUST_CHECK;
 int tok_decode(struct tok *t, const int32_t *id, size_t n, enum tok_show show,
                char **text, size_t *len, struct err *e) MUST_CHECK;
 
-/* ---- writing
- * --------------------------------------------------------------------------*/
+/* ---- writing --------------------------------------------------------------------------*/
 
-/* Writes the tokenizer into a model directory, so that transformers and tok_open find
- * it there: a Hugging Face source's files are copied; from GGUF, tokenizer.json and
- * tokenizer_config.json (with the chat template) are written.  ERR_IO. */
-int tok_save(const struct tok *t, const char *dir, struct err *e) MUST_CHECK;
+/* Writes the tokenizer of the model at `path` (as tok_open takes it) into a checkpoint
+ * that has begun, so that transformers and tok_open find it there.  From a directory its
+ * files are copied; from GGUF, tokenizer.json, tokenizer_config.json (with the chat
+ * template) and generation_config.json are made.  1 written, 0 if the model brings no
+ * tokenizer; ERR_FILE, ERR_IO, ERR_NOMEM. */
+int tok_save(const char *path, const struct checkpoint *c, struct err *e) MUST_CHECK;
 
 #endif
