@@ -405,3 +405,24 @@ int rec_json_parse(struct rec_buf *out, const char *text, size_t n, struct err *
     rec_buf_release(&q.bytes);
     return rc;
 }
+
+/* ---- objects in a longer text
+ * ----------------------------------------------------------- */
+int rec_json_seek(struct rec_json_seek *k, const char *s, size_t n)
+{
+    while (k->at < n) {
+        const char c = s[k->at++];
+
+        if (k->escape)
+            k->escape = 0;
+        else if (k->string && c == '\\')
+            k->escape = 1;
+        else if (c == '"')
+            k->string = !k->string;
+        else if (!k->string && (c == '{' || c == '['))
+            k->depth++;
+        else if (!k->string && (c == '}' || c == ']') && --k->depth == 0)
+            return 1;
+    }
+    return 0;
+}

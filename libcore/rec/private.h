@@ -19,6 +19,15 @@ void rec_put_ext(struct rec *r, int type, const void *p, size_t n);
 /* 1 if plain numbers in this field's arrays are float32 (json.h). */
 int rec_json_f32_field(const char *key);
 
+/* Where a JSON object that begins at s ends, seen piece by piece: zeroed at first; 1 with
+ * its length in `at` once n bytes are enough; 0: more are needed.  Bytes seen are not
+ * looked at again. */
+struct rec_json_seek {
+    size_t at, depth;
+    int string, escape;
+};
+int rec_json_seek(struct rec_json_seek *k, const char *s, size_t n);
+
 /* The half whose single has these bits, if there is one; else the nearest (ties to
  * even), infinity beyond the largest. */
 uint16_t rec_half_of(uint32_t single);

@@ -44,6 +44,8 @@ struct rec_reader {
     uint64_t total; /* bytes read, all files */
     struct rec_scan scan;
     size_t line; /* of a JSON line: bytes searched for its end */
+    int array;   /* the file is one JSON array of records, and we are in it */
+    struct rec_json_seek seek; /* of a record in an array */
 
     struct rec rec;
     struct rec_buf text; /* msgpack bytes made from a JSON line */
@@ -245,7 +247,7 @@ static int next_file(struct rec_reader *rd, struct err *e)
     rd->fd = is_stdin(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (rd->fd < 0)
         return err_set(e, ERR_FILE, "%s: %s", file, strerror(errno));
-    rd->eof = rd->open = rd->closed = 0;
+    rd->eof = rd->open = rd->closed = rd->array = 0;
     rd->pos = rd->end = rd->hashed = 0;
     rd->base = 0;
     return 1;
@@ -323,13 +325,17 @@ static int next_json(struct rec_reader *rd, struct err *e)
 {
     int rc;
 
+    rd->seek = (struct rec_json_seek){0};
     for (rd->line = 0;;) {
         const size_t avail = rd->end - rd->pos;
         const unsigned char *p = rd->buf + rd->pos;
-        const unsigned char *nl = memchr(p + rd->line, '\n', avail - rd->line);
+        const unsigned char *nl =
+            rd->array ? NULL : memchr(p + rd->line, '\n', avail - rd->line);
 
         if (nl)
             return take_json(rd, (size_t)(nl - p) + 1, e);
+        if (rd->array && rec_json_seek(&rd->seek, (const char *)p, avail))
+            return take_json(rd, rd->seek.at, e);
         rd->line = avail;
         /* Text is larger than what it stands for: base64, digits. */
         if (avail / 8 > rd->limits.max_record)
@@ -342,19 +348,34 @@ static int next_json(struct rec_reader *rd, struct err *e)
 }
 
 /* Blank characters stand between JSON lines; they are no msgpack a stream could hold.
- */
+ * Commas and brackets are those of an array of records.  1: a record follows; 0: none. */
 static int skip_blanks(struct rec_reader *rd, struct err *e)
 {
+    const char *blank = rd->array ? " \t\r\n," : " \t\r\n";
     int rc;
 
     for (;;) {
-        while (rd->pos < rd->end && strchr(" \t\r\n", rd->buf[rd->pos]) &&
-               rd->buf[rd->pos])
+        while (rd->pos < rd->end && strchr(blank, rd->buf[rd->pos]) && rd->buf[rd->pos])
             rd->pos++;
-        if (rd->pos < rd->end)
+        if (rd->pos == rd->end) {
+            if ((rc = fill(rd, e)) > 0)
+                continue;
+            return rc == 0 && rd->array ? cut(rd, e, "the array does not end") : rc;
+        }
+        const unsigned char c = rd->buf[rd->pos];
+        if (c == '[' && rd->limits.lines && !rd->array && !rd->open && !rd->closed) {
+            rd->array = 1;
+            rd->pos++;
+            return skip_blanks(rd, e);
+        }
+        if (!rd->array || c == '{')
             return 1;
-        if ((rc = fill(rd, e)) <= 0)
-            return rc;
+        if (c != ']')
+            return fault(rd, ERR_RECORD, e, "the array holds what is no object");
+        rd->array = 0;
+        rd->closed = 1; /* nothing but blanks may follow */
+        rd->pos++;
+        blank = " \t\r\n";
     }
 }
 

@@ -37,7 +37,8 @@
 struct rec_limits {
     size_t max_record;   /* bytes; 0 is REC_MAX_DEFAULT */
     int allow_truncated; /* a cut stream ends where it is cut */
-    int lines;           /* not an option: an empty input is no fault (prompts) */
+    int lines;           /* not an option: an empty input is no fault, and a file may be
+                            one JSON array of records (prompts) */
 };
 
 /* The rows of a tool's option table for a `struct rec_limits` member m of struct T. */
