@@ -9,6 +9,8 @@
 #ifndef CAGSR_MODEL_SAMPLE_H
 #define CAGSR_MODEL_SAMPLE_H
 
+#include "kern/isa.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,16 +24,16 @@ struct sample_opts {
 /* Log-probabilities of a greedy record (temperature 0) are at temperature 1. */
 double sample_temperature(double temperature);
 
-/* Scratch bytes for a vocabulary of V. */
+/* Scratch bytes for a vocabulary of V; 64-byte aligned. */
 size_t sample_scratch(size_t V);
 
 /*
  * z (V) logits; u uniform in [0, 1), not used when greedy.  Returns the token, and in
  * *logp its log-probability under the full softmax at sample_temperature(temperature):
- * what was cut off is not taken out.  -1 if a logit is NaN or +infinity, or all are
- * -infinity.  Does not depend on anything but z, u and the options.
+ * what was cut off is not taken out.  -1 if a logit is not finite.  Depends on z, u, the
+ * options and the instruction set only.
  */
-int32_t sample_token(const struct sample_opts *o, const float *z, size_t V, double u,
-                     float *logp, void *scratch);
+int32_t sample_token(enum isa isa, const struct sample_opts *o, const float *z,
+                     size_t V, double u, float *logp, void *scratch);
 
 #endif

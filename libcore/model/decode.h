@@ -1,0 +1,41 @@
+/*
+ * The model with a cache, as generation uses it: rows of some sequences in, their keys
+ * and values kept, logits of the wanted rows out.  Everything is batch-invariant.
+ * Private to model/.
+ */
+#ifndef CAGSR_MODEL_DECODE_H
+#define CAGSR_MODEL_DECODE_H
+
+#include "model/block.h"
+
+struct decoder {
+    struct model *m;
+    const struct capture_spec *spec; /* NULL: no capture */
+    size_t rows;                     /* most rows of a step */
+    size_t keys;                     /* most keys a row may see */
+    struct arena arena, attn;
+    float *x[2], *hidden, *logits; /* (rows, C); logits (rows, V) */
+    float *cs;
+    int32_t *ids, *pos; /* (rows) to be filled before a step */
+    struct block_run *runs;
+    struct capture_row *capture; /* (rows) p NULL: not wanted */
+    struct block_acts acts;
+    struct block block;
+};
+
+/* Memory for steps of up to `rows` rows, of which up to `out` want logits. */
+int decoder_init(struct decoder *d, struct model *m, const struct capture_spec *spec,
+                 size_t rows, size_t out, struct err *e) MUST_CHECK;
+void decoder_release(struct decoder *d);
+
+/* Room for rows that see up to `keys` keys, before the first such step.  ERR_NOMEM. */
+int decoder_reserve(struct decoder *d, size_t keys, struct err *e) MUST_CHECK;
+
+/* Runs B rows (ids, pos, runs[0..n), capture filled in) through all layers, and the
+ * logits of the last `out` of them to logits. */
+void decoder_step(struct decoder *d, size_t B, size_t n, size_t out);
+
+/* A cache for sequences of up to n positions of all layers, carved from a. */
+struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n);
+
+#endif
