@@ -10,8 +10,9 @@
  * packed once.
  *
  * gemm_nt, gemm_nn, gemm_tn are for many rows (scoring, training) and for weights that
- * change.  Their order of summation is the library's, and differs with M; for given
- * shapes the result is the same at any number of threads and in any run.
+ * change.  For given shapes the result is the same at any number of threads and in any
+ * run.  With KERN_PACK, gemm_nt gives the bits of gemm_rows (so a scored row is the
+ * sampled one); OpenBLAS sums in an order of its own that differs with M.
  *
  * Shapes are the caller's to check, once, at load: kernels cannot fail.  M, N or K may
  * be 0 (a sum over nothing is 0).  Outputs may not overlap inputs.  A struct kern runs

@@ -2,7 +2,7 @@
 #ifndef CAGSR_KERN_IMPL_H
 #define CAGSR_KERN_IMPL_H
 
-#include "kern/kern.h"
+#include "kern/gemm.h"
 
 enum { KERN_NAME = 160 };
 
@@ -11,13 +11,41 @@ struct kern {
     enum isa isa;
     enum kern_backend backend;
     int blas_openmp; /* OpenBLAS built on OpenMP: see blas_init */
-    float *scratch;  /* KERN_OPENBLAS: padded tiles, see gemm.c */
+    float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
     char name[KERN_NAME];
 };
 
-/* Sets OpenBLAS to one thread per call and notes what it is; `name` gets e.g.
- * "openblas-0.3.21/SkylakeX". */
+/* Grows the scratch to at least this many floats, 64-byte aligned, contents lost. */
+int kern_scratch(struct kern *k, size_t n, struct err *e) MUST_CHECK;
+
+/* par_for, but in the caller alone where that is faster than waking the others. */
+void kern_share(const struct kern *k, size_t multiplications, size_t n,
+                void (*fn)(void *ctx, size_t i, size_t worker), void *ctx);
+
+/* c (rows, cols) = beta c + op(a) op(b), summed over depth: a is (rows, depth) or, with
+ * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth). */
+enum { TRANS_A = 1, TRANS_B = 2 };
+struct product {
+    const struct kern *k;
+    unsigned trans;
+    const float *a, *b;
+    float *c;
+    size_t lda, ldb, ldc, rows, cols, depth;
+    float beta;
+};
+
+/* KERN_PACK: product.c.  Scratch floats for each thread; the product, depth > 0. */
+size_t product_scratch(const struct kern *k);
+void product_multiply(const struct product *p);
+
+/* KERN_OPENBLAS: blas.c.  blas_init sets one thread per call and gives the name, e.g.
+ * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */
 void blas_init(struct kern *k, char *name, size_t size);
+int blas_pack(struct gemm_weight *w, struct kern *k, const float *W, size_t ldw,
+              size_t N, size_t K, struct err *e) MUST_CHECK;
+void blas_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+               size_t M, const struct gemm_weight *w);
+void blas_multiply(const struct product *p);
 
 #endif

@@ -20,12 +20,44 @@ static int check(const struct kern_opts *o, struct err *e)
     return 0;
 }
 
+/* Without an instruction set that our kernels are written for, OpenBLAS has one. */
+static enum kern_backend choose(const struct kern *k, enum kern_backend asked)
+{
+    if (asked != KERN_AUTO)
+        return asked;
+    return k->isa == ISA_PLAIN ? KERN_OPENBLAS : KERN_PACK;
+}
+
+int kern_scratch(struct kern *k, size_t n, struct err *e)
+{
+    if (n <= k->scratch_floats)
+        return 0;
+    free(k->scratch);
+    k->scratch_floats = 0;
+    k->scratch = aligned_alloc(64, round_up(n * sizeof(float), 64));
+    if (!k->scratch)
+        return err_set(e, ERR_NOMEM, "no memory for the kernels' %zu bytes",
+                       n * sizeof(float));
+    k->scratch_floats = n;
+    return 0;
+}
+
+static void name(struct kern *k)
+{
+    char blas[KERN_NAME / 2];
+
+    blas_init(k, blas, sizeof blas);
+    if (k->backend == KERN_OPENBLAS)
+        snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
+    else
+        snprintf(k->name, sizeof k->name, "f32 pack/%s", isa_name(k->isa));
+}
+
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
              struct err *e)
 {
     const struct kern_opts none = {0}, *o = opts ? opts : &none;
-    const int rc = check(o, e);
-    char blas[KERN_NAME / 2];
+    int rc = check(o, e);
 
     *out = NULL;
     if (rc < 0)
@@ -35,10 +67,14 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
         return err_set(e, ERR_NOMEM, "no memory for the kernels' state");
     k->par = par;
     k->isa = o->isa == ISA_AUTO ? isa_best() : o->isa;
-    k->backend = o->backend == KERN_AUTO ? KERN_PACK : o->backend;
-    blas_init(k, blas, sizeof blas);
-    snprintf(k->name, sizeof k->name, "f32 %s/%s %s",
-             k->backend == KERN_PACK ? "pack" : "blas", isa_name(k->isa), blas);
+    k->backend = choose(k, o->backend);
+    name(k);
+    if (k->backend == KERN_PACK)
+        rc = kern_scratch(k, par_threads(par) * product_scratch(k), e);
+    if (rc < 0) {
+        kern_free(k);
+        return rc;
+    }
     *out = k;
     return 0;
 }
@@ -110,4 +146,13 @@ void kern_columns(const struct kern *k, size_t n, size_t work,
                   void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
     share(k, (struct ranges){fn, ctx, n, round_up(items(work), VEC)});
+}
+
+/* Below this many multiplications, waking the others takes longer than the work. */
+enum { ALONE = 1 << 15 };
+
+void kern_share(const struct kern *k, size_t multiplications, size_t n,
+                void (*fn)(void *ctx, size_t i, size_t worker), void *ctx)
+{
+    par_for(multiplications < ALONE ? NULL : k->par, n, fn, ctx);
 }

@@ -40,8 +40,8 @@ struct par *kern_par(const struct kern *k); /* as given, may be NULL */
 enum isa kern_isa(const struct kern *k);
 enum kern_backend kern_backend(const struct kern *k);
 
-/* E.g. "f32 pack/avx512 openblas-0.3.21/SkylakeX": what has to be equal for equal
- * bytes.  Lives as long as k. */
+/* E.g. "f32 pack/avx512" or "f32 openblas-0.3.21/SkylakeX avx512": what has to be equal
+ * for equal bytes.  Lives as long as k. */
 const char *kern_name(const struct kern *k);
 
 /*

@@ -9,14 +9,14 @@
 #endif
 
 /*
- * A tile is R rows of x times one panel.  R * (vectors of a panel) accumulators, the
- * panel's vectors and one broadcast x fit the registers: 8 x 3 + 4 of AVX-512's 32,
+ * A tile is R rows of a times one panel.  R * (vectors of a panel) accumulators, the
+ * panel's vectors and one broadcast a fit the registers: 8 x 3 + 4 of AVX-512's 32,
  * 6 x 2 + 3 of AVX2's 16.
  */
-enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48 };
-enum { PLAIN_ROWS = 4, AVX2_ROWS = 6, AVX512_ROWS = 8 };
+enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
+enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
 
-/* How far ahead of use a panel is asked for, in its rows: it comes from memory. */
+/* How many k ahead of its use a panel is asked for: weights come from memory. */
 enum { AHEAD = 24 };
 
 size_t pack_width(enum isa isa)
@@ -28,183 +28,304 @@ size_t pack_width(enum isa isa)
     }
 }
 
+size_t pack_height(enum isa isa)
+{
+    switch (isa) {
+    case ISA_AVX512: return AVX512_HEIGHT;
+    case ISA_AVX2: return AVX2_HEIGHT;
+    default: return PLAIN_HEIGHT;
+    }
+}
+
 size_t pack_floats(enum isa isa, size_t N, size_t K)
 {
     return round_up(N, pack_width(isa)) * K;
 }
 
-void pack_panel(enum isa isa, float *packed, size_t j, const float *W, size_t ldw,
-                size_t N, size_t K)
-{
-    const size_t width = pack_width(isa), n0 = j * width;
-    const size_t wide = N - n0 < width ? N - n0 : width;
-    float *p = packed + n0 * K;
+/* ---- packing --------------------------------------------------------------------- */
 
-    memset(p, 0, width * K * sizeof *p);
+static void transpose_plain(float *p, size_t width, const float *W, size_t ldw,
+                            size_t wide, size_t from, size_t K)
+{
     for (size_t n = 0; n < wide; n++)
-        for (size_t k = 0; k < K; k++)
-            p[k * width + n] = W[(n0 + n) * ldw + k];
+        for (size_t k = from; k < K; k++)
+            p[k * width + n] = W[n * ldw + k];
 }
 
-/* The panel at hand: `wide` outputs of it are real. */
+#if ISA_X86
+/* Eight rows of eight to eight columns: pairs, then fours, then halves change places. */
+TARGET_AVX2 ISA_BODY void transpose8(float *p, size_t width, const float *W, size_t ldw)
+{
+    __m256 r[8], t[8];
+
+    for (int i = 0; i < 8; i++)
+        r[i] = _mm256_loadu_ps(W + (size_t)i * ldw);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(p + (size_t)i * width,
+                         _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(p + (size_t)(i + 4) * width,
+                         _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
+
+TARGET_AVX2 static void transpose_avx2(float *p, size_t width, const float *W,
+                                       size_t ldw, size_t wide, size_t K)
+{
+    const size_t eights = wide / 8 * 8, deep = K / 8 * 8;
+
+    for (size_t n = 0; n < eights; n += 8)
+        for (size_t k = 0; k < deep; k += 8)
+            transpose8(p + k * width + n, width, W + n * ldw + k, ldw);
+    transpose_plain(p, width, W, ldw, eights, deep, K);
+    transpose_plain(p + eights, width, W + eights * ldw, ldw, wide - eights, 0, K);
+}
+#endif
+
+static void clear_beyond(float *p, size_t width, size_t wide, size_t K)
+{
+    if (wide < width)
+        for (size_t k = 0; k < K; k++)
+            memset(p + k * width + wide, 0, (width - wide) * sizeof *p);
+}
+
+void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t wide,
+                    size_t K)
+{
+    const size_t width = pack_width(isa);
+
+    clear_beyond(p, width, wide, K);
+#if ISA_X86
+    if (isa != ISA_PLAIN) {
+        transpose_avx2(p, width, W, ldw, wide, K);
+        return;
+    }
+#endif
+    transpose_plain(p, width, W, ldw, wide, 0, K);
+}
+
+void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
+                       size_t K)
+{
+    const size_t width = pack_width(isa);
+
+    clear_beyond(p, width, wide, K);
+    for (size_t k = 0; k < K; k++)
+        memcpy(p + k * width, B + k * ldb, wide * sizeof *p);
+}
+
+struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
+                                   size_t M, size_t K)
+{
+    const size_t height = pack_height(isa);
+
+    for (size_t m = 0; m < M; m += height) {
+        const size_t rows = M - m < height ? M - m : height;
+        float *tile = mem + m * K;
+
+        for (size_t k = 0; k < K; k++)
+            memcpy(tile + k * height, A + k * ld + m, rows * sizeof *tile);
+    }
+    return (struct pack_left){mem, K, 1, height};
+}
+
+/* ---- multiplying ----------------------------------------------------------------- */
+
+/* One block of depth of one panel; `wide` columns of it are real. */
 struct panel {
-    const float *w;
+    const float *b;
     size_t K, wide;
+    float beta;
 };
 
-ISA_BODY void tile_plain(float *y, size_t ldy, const float *x, size_t ldx,
-                         struct panel p, size_t R)
+static void finish_plain(float *c, const float *acc, struct panel p)
 {
-    float acc[PLAIN_ROWS][PLAIN_WIDTH] = {{0}};
+    for (size_t n = 0; n < p.wide; n++)
+        c[n] = p.beta == 0 ? acc[n] : p.beta * c[n] + acc[n];
+}
+
+ISA_BODY void tile_plain(float *c, size_t ldc, struct pack_left a, struct panel p,
+                         size_t R)
+{
+    float acc[PLAIN_HEIGHT][PLAIN_WIDTH] = {{0}};
 
     for (size_t k = 0; k < p.K; k++)
         for (size_t r = 0; r < R; r++)
             for (size_t n = 0; n < PLAIN_WIDTH; n++)
-                acc[r][n] += x[r * ldx + k] * p.w[k * PLAIN_WIDTH + n];
+                acc[r][n] += a.a[r * a.row + k * a.column] * p.b[k * PLAIN_WIDTH + n];
     for (size_t r = 0; r < R; r++)
-        memcpy(y + r * ldy, acc[r], p.wide * sizeof(float));
+        finish_plain(c + r * ldc, acc[r], p);
 }
 
-static void rows_plain(float *y, size_t ldy, const float *x, size_t ldx, size_t M,
+static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
                        struct panel p)
 {
-    for (size_t m = 0; m < M; m += PLAIN_ROWS) {
-        float *ym = y + m * ldy;
-        const float *xm = x + m * ldx;
+    for (size_t m = 0; m < M; m += PLAIN_HEIGHT) {
+        float *cm = c + m * ldc;
+        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
         switch (M - m) {
-        case 1: tile_plain(ym, ldy, xm, ldx, p, 1); break;
-        case 2: tile_plain(ym, ldy, xm, ldx, p, 2); break;
-        case 3: tile_plain(ym, ldy, xm, ldx, p, 3); break;
-        default: tile_plain(ym, ldy, xm, ldx, p, PLAIN_ROWS); break;
+        case 1: tile_plain(cm, ldc, am, p, 1); break;
+        case 2: tile_plain(cm, ldc, am, p, 2); break;
+        case 3: tile_plain(cm, ldc, am, p, 3); break;
+        default: tile_plain(cm, ldc, am, p, PLAIN_HEIGHT); break;
         }
     }
 }
 
 #if ISA_X86
-TARGET_AVX2 ISA_BODY void store_avx2(float *y, __m256 a, __m256 b, size_t wide)
+TARGET_AVX2 ISA_BODY void finish_avx2(float *c, __m256 s0, __m256 s1, struct panel p)
 {
+    const __m256 beta = _mm256_set1_ps(p.beta);
     float lane[AVX2_WIDTH];
+    float *to = p.wide == AVX2_WIDTH ? c : lane;
 
-    if (wide == AVX2_WIDTH) {
-        _mm256_storeu_ps(y, a);
-        _mm256_storeu_ps(y + 8, b);
-        return;
+    if (to != c)
+        memcpy(lane, c, p.wide * sizeof *c);
+    if (p.beta != 0) {
+        s0 = _mm256_fmadd_ps(beta, _mm256_loadu_ps(to), s0);
+        s1 = _mm256_fmadd_ps(beta, _mm256_loadu_ps(to + 8), s1);
     }
-    _mm256_storeu_ps(lane, a);
-    _mm256_storeu_ps(lane + 8, b);
-    memcpy(y, lane, wide * sizeof *y);
+    _mm256_storeu_ps(to, s0);
+    _mm256_storeu_ps(to + 8, s1);
+    if (to != c)
+        memcpy(c, lane, p.wide * sizeof *c);
 }
 
-TARGET_AVX2 ISA_BODY void tile_avx2(float *y, size_t ldy, const float *x, size_t ldx,
+TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
                                     struct panel p, size_t R)
 {
-    __m256 acc[AVX2_ROWS][2];
+    __m256 acc[AVX2_HEIGHT][2];
 
     for (size_t r = 0; r < R; r++)
         acc[r][0] = acc[r][1] = _mm256_setzero_ps();
     for (size_t k = 0; k < p.K; k++) {
-        const float *w = p.w + k * AVX2_WIDTH;
-        const __m256 w0 = _mm256_load_ps(w), w1 = _mm256_load_ps(w + 8);
+        const float *b = p.b + k * AVX2_WIDTH;
+        const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
 
-        _mm_prefetch((const char *)(w + AHEAD * AVX2_WIDTH), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + AHEAD * AVX2_WIDTH), _MM_HINT_T0);
         for (size_t r = 0; r < R; r++) {
-            const __m256 b = _mm256_broadcast_ss(x + r * ldx + k);
+            const __m256 x = _mm256_broadcast_ss(a.a + r * a.row + k * a.column);
 
-            acc[r][0] = _mm256_fmadd_ps(w0, b, acc[r][0]);
-            acc[r][1] = _mm256_fmadd_ps(w1, b, acc[r][1]);
+            acc[r][0] = _mm256_fmadd_ps(b0, x, acc[r][0]);
+            acc[r][1] = _mm256_fmadd_ps(b1, x, acc[r][1]);
         }
     }
     for (size_t r = 0; r < R; r++)
-        store_avx2(y + r * ldy, acc[r][0], acc[r][1], p.wide);
+        finish_avx2(c + r * ldc, acc[r][0], acc[r][1], p);
 }
 
-TARGET_AVX2 static void rows_avx2(float *y, size_t ldy, const float *x, size_t ldx,
-                                  size_t M, struct panel p)
+TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
+                                  struct panel p)
 {
-    for (size_t m = 0; m < M; m += AVX2_ROWS) {
-        float *ym = y + m * ldy;
-        const float *xm = x + m * ldx;
+    for (size_t m = 0; m < M; m += AVX2_HEIGHT) {
+        float *cm = c + m * ldc;
+        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
         switch (M - m) {
-        case 1: tile_avx2(ym, ldy, xm, ldx, p, 1); break;
-        case 2: tile_avx2(ym, ldy, xm, ldx, p, 2); break;
-        case 3: tile_avx2(ym, ldy, xm, ldx, p, 3); break;
-        case 4: tile_avx2(ym, ldy, xm, ldx, p, 4); break;
-        case 5: tile_avx2(ym, ldy, xm, ldx, p, 5); break;
-        default: tile_avx2(ym, ldy, xm, ldx, p, AVX2_ROWS); break;
+        case 1: tile_avx2(cm, ldc, am, p, 1); break;
+        case 2: tile_avx2(cm, ldc, am, p, 2); break;
+        case 3: tile_avx2(cm, ldc, am, p, 3); break;
+        case 4: tile_avx2(cm, ldc, am, p, 4); break;
+        case 5: tile_avx2(cm, ldc, am, p, 5); break;
+        default: tile_avx2(cm, ldc, am, p, AVX2_HEIGHT); break;
         }
     }
 }
 
-/* The mask of the lanes of vector v that are below `wide`. */
-TARGET_AVX512 ISA_BODY __mmask16 lanes(size_t wide, size_t v)
+TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const __m512 acc[3], struct panel p)
 {
-    const size_t left = wide > v * 16 ? wide - v * 16 : 0;
+    for (size_t v = 0; v < 3; v++) {
+        const size_t left = p.wide > v * 16 ? p.wide - v * 16 : 0;
+        const __mmask16 m = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+        __m512 s = acc[v];
 
-    return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
+        if (p.beta != 0)
+            s = _mm512_fmadd_ps(_mm512_set1_ps(p.beta),
+                                _mm512_maskz_loadu_ps(m, c + v * 16), s);
+        _mm512_mask_storeu_ps(c + v * 16, m, s);
+    }
 }
 
-TARGET_AVX512 ISA_BODY void tile_avx512(float *y, size_t ldy, const float *x,
-                                        size_t ldx, struct panel p, size_t R)
+TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a,
+                                        struct panel p, size_t R)
 {
-    __m512 acc[AVX512_ROWS][3];
+    __m512 acc[AVX512_HEIGHT][3];
 
     for (size_t r = 0; r < R; r++)
         acc[r][0] = acc[r][1] = acc[r][2] = _mm512_setzero_ps();
     for (size_t k = 0; k < p.K; k++) {
-        const float *w = p.w + k * AVX512_WIDTH;
-        const __m512 w0 = _mm512_load_ps(w), w1 = _mm512_load_ps(w + 16);
-        const __m512 w2 = _mm512_load_ps(w + 32);
+        const float *b = p.b + k * AVX512_WIDTH;
+        const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
+        const __m512 b2 = _mm512_load_ps(b + 32);
 
         for (size_t v = 0; v < 3; v++)
-            _mm_prefetch((const char *)(w + AHEAD * AVX512_WIDTH + v * 16),
+            _mm_prefetch((const char *)(b + AHEAD * AVX512_WIDTH + v * 16),
                          _MM_HINT_T0);
         for (size_t r = 0; r < R; r++) {
-            const __m512 b = _mm512_set1_ps(x[r * ldx + k]);
+            const __m512 x = _mm512_set1_ps(a.a[r * a.row + k * a.column]);
 
-            acc[r][0] = _mm512_fmadd_ps(w0, b, acc[r][0]);
-            acc[r][1] = _mm512_fmadd_ps(w1, b, acc[r][1]);
-            acc[r][2] = _mm512_fmadd_ps(w2, b, acc[r][2]);
+            acc[r][0] = _mm512_fmadd_ps(b0, x, acc[r][0]);
+            acc[r][1] = _mm512_fmadd_ps(b1, x, acc[r][1]);
+            acc[r][2] = _mm512_fmadd_ps(b2, x, acc[r][2]);
         }
     }
     for (size_t r = 0; r < R; r++)
-        for (size_t v = 0; v < 3; v++)
-            _mm512_mask_storeu_ps(y + r * ldy + v * 16, lanes(p.wide, v), acc[r][v]);
+        finish_avx512(c + r * ldc, acc[r], p);
 }
 
-TARGET_AVX512 static void rows_avx512(float *y, size_t ldy, const float *x, size_t ldx,
+TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
                                       size_t M, struct panel p)
 {
-    for (size_t m = 0; m < M; m += AVX512_ROWS) {
-        float *ym = y + m * ldy;
-        const float *xm = x + m * ldx;
+    for (size_t m = 0; m < M; m += AVX512_HEIGHT) {
+        float *cm = c + m * ldc;
+        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
         switch (M - m) {
-        case 1: tile_avx512(ym, ldy, xm, ldx, p, 1); break;
-        case 2: tile_avx512(ym, ldy, xm, ldx, p, 2); break;
-        case 3: tile_avx512(ym, ldy, xm, ldx, p, 3); break;
-        case 4: tile_avx512(ym, ldy, xm, ldx, p, 4); break;
-        case 5: tile_avx512(ym, ldy, xm, ldx, p, 5); break;
-        case 6: tile_avx512(ym, ldy, xm, ldx, p, 6); break;
-        case 7: tile_avx512(ym, ldy, xm, ldx, p, 7); break;
-        default: tile_avx512(ym, ldy, xm, ldx, p, AVX512_ROWS); break;
+        case 1: tile_avx512(cm, ldc, am, p, 1); break;
+        case 2: tile_avx512(cm, ldc, am, p, 2); break;
+        case 3: tile_avx512(cm, ldc, am, p, 3); break;
+        case 4: tile_avx512(cm, ldc, am, p, 4); break;
+        case 5: tile_avx512(cm, ldc, am, p, 5); break;
+        case 6: tile_avx512(cm, ldc, am, p, 6); break;
+        case 7: tile_avx512(cm, ldc, am, p, 7); break;
+        default: tile_avx512(cm, ldc, am, p, AVX512_HEIGHT); break;
         }
     }
 }
 #endif
 
-void pack_multiply(enum isa isa, float *y, size_t ldy, const float *x, size_t ldx,
-                   const float *packed, size_t j, size_t M, size_t N, size_t K)
+static void multiply_block(enum isa isa, float *c, size_t ldc, struct pack_left a,
+                           size_t M, struct panel p)
 {
-    const size_t width = pack_width(isa), n0 = j * width;
-    const struct panel p = {packed + n0 * K, K, N - n0 < width ? N - n0 : width};
-
     switch (isa) {
 #if ISA_X86
-    case ISA_AVX512: rows_avx512(y + n0, ldy, x, ldx, M, p); break;
-    case ISA_AVX2: rows_avx2(y + n0, ldy, x, ldx, M, p); break;
+    case ISA_AVX512: rows_avx512(c, ldc, a, M, p); break;
+    case ISA_AVX2: rows_avx2(c, ldc, a, M, p); break;
 #endif
-    default: rows_plain(y + n0, ldy, x, ldx, M, p); break;
+    default: rows_plain(c, ldc, a, M, p); break;
+    }
+}
+
+void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
+                   const float *panel, size_t M, size_t wide, size_t K, float beta)
+{
+    for (size_t k = 0; k < K; k += PACK_DEPTH) {
+        struct pack_left ak = a;
+
+        ak.a += k * a.column;
+        multiply_block(isa, c, ldc, ak, M,
+                       (struct panel){panel + k * pack_width(isa),
+                                      K - k < PACK_DEPTH ? K - k : PACK_DEPTH, wide,
+                                      k == 0 ? beta : 1});
     }
 }

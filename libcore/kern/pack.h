@@ -1,12 +1,15 @@
 /*
- * Our own kernels for y = x W^T with few rows of x, batch-invariant by construction:
- * an element of y is one chain  acc = fma(x_k, w_k, acc),  k = 0, 1, ... K-1, from 0,
- * in every kernel, so its bits cannot depend on which rows were computed beside it.
- * AVX2 and AVX-512 give equal bits; ISA_PLAIN multiplies and adds (no fma there).
+ * Our own kernels for c = beta c + a b, where b comes in packed panels.
  *
- * W is packed in panels of pack_width() outputs: of each panel, for each k, the weights
- * of its outputs side by side (zeros beyond N).  A panel is read once, front to back,
- * for all rows: memory sees one stream.
+ * Every element of c is computed alike, whatever is computed beside it: the depth is cut
+ * into blocks of PACK_DEPTH; within a block one chain acc = fma(a_k, b_k, acc) from 0,
+ * k upwards; the blocks' sums are added to beta c in order.  So its bits depend on its
+ * row of a and its column of b only: not on the number of rows, the place, the
+ * partition, or threads.  AVX2 and AVX-512 give equal bits; ISA_PLAIN multiplies and
+ * adds (no fma there).
+ *
+ * A panel is pack_width() columns of b: for each k, its numbers side by side, zeros
+ * beyond the last column.  It is read front to back: memory sees one stream.
  */
 #ifndef CAGSR_KERN_PACK_H
 #define CAGSR_KERN_PACK_H
@@ -15,18 +18,43 @@
 
 #include <stddef.h>
 
-/* Outputs per panel. */
-size_t pack_width(enum isa isa);
+enum { PACK_DEPTH = 256 };
 
-/* Floats of a packed (N, K). */
+/* Columns of a panel, and rows of a that are multiplied with it at once. */
+size_t pack_width(enum isa isa);
+size_t pack_height(enum isa isa);
+
+/* Floats of all panels of N columns, K deep. */
 size_t pack_floats(enum isa isa, size_t N, size_t K);
 
-/* Packs panel j of W (N, K) to its place in `packed` (64-byte aligned). */
-void pack_panel(enum isa isa, float *packed, size_t j, const float *W, size_t ldw,
-                size_t N, size_t K);
+/* A panel from the `wide` rows of W, ldw apart (b = W^T), or from `wide` columns of B,
+ * whose rows are ldb apart.  p holds K * pack_width() floats, 64-byte aligned. */
+void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t wide,
+                    size_t K);
+void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
+                       size_t K);
 
-/* Columns of panel j of y (M, N) = x W^T.  Safe from many threads on different j. */
-void pack_multiply(enum isa isa, float *y, size_t ldy, const float *x, size_t ldx,
-                   const float *packed, size_t j, size_t M, size_t N, size_t K);
+/* The left operand: element (r, k) of the tile that begins at row m is
+ * a[m * step + r * row + k * column]. */
+struct pack_left {
+    const float *a;
+    size_t step, row, column;
+};
+
+/* Rows that lie ld apart. */
+static inline struct pack_left pack_left_rows(const float *a, size_t ld)
+{
+    return (struct pack_left){a, ld, ld, 1};
+}
+
+/* a^T for M rows of a that are the columns of A (K, M), whose rows are ld apart: copied
+ * tile by tile to `mem`, round_up(M, pack_height()) * K floats. */
+struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
+                                   size_t M, size_t K);
+
+/* c (M, wide) = beta c + a (M, K) panel, any K; with beta 0, c need not be initialised.
+ * Safe from many threads on different parts of c. */
+void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
+                   const float *panel, size_t M, size_t wide, size_t K, float beta);
 
 #endif

@@ -1,0 +1,186 @@
+/*
+ * Products: ours against plain cblas_sgemm, in turns, medians, ratios.
+ *
+ *     kern [-j THREADS] [rows|free] [BACKEND]
+ *
+ * Shapes are SmolLM2-135M's.  Weights are cold: as many copies as do not fit the last
+ * cache are gone through in turn, as a model's layers are.  Prints one line per shape
+ * and number of rows: GFLOP/s of ours, of OpenBLAS with as many threads, ours / theirs.
+ */
+#include "kern/gemm.h"
+#include "tensor/dims.h"
+
+#include <cblas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TURNS = 7, COLD_BYTES = 200 << 20 };
+
+/* With one thread, the processor's time: the same on a busy machine. */
+static double now(int threads)
+{
+    struct timespec t;
+
+    clock_gettime(threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+static float *some(size_t n)
+{
+    float *x = aligned_alloc(64, round_up(n * sizeof *x, 64));
+
+    if (!x)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((i * 2654435761u >> 8 & 0xffff) - 32768.0) / 65536;
+    return x;
+}
+
+static void die(const struct err *e)
+{
+    fprintf(stderr, "bench/kern: %s\n", e->text);
+    exit(1);
+}
+
+struct shape {
+    const char *what;
+    size_t N, K;
+};
+static const struct shape shapes[] = {
+    {"qkv", 960, 576},   {"out", 576, 576},    {"gate_up", 3072, 576},
+    {"down", 576, 1536}, {"head", 49152, 576},
+};
+
+/* One shape with its copies. */
+struct bench {
+    struct kern *k;
+    int threads;
+    size_t M, N, K, copies;
+    float *W, *mem, *x, *y;
+    struct gemm_weight *w;
+};
+
+static void run_ours(struct bench *b)
+{
+    for (size_t c = 0; c < b->copies; c++)
+        gemm_rows(b->k, b->y, b->N, b->x, b->K, b->M, b->w + c);
+}
+
+static void run_ours_free(struct bench *b)
+{
+    for (size_t c = 0; c < b->copies; c++)
+        gemm_nt(b->k, b->y, b->N, b->x, b->K, b->W + c * b->N * b->K, b->K, b->M, b->N,
+                b->K, 0);
+}
+
+static void run_blas(struct bench *b)
+{
+    openblas_set_num_threads(b->threads);
+    for (size_t c = 0; c < b->copies; c++)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)b->M, (int)b->N,
+                    (int)b->K, 1, b->x, (int)b->K, b->W + c * b->N * b->K, (int)b->K, 0,
+                    b->y, (int)b->N);
+    openblas_set_num_threads(1);
+}
+
+static double rate(struct bench *b, void (*run)(struct bench *))
+{
+    const double t = now(b->threads);
+
+    run(b);
+    return 2e-9 * (double)(b->M * b->N * b->K * b->copies) / (now(b->threads) - t);
+}
+
+static void measure(struct bench *b, const char *what, void (*run)(struct bench *))
+{
+    double ours[TURNS], blas[TURNS], ratio[TURNS];
+
+    run(b);
+    for (int t = 0; t < TURNS; t++) {
+        ours[t] = rate(b, run);
+        blas[t] = rate(b, run_blas);
+        ratio[t] = ours[t] / blas[t];
+    }
+    printf("%-8s %5zu x %5zu %5zu rows  %7.1f  %7.1f  %5.2f\n", what, b->N, b->K, b->M,
+           median(ours, TURNS), median(blas, TURNS), median(ratio, TURNS));
+    fflush(stdout);
+}
+
+static void bench_shape(struct kern *k, int threads, const struct shape *s, int rows)
+{
+    static const size_t few[] = {1, 8, 32, 128}, many[] = {128, 512, 2048};
+    struct bench b = {.k = k, .threads = threads, .N = s->N, .K = s->K};
+    struct err e = {0};
+    const size_t bytes = gemm_pack_bytes(k, s->N, s->K);
+
+    b.copies = COLD_BYTES / (s->N * s->K * sizeof(float)) + 1;
+    b.W = some(b.copies * s->N * s->K);
+    b.mem = bytes && rows ? some(b.copies * bytes / sizeof(float)) : NULL;
+    b.x = some(2048 * s->K);
+    b.y = some(2048 * s->N);
+    b.w = calloc(b.copies, sizeof *b.w);
+    for (size_t c = 0; rows && c < b.copies; c++)
+        if (gemm_pack(b.w + c, k, b.mem ? (char *)b.mem + c * bytes : NULL,
+                      b.W + c * s->N * s->K, s->K, s->N, s->K, &e) < 0)
+            die(&e);
+    for (size_t i = 0; i < (rows ? 4 : 3); i++) {
+        b.M = rows ? few[i] : many[i];
+        if (!rows && (b.copies = (size_t)2e9 / (b.M * s->N * s->K) + 1) * s->N * s->K >
+                         COLD_BYTES / sizeof(float))
+            b.copies = COLD_BYTES / (s->N * s->K * sizeof(float)) + 1;
+        measure(&b, s->what, rows ? run_ours : run_ours_free);
+    }
+    for (size_t c = 0; c < (rows ? b.copies : 0); c++)
+        gemm_weight_release(b.w + c);
+    free(b.w);
+    free(b.y);
+    free(b.x);
+    free(b.mem);
+    free(b.W);
+}
+
+int main(int argc, char **argv)
+{
+    struct kern_opts o = {0};
+    struct par *par;
+    struct kern *k;
+    struct err e = {0};
+    int rows = 1, threads = 2;
+
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "free") == 0)
+            rows = 0;
+        else if (strcmp(argv[i], "openblas") == 0)
+            o.backend = KERN_OPENBLAS;
+        else if (strcmp(argv[i], "onednn") == 0)
+            o.backend = KERN_ONEDNN;
+        else if (strcmp(argv[i], "avx2") == 0)
+            o.isa = ISA_AVX2;
+        else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
+            threads = (int)strtol(argv[++i], NULL, 10);
+    if (par_new(&par, (size_t)threads, &e) < 0 || kern_new(&k, par, &o, &e) < 0)
+        die(&e);
+    printf("# %s, %d threads, %s: GFLOP/s of ours, of cblas_sgemm, ratio\n",
+           kern_name(k), threads,
+           rows ? "batch-invariant, weights cold" : "free order");
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        bench_shape(k, threads, shapes + s, rows);
+    kern_free(k);
+    par_free(par);
+    return 0;
+}
