@@ -1,0 +1,48 @@
+/*
+ * From a prompt's record to text: which of the known forms it has, what was said in it,
+ * and the chat template around that.
+ *
+ *     {"prompt": "text"}  {"prompt": [messages]}  {"messages": [{"role", "content"}]}
+ *     {"conversations": [{"from", "value"}]}   ShareGPT: human, gpt, system
+ *     {"instruction", "input"}                 Alpaca; joined by a newline
+ *
+ * A conversation that ends with the assistant's turn is one with its answer: the answer
+ * becomes `reference`, what was before it the prompt.  Alpaca's `output` becomes
+ * `reference` too.
+ */
+#ifndef CAGSR_SAMPLE_CHAT_H
+#define CAGSR_SAMPLE_CHAT_H
+
+#include "rec/record.h"
+#include "tok/template.h"
+#include "tok/tok.h"
+
+struct chat {
+    struct tok *tok;
+    struct template *tm; /* NULL: prompts go as they are */
+    const char *system;  /* for conversations without a system prompt, or NULL */
+    char *bos, *eos;     /* as the template calls them; owned */
+};
+
+enum chat_form { CHAT_TEMPLATE, CHAT_RAW };
+
+/* tok is borrowed.  A model without a template goes without, as under CHAT_RAW.
+ * ERR_FILE: a template that is not known; ERR_USAGE: a system prompt, and nothing to put
+ * it into. */
+int chat_open(struct chat *c, struct tok *tok, enum chat_form form, const char *system,
+              struct err *e) MUST_CHECK;
+void chat_close(struct chat *c); /* zeroed is fine */
+
+/* Renders a prompt's record.  *reference is the answer that came with it (malloc'd, the
+ * caller's, also after an error), s NULL if none did.  ERR_RECORD with record and field named. */
+int chat_render(const struct chat *c, const struct rec *r, struct rendered *out,
+                struct rec_str *reference, struct err *e) MUST_CHECK;
+
+/* The same for a line of text. */
+int chat_render_text(const struct chat *c, const char *text, size_t n,
+                     struct rendered *out, struct err *e) MUST_CHECK;
+
+/* What tok_encode is to add: a template writes its BOS itself. */
+enum tok_add chat_add(const struct chat *c);
+
+#endif
