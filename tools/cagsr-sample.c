@@ -39,7 +39,7 @@ static const struct cli_option options[] = {
     {"max-tokens", 0, CLI_SIZE, AT(run.max_tokens), "T",
      "end a response after T tokens (128)", .lo = 1, .hi = 1 << 24},
     {"stop", 0, CLI_LIST, AT(stop), "STR", "end a response at STR; may be repeated"},
-    {"ignore-eos", 0, CLI_FLAG, AT(run.ignore_eos), NULL, "never draw an end token"},
+    {"ignore-eos", 0, CLI_FLAG, AT(run.ignore_eos), NULL, "go on after end tokens"},
     {"raw", 0, CLI_FLAG, AT(raw), NULL, "prompts as they are, no chat template"},
     {"system", 0, CLI_STRING, AT(system), "STR",
      "system prompt of conversations that have none"},
