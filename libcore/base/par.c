@@ -8,10 +8,16 @@
 /*
  * Workers sleep on a condition variable between loops.  Before that they spin for a
  * moment: a decode step is a few hundred short loops, and waking a sleeper costs more
- * than one of them takes.  `epoch` counts loops; a worker that sees it change takes
- * part.
+ * than one of them takes.
+ *
+ * `state` holds the number of the loop, whether it is open, and how many workers are
+ * inside.  A worker enters an open loop it has not been in by adding 1; the caller
+ * closes the loop when all iterations are handed out and waits for those inside.  One
+ * that comes late finds it closed and is not waited for: on a busy machine a loop takes
+ * as long as its work, not as long as the slowest thread takes to wake.
  */
 enum { SPINS = 4000 };
+enum { INSIDE = 0xffff, OPEN = 0x10000, EPOCH = 0x20000 };
 
 struct worker {
     struct par *pool;
@@ -23,9 +29,8 @@ struct par {
     size_t threads;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    atomic_size_t epoch;
-    atomic_size_t next;    /* the next iteration to hand out */
-    atomic_size_t running; /* workers not yet done with this loop */
+    atomic_size_t state; /* EPOCH * number of the loop + OPEN + workers inside */
+    atomic_size_t next;  /* the next iteration to hand out */
     atomic_int stop;
     size_t n;
     void (*fn)(void *, size_t, size_t);
@@ -48,21 +53,42 @@ static void take_part(struct par *p, size_t worker)
         p->fn(p->ctx, i, worker);
 }
 
-/* Returns the new epoch once it differs from `seen`. */
-static size_t await_epoch(struct par *p, size_t seen)
+/* 1 if the loop of `state` can be entered by a worker that was in loop `seen` last. */
+static int is_new(size_t state, size_t seen)
+{
+    return (state & OPEN) && state / EPOCH != seen;
+}
+
+static int has_news(struct par *p, size_t seen)
+{
+    return is_new(atomic_load_explicit(&p->state, memory_order_acquire), seen) ||
+           atomic_load_explicit(&p->stop, memory_order_acquire);
+}
+
+static void await_news(struct par *p, size_t seen)
 {
     for (int i = 0; i < SPINS; i++) {
-        const size_t now = atomic_load_explicit(&p->epoch, memory_order_acquire);
-
-        if (now != seen)
-            return now;
+        if (has_news(p, seen))
+            return;
         relax();
     }
     pthread_mutex_lock(&p->lock);
-    while (atomic_load_explicit(&p->epoch, memory_order_acquire) == seen)
+    while (!has_news(p, seen))
         pthread_cond_wait(&p->wake, &p->lock);
     pthread_mutex_unlock(&p->lock);
-    return atomic_load_explicit(&p->epoch, memory_order_acquire);
+}
+
+/* Returns the number of the loop entered, or `seen` if it closed meanwhile. */
+static size_t enter(struct par *p, size_t seen)
+{
+    size_t state = atomic_load_explicit(&p->state, memory_order_acquire);
+
+    while (is_new(state, seen))
+        if (atomic_compare_exchange_weak_explicit(&p->state, &state, state + 1,
+                                                  memory_order_acquire,
+                                                  memory_order_acquire))
+            return state / EPOCH;
+    return seen;
 }
 
 static void *worker_main(void *arg)
@@ -72,20 +98,37 @@ static void *worker_main(void *arg)
     size_t seen = 0;
 
     for (;;) {
-        seen = await_epoch(p, seen);
+        await_news(p, seen);
         if (atomic_load_explicit(&p->stop, memory_order_acquire))
             return NULL;
+        const size_t now = enter(p, seen);
+        if (now == seen)
+            continue;
         take_part(p, w->index);
-        atomic_fetch_sub_explicit(&p->running, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&p->state, 1, memory_order_release);
+        seen = now;
     }
 }
 
-static void next_epoch(struct par *p)
+static void open_loop(struct par *p)
 {
     pthread_mutex_lock(&p->lock);
-    atomic_fetch_add_explicit(&p->epoch, 1, memory_order_release);
+    const size_t state = atomic_load_explicit(&p->state, memory_order_relaxed);
+    atomic_store_explicit(&p->state, (state / EPOCH + 1) * EPOCH + OPEN,
+                          memory_order_release);
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
+}
+
+static void close_loop(struct par *p)
+{
+    atomic_fetch_and_explicit(&p->state, ~(size_t)OPEN, memory_order_acquire);
+    for (int spins = 0; atomic_load_explicit(&p->state, memory_order_acquire) & INSIDE;
+         spins++)
+        if (spins < SPINS)
+            relax();
+        else
+            sched_yield();
 }
 
 static size_t processors(void)
@@ -125,8 +168,10 @@ void par_free(struct par *p)
 {
     if (!p)
         return;
+    pthread_mutex_lock(&p->lock);
     atomic_store_explicit(&p->stop, 1, memory_order_release);
-    next_epoch(p);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
     for (size_t i = 1; i < p->threads; i++)
         pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
@@ -150,13 +195,7 @@ void par_for(struct par *p, size_t n, void (*fn)(void *, size_t, size_t), void *
     p->fn = fn;
     p->ctx = ctx;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&p->running, p->threads - 1, memory_order_relaxed);
-    next_epoch(p);
+    open_loop(p);
     take_part(p, 0);
-    for (int spins = 0; atomic_load_explicit(&p->running, memory_order_acquire);
-         spins++)
-        if (spins < SPINS)
-            relax();
-        else
-            sched_yield();
+    close_loop(p);
 }
