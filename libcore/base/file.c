@@ -10,11 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens a regular file and finds its size. */
+/* Opens a regular file and finds its size.  O_NONBLOCK: a pipe without a writer must be
+ * refused, not waited for; on files it means nothing. */
 static int open_regular(const char *path, size_t *size, struct err *e)
 {
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
         return err_set(e, ERR_FILE, "%s: %s", path, strerror(errno));
