@@ -37,8 +37,11 @@ int err_prefix(struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof e->text)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+    if (n >= 0 && (size_t)n < sizeof e->text) {
+        const int left = (int)(sizeof e->text - (size_t)n);
+
+        snprintf(e->text + n, (size_t)left, ": %.*s", left, old);
+    }
     defuse(e->text);
     return e->code;
 }
