@@ -79,7 +79,8 @@ struct parts {
     struct cli_output out;
     struct par *par;
     struct kern *kern;
-    char *first; /* the first version, when following */
+    char *first;         /* the first version, when following */
+    char hash[HASH_HEX]; /* of the model, for the header */
     struct tok *tok;
     struct chat chat;
     struct source *source;
@@ -157,17 +158,16 @@ static int open_in(struct parts *p, const struct opts *o, struct err *e)
 
 static int open_out(struct parts *p, const struct opts *o, struct err *e)
 {
-    char hash[HASH_HEX];
     const struct rec_pg pg = {
         .name = tool.name,
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
-        .model = hash,
+        .model = p->hash,
         .dtype = dtypes[o->dtype],
         .kernel = kern_name(p->kern),
     };
 
-    hash_hex(hash, p->run.model->hash);
+    hash_hex(p->hash, p->run.model->hash);
     return rec_writer_new(&p->writer, p->out.fd, source_reader(p->source), &pg,
                           &o->limits, e);
 }
