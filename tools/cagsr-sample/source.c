@@ -169,7 +169,8 @@ static int take_tokens(struct prompt *p, const int32_t *ids, const uint32_t *end
         return err_set(e, ERR_NOMEM, "no memory for a prompt of %zu tokens", P);
     memcpy(p->text, text ? text : "", ntext);
     p->text[ntext] = '\0';
-    memcpy(p->ids, ids, P * sizeof *ids);
+    if (P > 0)
+        memcpy(p->ids, ids, P * sizeof *ids);
     if (ends)
         memcpy(p->ends, ends, P * sizeof *ends);
     return 0;
