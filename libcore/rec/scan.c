@@ -239,11 +239,17 @@ static enum scan_result walk(struct rec_scan *s, const unsigned char *p, size_t 
     struct rec_token t;
 
     while (done < most && pos < avail) {
-        const size_t w = width[p[pos]];
+        const unsigned char c = p[pos];
+        const size_t w = width[c];
+
         if (!w || w > avail - pos)
             break;
-        pos += w;
-        done++;
+        /* Numbers of one width come in runs: guessing the next first byte is quicker
+         * than waiting for it to be looked up. */
+        do {
+            pos += w;
+            done++;
+        } while (done < most && w <= avail - pos && p[pos] == c);
     }
     s->pos = pos;
     *left -= done;
