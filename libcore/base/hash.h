@@ -12,8 +12,10 @@
 
 enum { HASH_HEX = 17 }; /* 16 digits and the NUL */
 
+/* XXH3-64 of n bytes, seed 0. */
 uint64_t hash64(const void *data, size_t n);
 
+/* Its 16 digits and a NUL. */
 void hash_hex(char out[HASH_HEX], uint64_t h);
 
 /* Reads 1 to 16 hexadecimal digits, the whole string; 0, or -1 for anything else. */

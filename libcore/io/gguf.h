@@ -84,6 +84,7 @@ int gguf_open(struct gguf *g, const char *path, struct err *e) MUST_CHECK;
 int gguf_open_mem(struct gguf *g, const char *where, const void *data, size_t size,
                   struct err *e) MUST_CHECK;
 
+/* Ends all borrowed pointers; a zeroed struct is fine. */
 void gguf_close(struct gguf *g);
 
 /* NULL if there is no such key or tensor; else borrowed until gguf_close. */

@@ -33,6 +33,7 @@ struct batch {
     size_t n, seqs_cap;
 };
 
+/* Empties it, or gives its memory back as well. */
 void batch_clear(struct batch *b);
 void batch_release(struct batch *b);
 

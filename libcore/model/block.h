@@ -67,6 +67,7 @@ struct attn_shape block_attn_shape(const struct model *m);
 size_t block_qkv_width(const struct model *m);
 size_t block_up_width(const struct model *m); /* 2 F if gated, else F */
 
+/* Layer l over all rows: a->x in, the next layer's input out. */
 void block_forward(const struct block *b, size_t l, const struct block_acts *a);
 
 /* Scratch of the way back. */

@@ -14,6 +14,7 @@ struct rec_value rec_field_value(const struct rec *r, size_t i);
 /* Its number, or r->nfields. */
 size_t rec_field_index(const struct rec *r, const char *key);
 
+/* Appends a msgpack extension value of n bytes. */
 void rec_put_ext(struct rec *r, int type, const void *p, size_t n);
 
 /* 1 if plain numbers in this field's arrays are float32 (json.h). */

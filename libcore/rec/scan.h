@@ -29,6 +29,7 @@ struct rec_scan {
     const char *why;
 };
 
+/* Back to the first byte of a record. */
 void rec_scan_start(struct rec_scan *s);
 
 /* Walks the record that starts at p, of which avail bytes are there, into r->field (its

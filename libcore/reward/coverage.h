@@ -46,6 +46,8 @@ void coverage_shares(double *c, const struct attn_rows *r, const size_t *kept,
                      const double *mass, size_t nkept, const struct salient_group *g,
                      size_t G);
 
+/* One number out of the shares c (G), weighted by group: each cut at kappa and divided by
+ * it, as they are, or the logarithm of each within 1e-3..1 (GNMT's penalty). */
 double coverage_capped(const double *c, const struct salient_group *g, size_t G,
                        double kappa);
 double coverage_mean(const double *c, const struct salient_group *g, size_t G);

@@ -57,6 +57,7 @@ void policy_loss(double *dlogp, struct policy_stats *stats, const struct seqs *s
                  const double *logp, const double *old, const double *ref,
                  const double *adv, const double *w, const struct policy_opts *o);
 
+/* Adds a part's sums to those of the whole. */
 void policy_stats_add(struct policy_stats *sum, const struct policy_stats *part);
 
 #endif

@@ -20,6 +20,7 @@ void value_loss(double *dvalue, struct value_stats *stats, const struct seqs *s,
                 const double *value, const double *old, const double *ret,
                 const double *w, double range);
 
+/* Adds a part's sums to those of the whole. */
 void value_stats_add(struct value_stats *sum, const struct value_stats *part);
 
 #endif

@@ -53,6 +53,7 @@ size_t plan_add(struct plan *p, size_t rows, size_t cols, unsigned flags,
 /* Ends the walk: ERR_NOMEM, or ERR_FILE if the sizes do not fit into memory at all. */
 int plan_done(struct plan *p, const char *where, struct err *e) MUST_CHECK;
 
+/* A zeroed plan is fine. */
 void plan_release(struct plan *p);
 
 /* The parameter of that name, or NULL. */
