@@ -5,21 +5,24 @@
 #include <math.h>
 #include <string.h>
 
+/* What the four learners from rewards have in common. */
+enum {
+    RL = ALGO_REWARD | ALGO_ON_POLICY,
+    RL_KL_REWARD = RL | ALGO_OLD | ALGO_KL_REWARD,
+};
+
 static const struct algo algos[ALGO_KINDS] = {
-    [ALGO_PPO] = {"ppo", ALGO_REWARD | ALGO_OLD | ALGO_VALUE | ALGO_KL_REWARD, 1e-5,
-                  .05, .2, .2, 4, MEAN_BNPO},
-    [ALGO_GRPO] = {"grpo", ALGO_REWARD | ALGO_KL_LOSS, 1e-5, .05, .2, .28, 1,
-                   MEAN_DAPO},
-    [ALGO_RLOO] = {"rloo", ALGO_REWARD | ALGO_OLD | ALGO_KL_REWARD, 1e-5, .05, .2, .2,
-                   1, MEAN_GRPO},
-    [ALGO_REINFORCE] = {"reinforce", ALGO_REWARD | ALGO_OLD | ALGO_KL_REWARD, 1e-5, .05,
-                        .2, .2, 1, MEAN_BNPO},
+    /* name, flags, lr, kl, clip low and high, epochs, mean */
+    [ALGO_PPO] = {"ppo", RL_KL_REWARD | ALGO_VALUE, 1e-5, .05, .2, .2, 4, MEAN_BNPO},
+    [ALGO_GRPO] = {"grpo", RL | ALGO_KL_LOSS, 1e-5, .05, .2, .28, 1, MEAN_DAPO},
+    [ALGO_RLOO] = {"rloo", RL_KL_REWARD, 1e-5, .05, .2, .2, 1, MEAN_GRPO},
+    [ALGO_REINFORCE] = {"reinforce", RL_KL_REWARD, 1e-5, .05, .2, .2, 1, MEAN_BNPO},
     [ALGO_RAFT] = {"raft", ALGO_REWARD | ALGO_BEST | ALGO_PLAIN, 1e-5, 0, 0, 0, 1,
                    MEAN_BNPO},
-    [ALGO_DPO] = {"dpo", ALGO_REWARD | ALGO_PAIR | ALGO_REF | ALGO_DATASET, 1e-6, .1, 0,
-                  0, 1, MEAN_BNPO},
-    [ALGO_RM] = {"rm", ALGO_REWARD | ALGO_PAIR | ALGO_SCORE | ALGO_DATASET, 1e-5, 0, 0,
-                 0, 1, MEAN_BNPO},
+    [ALGO_DPO] = {"dpo", ALGO_PAIR | ALGO_REF | ALGO_DATASET, 1e-6, .1, 0, 0, 1,
+                  MEAN_BNPO},
+    [ALGO_RM] = {"rm", ALGO_PAIR | ALGO_SCORE | ALGO_DATASET, 1e-5, 0, 0, 0, 1,
+                 MEAN_BNPO},
     [ALGO_SFT] = {"sft", ALGO_PLAIN | ALGO_DATASET, 2e-5, 0, 0, 0, 1, MEAN_BNPO},
 };
 

@@ -28,18 +28,18 @@ enum algo_kind {
 };
 
 enum {
-    ALGO_REWARD = 1, /* candidates must have rewards; those that abstain are left out */
-    ALGO_OLD = 2,    /* advantages need log-probabilities from before the update */
-    ALGO_VALUE = 4,  /* a value head reads the row that predicts each token */
-    ALGO_SCORE = 8,  /* a score head reads the row of the last token */
-    ALGO_PAIR = 16,  /* trains on the best and the worst of a group, or on pairs */
-    ALGO_BEST = 32,  /* trains on the best of a group */
+    ALGO_REWARD = 1,     /* learns from rewards; candidates without are left out */
+    ALGO_OLD = 2,        /* advantages need log-probabilities from before the update */
+    ALGO_VALUE = 4,      /* a value head reads the row that predicts each token */
+    ALGO_SCORE = 8,      /* a score head reads the row of the last token */
+    ALGO_PAIR = 16,      /* the best and the worst of a group, or pairs */
+    ALGO_BEST = 32,      /* the best of a group */
     ALGO_KL_REWARD = 64, /* k1 against the reference, in the reward */
     ALGO_KL_LOSS = 128,  /* the KL term of the loss */
     ALGO_REF = 256,      /* no meaning without a reference */
     ALGO_PLAIN = 512,    /* temperature 1, whatever the samples were drawn at */
-    ALGO_DATASET =
-        1024, /* --epochs are passes over the whole input, not over a batch */
+    ALGO_DATASET = 1024, /* --epochs go over the whole input, not over a batch */
+    ALGO_ON_POLICY = 2048, /* the samples must be drawn by the model that is trained */
 };
 
 struct algo {

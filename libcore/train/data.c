@@ -93,10 +93,12 @@ static int room_component(struct train_data *d, struct err *e)
 
     if (K == 0 || n <= d->cap_component)
         return 0;
-    double *wide = calloc(K * n, sizeof *wide);
+    double *wide = malloc(K * n * sizeof *wide);
     if (!wide)
         return err_set(e, ERR_NOMEM, "no memory for %zu rewards", K * n);
-    for (size_t k = 0; k < K && d->ncands; k++)
+    for (size_t i = 0; i < K * n; i++)
+        wide[i] = NAN; /* candidates from before the names were known */
+    for (size_t k = 0; k < K && d->component; k++)
         memcpy(wide + k * n, d->component + k * d->cap_component,
                d->ncands * sizeof *wide);
     free(d->component);
@@ -162,29 +164,40 @@ int train_data_cand(struct train_data *d, const struct train_new *c, struct err 
     return 0;
 }
 
+int train_data_pick(struct train_data *d, const struct train_data *src, size_t k,
+                    struct err *e)
+{
+    const struct train_cand *c = &src->cand[k];
+    const struct train_new n = {.T = c->T,
+                                .ids = src->ids + c->ids0,
+                                .reward = c->reward,
+                                .temperature = c->temperature,
+                                .ended = c->ended};
+    const int rc = train_data_cand(d, &n, e);
+
+    if (rc < 0)
+        return rc;
+    const size_t i = d->ncands - 1, at = d->off[i], was = src->off[k];
+    d->cand[i].has_logp = c->has_logp;
+    d->cand[i].has_ref = c->has_ref;
+    if (c->T) {
+        memcpy(d->tok[TOK_SAMPLER] + at, src->tok[TOK_SAMPLER] + was,
+               c->T * sizeof(double));
+        memcpy(d->tok[TOK_REF] + at, src->tok[TOK_REF] + was, c->T * sizeof(double));
+    }
+    for (size_t j = 0; j < d->ncomponents; j++)
+        d->component[j * d->cap_component + i] =
+            src->component[j * src->cap_component + k];
+    return 0;
+}
+
 int train_data_copy(struct train_data *d, const struct train_data *src, size_t g,
                     struct err *e)
 {
     const struct train_group *from = &src->group[g];
     int rc = train_data_group(d, src->ids + from->ids0, from->P, e);
 
-    for (size_t k = from->cand0; k < from->cand0 + from->n && rc >= 0; k++) {
-        const struct train_cand *c = &src->cand[k];
-        struct train_new n = {c->T,      src->ids + c->ids0, NULL, NULL,
-                              c->reward, c->temperature,     NULL, c->ended};
-        rc = train_data_cand(d, &n, e);
-        if (rc < 0)
-            break;
-        const size_t at = d->off[d->ncands - 1], was = src->off[k];
-        struct train_cand *to = &d->cand[d->ncands - 1];
-        to->has_logp = c->has_logp;
-        to->has_ref = c->has_ref;
-        memcpy(d->tok[TOK_SAMPLER] + at, src->tok[TOK_SAMPLER] + was,
-               c->T * sizeof(double));
-        memcpy(d->tok[TOK_REF] + at, src->tok[TOK_REF] + was, c->T * sizeof(double));
-        for (size_t j = 0; j < d->ncomponents; j++)
-            d->component[j * d->cap_component + d->ncands - 1] =
-                src->component[j * src->cap_component + k];
-    }
+    for (size_t k = from->cand0; k < from->cand0 + from->n && rc >= 0; k++)
+        rc = train_data_pick(d, src, k, e);
     return rc;
 }

@@ -84,6 +84,10 @@ int train_data_cand(struct train_data *d, const struct train_new *c,
 int train_data_copy(struct train_data *d, const struct train_data *src, size_t g,
                     struct err *e) MUST_CHECK;
 
+/* Appends candidate k of src to the group opened last. */
+int train_data_pick(struct train_data *d, const struct train_data *src, size_t k,
+                    struct err *e) MUST_CHECK;
+
 /* Tokens of all responses; candidates as sequences; those of candidates c0 .. c0+n-1,
  * whose arrays begin at off[c0] (seqs.off is not rebased: index with the whole arrays).
  */

@@ -119,15 +119,42 @@ static int unhex(uint64_t *out, const json_t *o, const char *key, const char *pa
     return rc;
 }
 
+static json_t *policies(const struct train_cursor *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < c->npolicies && i < TRAIN_POLICIES; i++)
+        json_array_append_new(list, hex(c->policy[i]));
+    return list;
+}
+
+static int policies_read(struct train_cursor *c, const json_t *j, const char *path,
+                         struct err *e)
+{
+    const json_t *list = json_object_get(j, "policies"), *x;
+    size_t i;
+
+    c->npolicies = 0;
+    json_array_foreach((json_t *)list, i, x)
+    {
+        if (i >= TRAIN_POLICIES || !json_is_string(x) ||
+            hash_parse(&c->policy[i], json_string_value(x)) < 0)
+            return err_set(e, ERR_FILE, "%s: 'policies' is not a list of hashes", path);
+        c->npolicies++;
+    }
+    return 0;
+}
+
 static json_t *state_json(const struct train *t, const struct train_cursor *c)
 {
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:f}", "version",
-        STATE_VERSION, "algo", algo_get(t->o.algo.kind)->name, "seed", hex(t->o.seed),
-        "model", hex(t->m->hash), "steps", (json_int_t)t->steps, "iterations",
-        (json_int_t)t->iterations, "groups", (json_int_t)c->groups, "versions",
-        (json_int_t)c->versions, "batches", (json_int_t)c->batches, "data",
-        hex(c->hash), "kl_coefficient", t->kl.beta, "reward_sum", t->baseline.sum,
+        "{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:f}",
+        "version", STATE_VERSION, "algo", algo_get(t->o.algo.kind)->name, "seed",
+        hex(t->o.seed), "model", hex(t->m->hash), "steps", (json_int_t)t->steps,
+        "iterations", (json_int_t)t->iterations, "groups", (json_int_t)c->groups,
+        "groups_kept", (json_int_t)c->groups_kept, "versions", (json_int_t)c->versions,
+        "batches", (json_int_t)c->batches, "data", hex(c->hash), "policies",
+        policies(c), "kl_coefficient", t->kl.beta, "reward_sum", t->baseline.sum,
         "reward_count", t->baseline.count);
 }
 
@@ -195,9 +222,11 @@ static int state_json_read(struct train *t, struct train_cursor *c, const char *
         (rc = counter(&t->steps, j, "steps", path, e)) >= 0 &&
         (rc = counter(&t->iterations, j, "iterations", path, e)) >= 0 &&
         (rc = counter(&c->groups, j, "groups", path, e)) >= 0 &&
+        (rc = counter(&c->groups_kept, j, "groups_kept", path, e)) >= 0 &&
         (rc = counter(&c->versions, j, "versions", path, e)) >= 0 &&
         (rc = counter(&c->batches, j, "batches", path, e)) >= 0 &&
         (rc = unhex(&c->hash, j, "data", path, e)) >= 0 &&
+        (rc = policies_read(c, j, path, e)) >= 0 &&
         (rc = json_get_double(&t->kl.beta, j, "kl_coefficient", path, e)) >= 0 &&
         (rc = json_get_double(&t->baseline.sum, j, "reward_sum", path, e)) >= 0)
         rc = json_get_double(&t->baseline.count, j, "reward_count", path, e);

@@ -19,11 +19,17 @@
 
 /* Where in the input a run is: groups taken so far, and a chained hash of them, so that
  * another input is told from the same one. */
+enum { TRAIN_POLICIES = 64 };
 struct train_cursor {
     uint64_t groups;
     uint64_t hash;
-    uint64_t versions; /* published */
-    uint64_t batches;  /* marks of the sampler that were answered */
+    uint64_t groups_kept; /* taken in all passes over an input that is kept */
+    uint64_t versions;    /* published */
+    uint64_t batches;     /* marks of the sampler that were answered */
+    uint64_t policy[TRAIN_POLICIES]; /* hashes of the policies whose samples are taken:
+                                        what the run began with, what it published; a
+                                        ring, npolicies counts all */
+    size_t npolicies;
 };
 
 /* Writes training/ into a checkpoint that has begun.  ERR_IO, ERR_NOMEM. */

@@ -349,6 +349,11 @@ static int check_sampler(struct train *t, const struct train_data *d, size_t n,
     return 0;
 }
 
+static int must_match(const struct train *t)
+{
+    return (flags_of(t) & ALGO_ON_POLICY) && !t->o.off_policy;
+}
+
 static void take_sampler(struct train_data *d)
 {
     for (size_t i = 0; i < d->ncands; i++)
@@ -551,7 +556,7 @@ static int prepare(struct train *t, struct train_data *d, int fused,
     if (!fused) {
         if ((rc = score_all(t, d, r, e)) < 0)
             return rc;
-        if (!(flags_of(t) & ALGO_SCORE) && !t->o.off_policy &&
+        if (must_match(t) &&
             (rc = check_sampler(t, d, d->ngroups, d->tok[TOK_OLD], r, e)) < 0)
             return rc;
         if (t->o.off_policy)
@@ -599,7 +604,7 @@ int train_update(struct train *t, struct train_data *d, struct train_result *r,
                 return rc;
             if (r->steps == 0)
                 first_ratio(r);
-            if (fused && !t->o.off_policy && !(flags_of(t) & ALGO_SCORE) &&
+            if (fused && must_match(t) &&
                 (rc = check_sampler(t, d, d->ngroups, d->tok[TOK_LOGP], r, e)) < 0)
                 return rc;
             if ((rc = apply(t, r, e)) < 0)

@@ -1,0 +1,233 @@
+#include "update.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- where a run starts ------------------------------------------------------------------ */
+
+static int has_state(const char *dir)
+{
+    char *path = file_join(dir, "training/state.json");
+    const int there = path && file_exists(path);
+
+    free(path);
+    return there;
+}
+
+/* The newest version of a published directory that is whole. */
+static int newest_state(char **path, const char *dir, struct err *e)
+{
+    size_t version;
+    int rc = checkpoint_current(&version, NULL, dir, e);
+
+    *path = NULL;
+    if (rc <= 0)
+        return rc;
+    for (size_t v = version + 1; v-- > 0;) {
+        char name[32];
+        snprintf(name, sizeof name, "v%06zu", v);
+        char *at = file_join(dir, name);
+        if (!at)
+            return err_set(e, ERR_NOMEM, "%s: no memory", dir);
+        if (has_state(at)) {
+            *path = at;
+            return 1;
+        }
+        free(at);
+    }
+    return 0;
+}
+
+static int start_at(char **path, const char *from, struct err *e)
+{
+    *path = strdup(from);
+    return *path ? 0 : err_set(e, ERR_NOMEM, "no memory");
+}
+
+int output_start(char **path, const struct opts *o, struct err *e)
+{
+    int rc;
+
+    *path = NULL;
+    if (o->resume) {
+        if (has_state(o->resume))
+            return start_at(path, o->resume, e);
+        if ((rc = newest_state(path, o->resume, e)) == 0)
+            rc = err_set(e, ERR_FILE, "%s: no training/ in it to resume from",
+                         o->resume);
+        return rc < 0 ? rc : 0;
+    }
+    if (o->publish && !cli_given(&o->common, "model") &&
+        (rc = checkpoint_current(NULL, path, o->publish, e)) != 0)
+        return rc < 0 ? rc : 0;
+    return start_at(path, o->common.model, e);
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+static int write_tokenizer(const struct source *s, const struct checkpoint *c,
+                           struct err *e)
+{
+    const char *from = weights_path(s->m->source);
+    struct tok *tok = NULL;
+
+    if (weights_kind(s->m->source) != WEIGHTS_GGUF)
+        return 0; /* a directory's own files are copied by model_write */
+    int rc = tok_open(&tok, from, e);
+    if (rc >= 0 && tok_has_text(tok))
+        rc = tok_save(tok, c->dir, e);
+    tok_close(tok);
+    return rc;
+}
+
+/* Everything below a checkpoint that has begun; whole: with training/. */
+static int fill(struct output *out, struct source *s, const struct checkpoint *c,
+                int whole, struct err *e)
+{
+    struct train *t = out->t;
+    int rc;
+
+    model_rehash(t->m);
+    if ((rc = model_write(t->m, c, NULL, e)) >= 0)
+        rc = write_tokenizer(s, c, e);
+    if (rc >= 0 && algo_get(t->o.algo.kind)->flags & ALGO_SCORE) {
+        char *path = checkpoint_join(c, "score.safetensors", e);
+        rc = path ? train_head_write(t, path, e) : ERR_NOMEM;
+        free(path);
+    }
+    if (rc >= 0 && whole)
+        rc = train_state_write(t, &s->cursor, c, e);
+    return rc;
+}
+
+static int may_replace(const struct output *out)
+{
+    const struct opts *o = out->o;
+
+    return out->wrote || o->common.force || (o->resume && !strcmp(o->resume, o->out));
+}
+
+static int save(struct output *out, struct source *s, struct err *e)
+{
+    struct checkpoint c = {0};
+    int rc = checkpoint_begin(
+        &c, out->o->out, may_replace(out) ? CHECKPOINT_REPLACE : CHECKPOINT_NEW, e);
+
+    if (rc >= 0)
+        rc = fill(out, s, &c, 1, e);
+    if (rc >= 0)
+        rc = checkpoint_commit(&c, e);
+    checkpoint_abort(&c);
+    if (rc >= 0) {
+        out->saved = out->t->iterations;
+        out->wrote = 1;
+    }
+    return rc;
+}
+
+/* Makes the weights as they are version `version`. */
+static int publish(struct output *out, struct source *s, size_t version, int whole,
+                   struct err *e)
+{
+    struct checkpoint c = {0};
+    int rc;
+
+    s->cursor.versions = version;
+    if ((rc = checkpoint_version_begin(&c, out->o->publish, version, e)) >= 0 &&
+        (rc = fill(out, s, &c, whole, e)) >= 0)
+        rc = checkpoint_version_commit(&c, e);
+    checkpoint_abort(&c);
+    if (rc < 0)
+        return rc;
+    out->version = version;
+    out->published_at = out->t->iterations;
+    if (whole)
+        out->saved = out->t->iterations;
+    source_accept(s, out->t->m->hash);
+    return checkpoint_prune(out->o->publish, out->o->keep, 2, e);
+}
+
+/* ---- in time ------------------------------------------------------------------------------ */
+
+static int say(struct output *out, const struct source *s, int done, struct err *e)
+{
+    return publisher_say(&out->publisher, s->cursor.batches, out->version, done, e);
+}
+
+int output_begin(struct output *out, const struct opts *o, struct err *e)
+{
+    out->o = o;
+    if (o->out && file_exists(o->out) && !may_replace(out))
+        return err_set(e, ERR_USAGE, "%s: exists; -f replaces it", o->out);
+    return o->publish ? publisher_begin(&out->publisher, o->publish, e) : 0;
+}
+
+void output_end(struct output *out)
+{
+    publisher_end(&out->publisher);
+}
+
+int output_first(struct output *out, struct source *s, const char *start, struct err *e)
+{
+    char *current = NULL;
+    int rc;
+
+    out->saved = out->published_at = out->t->iterations;
+    s->cursor.batches = 0;
+    if (!out->o->publish)
+        return 0;
+    if ((rc = checkpoint_current(&out->version, &current, out->o->publish, e)) < 0)
+        return rc;
+    if (rc == 0)
+        rc = publish(out, s, 0, 0, e);
+    else if (strcmp(current, start)) /* another model is current: ours goes on top */
+        rc = publish(out, s, out->version + 1, 0, e);
+    free(current);
+    return rc < 0 ? rc : say(out, s, 0, e);
+}
+
+static int save_is_due(const struct output *out)
+{
+    return out->o->save_every && out->t->iterations - out->saved >= out->o->save_every;
+}
+
+/* Publishes if there is something new; whole if it is due or asked for. */
+static int publish_news(struct output *out, struct source *s, int last, struct err *e)
+{
+    const int stale = out->t->iterations != out->published_at;
+    const int unsaved = out->t->iterations != out->saved;
+
+    if (stale || (last && unsaved))
+        return publish(out, s, out->version + 1, last || save_is_due(out), e);
+    return 0;
+}
+
+int output_step(struct output *out, struct source *s, int last, struct err *e)
+{
+    int rc = 0;
+
+    if (out->o->publish) {
+        if (last || !out->marked)
+            rc = publish_news(out, s, last, e);
+        if (rc >= 0 && last)
+            rc = say(out, s, 1, e);
+    }
+    if (rc >= 0 && out->o->out && (last || save_is_due(out)))
+        rc = save(out, s, e);
+    return rc;
+}
+
+int output_mark(struct output *out, struct source *s, struct err *e)
+{
+    int rc;
+
+    out->marked = 1;
+    s->cursor.batches++;
+    if (!out->o->publish)
+        return 0;
+    rc = publish_news(out, s, 0, e);
+    return rc < 0 ? rc : say(out, s, 0, e);
+}
