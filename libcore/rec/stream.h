@@ -49,7 +49,7 @@ struct rec_limits {
      .lo = 1024,   .hi = 0xffffffffu},                                                 \
     {                                                                                  \
         "allow-truncated", 0, CLI_FLAG, offsetof(T, m.allow_truncated), NULL,          \
-            "take a stream that was cut, or whose producer failed, as it is"           \
+            "take a stream that was cut, or whose producer failed, as it is", .lo = 0  \
     }
 
 /* ---- reading ------------------------------------------------------------------------
