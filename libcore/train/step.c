@@ -546,14 +546,15 @@ static void measure(const struct train *t, const struct train_data *d,
 }
 
 /* Everything that comes before the first gradient. */
-static int prepare(struct train *t, struct train_data *d, int fused,
-                   struct train_result *r, struct err *e)
+int train_prepare(struct train *t, struct train_data *d, struct train_result *r,
+                  struct err *e)
 {
     int rc = reserve(t, d, e);
 
+    *r = (struct train_result){.beta = t->kl.beta};
     if (rc < 0)
         return rc;
-    if (!fused) {
+    if (!is_fused(t, d)) {
         if ((rc = score_all(t, d, r, e)) < 0)
             return rc;
         if (must_match(t) &&
@@ -588,10 +589,11 @@ int train_update(struct train *t, struct train_data *d, struct train_result *r,
     const size_t size = minibatch(t, d);
     int rc;
 
-    *r = (struct train_result){.beta = t->kl.beta};
-    if (d->ncands == 0)
+    if (d->ncands == 0) {
+        *r = (struct train_result){.beta = t->kl.beta};
         return 0;
-    if ((rc = prepare(t, d, fused, r, e)) < 0)
+    }
+    if ((rc = train_prepare(t, d, r, e)) < 0)
         return rc;
     for (size_t epoch = 0; epoch < t->o.epochs; epoch++) {
         shuffle(t, d, epoch);
@@ -626,16 +628,12 @@ int train_update(struct train *t, struct train_data *d, struct train_result *r,
 int train_gradient(struct train *t, struct train_data *d, struct train_result *r,
                    struct err *e)
 {
-    const int fused = is_fused(t, d);
-    struct mini mini = {.fused = fused, .n = minibatch(t, d)};
-    int rc;
+    struct mini mini = {.fused = is_fused(t, d), .n = minibatch(t, d)};
 
-    *r = (struct train_result){.beta = t->kl.beta};
-    if ((rc = prepare(t, d, fused, r, e)) < 0)
-        return rc;
-    shuffle(t, d, 0);
-    rc = mini_gradient(t, d, &mini, t->kl.beta, &r->loss, r, e);
-    first_ratio(r);
+    r->stats = (struct algo_stats){0};
     r->steps = 1;
+    shuffle(t, d, 0);
+    const int rc = mini_gradient(t, d, &mini, t->kl.beta, &r->loss, r, e);
+    first_ratio(r);
     return rc;
 }

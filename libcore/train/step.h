@@ -101,7 +101,12 @@ size_t train_bytes(const struct model *m, const struct train_opts *o);
 int train_update(struct train *t, struct train_data *d, struct train_result *r,
                  struct err *e) MUST_CHECK;
 
-/* The gradient of the first minibatch into t->grads (not clipped), no step. */
+/* The two halves of it.  train_prepare: everything before the first gradient, old
+ * log-probabilities, values and advantages.  train_gradient: of the first minibatch of
+ * prepared data into t->grads and t->head.g, not clipped; no step is taken; r->loss is
+ * its loss.  May be called again with other parameters: advantages stay. */
+int train_prepare(struct train *t, struct train_data *d, struct train_result *r,
+                  struct err *e) MUST_CHECK;
 int train_gradient(struct train *t, struct train_data *d, struct train_result *r,
                    struct err *e) MUST_CHECK;
 

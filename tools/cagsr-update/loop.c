@@ -205,6 +205,8 @@ static int rehearse(struct run *r, struct err *e)
     if (rc >= 0 && r->reference)
         rc = train_reference_score(r->reference, &r->data, e);
     if (rc >= 0)
+        rc = train_prepare(r->train, &r->data, &res, e);
+    if (rc >= 0)
         rc = train_gradient(r->train, &r->data, &res, e);
     if (rc < 0)
         return rc;

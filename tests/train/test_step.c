@@ -1,0 +1,570 @@
+/*
+ * Updates on the tiny golden models: gradients of every algorithm's whole loss by finite
+ * differences, gradients and AdamW steps against torch, and that a number depends neither
+ * on threads nor on how a batch is cut.
+ */
+#include "base/file.h"
+#include "base/rng.h"
+#include "io/safetensors.h"
+#include "optim/clipnorm.h"
+#include "train/state.h"
+#include "train/step.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *golden(char out[4096], const char *rest)
+{
+    const char *dir = getenv("CAGSR_GOLDEN");
+
+    snprintf(out, 4096, "%s/%s", dir ? dir : "tests/golden", rest);
+    return out;
+}
+
+struct bench {
+    struct par *par;
+    struct kern *kern;
+    struct model *m;
+    struct train_opts o;
+    struct train *t;
+    struct train_data d;
+    struct err e;
+};
+
+static void ok(const struct bench *b, int rc)
+{
+    cr_assert_geq(rc, 0, "%s", b->e.text);
+}
+
+static void bench_open(struct bench *b, const char *family, size_t threads)
+{
+    char path[4096];
+
+    memset(b, 0, sizeof *b);
+    ok(b, par_new(&b->par, threads, &b->e));
+    ok(b, kern_new(&b->kern, b->par, NULL, &b->e));
+    ok(b, model_open(&b->m, golden(path, family), b->kern, MODEL_COMPUTE, &b->e));
+    b->o = (struct train_opts){
+        .algo = {.policy = {.low = .2,
+                            .high = .28,
+                            .cap = INFINITY,
+                            .dual = INFINITY,
+                            .clamp = 20,
+                            .kl = KL_K3},
+                 .gamma = 1,
+                 .lambda = .95,
+                 .value_coef = .1,
+                 .value_clip = .2,
+                 .eps = {1e-4, 0},
+                 .dpo = {DPO_SIGMOID, .1, 0}},
+        .rows = 64,
+        .epochs = 1,
+        .schedule = {.lr = 1e-3},
+        .adamw = {.9, .95, 1e-8},
+        .grad_clip = 1,
+        .kl = {.beta = .05},
+        .seed = 5,
+    };
+}
+
+static void bench_algo(struct bench *b, enum algo_kind k)
+{
+    const struct algo *a = algo_get(k);
+
+    b->o.algo.kind = k;
+    b->o.algo.mean = a->mean;
+    b->o.algo.policy.kind = k == ALGO_RLOO ? POLICY_SEQ_SUM
+                            : k == ALGO_REINFORCE || k == ALGO_SFT || k == ALGO_RAFT
+                                ? POLICY_LOGLIK
+                                : POLICY_CLIP;
+}
+
+static void bench_start(struct bench *b)
+{
+    train_free(b->t);
+    b->t = NULL;
+    ok(b, train_new(&b->t, b->m, &b->o, &b->e));
+}
+
+static void bench_close(struct bench *b)
+{
+    train_free(b->t);
+    train_data_release(&b->d);
+    model_close(b->m);
+    kern_free(b->kern);
+    par_free(b->par);
+}
+
+/* Groups of random tokens: `n` prompts with `cands` answers, lengths 1..9, each with a
+ * reference and a sampler that are near uniform guesses. */
+static void fill(struct bench *b, size_t n, size_t cands, uint64_t seed)
+{
+    const double u = -log((double)b->m->arch.V);
+
+    for (size_t g = 0; g < n; g++) {
+        int32_t prompt[16], ids[16];
+        float logp[16], ref[16];
+        const size_t P = 1 + (size_t)(7 * rng_uniform(seed, g, 0, 0));
+        for (size_t j = 0; j < P; j++)
+            prompt[j] =
+                (int32_t)((double)b->m->arch.V * rng_uniform(seed, g, 1, (uint32_t)j));
+        ok(b, train_data_group(&b->d, prompt, P, &b->e));
+        for (size_t c = 0; c < cands; c++) {
+            const uint32_t k = (uint32_t)(10 + c);
+            const size_t T = 1 + (size_t)(8 * rng_uniform(seed, g, k, 99));
+            for (size_t t = 0; t < T; t++) {
+                ids[t] = (int32_t)((double)b->m->arch.V *
+                                   rng_uniform(seed, g, k, (uint32_t)t));
+                logp[t] =
+                    (float)(u + rng_uniform(seed, g, k, (uint32_t)(200 + t)) - .5);
+                ref[t] = (float)(u + rng_uniform(seed, g, k, (uint32_t)(300 + t)) - .5);
+            }
+            const struct train_new nc = {.T = T,
+                                         .ids = ids,
+                                         .logp = logp,
+                                         .ref = ref,
+                                         .reward = rng_uniform(seed, g, k, 77) +
+                                                   1 / (double)(1 + c),
+                                         .temperature = 0.8,
+                                         .ended = c % 2 == 0};
+            ok(b, train_data_cand(&b->d, &nc, &b->e));
+        }
+    }
+}
+
+/* ---- finite differences --------------------------------------------------------------- */
+
+static const enum algo_kind algos[] = {ALGO_PPO, ALGO_GRPO, ALGO_RLOO, ALGO_REINFORCE,
+                                       ALGO_SFT, ALGO_DPO,  ALGO_RM};
+enum { NALGOS = sizeof algos / sizeof *algos };
+
+/* TOK_OLD a little off what the model says, so that ratios differ from 1 and stay
+ * inside the clip range; near it, sums would cancel. */
+static void wobble(struct train_data *d)
+{
+    for (size_t k = 0; k < train_data_tokens(d); k++) {
+        d->tok[TOK_OLD][k] += 0.02 * (rng_uniform(1, 2, 3, (uint32_t)k) - .5);
+        d->tok[TOK_REF][k] =
+            d->tok[TOK_OLD][k] + 0.5 * (rng_uniform(1, 2, 4, (uint32_t)k) - .5);
+    }
+}
+
+static double loss_at(struct bench *b, float *x, const float *g, size_t n,
+                      const float *base, double h)
+{
+    struct train_result r = {0};
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = base[i] + (float)h * g[i];
+    ok(b, train_gradient(b->t, &b->d, &r, &b->e));
+    return r.loss;
+}
+
+/* Along the gradient g itself, (L(x + h g) - L(x - h g)) / 2h is |g|^2. */
+static void check_direction(struct bench *b, float *x, const float *grad, size_t n,
+                            double h, const char *what)
+{
+    float *g = malloc(n * sizeof *g), *base = malloc(n * sizeof *base);
+    double norm = 0;
+
+    memcpy(g, grad, n * sizeof *g);
+    memcpy(base, x, n * sizeof *base);
+    for (size_t i = 0; i < n; i++)
+        norm += (double)g[i] * g[i];
+    norm = sqrt(norm);
+    cr_assert_gt(norm, 1e-6, "%s: no gradient", what);
+    for (size_t i = 0; i < n; i++)
+        g[i] /= (float)norm;
+    const double a = loss_at(b, x, g, n, base, h), c = loss_at(b, x, g, n, base, -h);
+    const double a2 = loss_at(b, x, g, n, base, 2 * h);
+    const double c2 = loss_at(b, x, g, n, base, -2 * h);
+    const double slope = (8 * (a - c) - (a2 - c2)) / (12 * h);
+    cr_expect_float_eq(slope, norm, 3e-3 * norm, "%s: gradient %.8g, differences %.8g",
+                       what, norm, slope);
+    memcpy(x, base, n * sizeof *x);
+    free(g);
+    free(base);
+}
+
+ParameterizedTestParameters(step, finite_differences)
+{
+    static size_t index[NALGOS] = {0, 1, 2, 3, 4, 5, 6};
+    return cr_make_param_array(size_t, index, NALGOS);
+}
+ParameterizedTest(size_t *which, step, finite_differences)
+{
+    const enum algo_kind k = algos[*which];
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", 1);
+    bench_algo(&b, k);
+    b.o.algo.policy.low = b.o.algo.policy.high = 10; /* no corner near */
+    if (k != ALGO_DPO && k != ALGO_RM)
+        b.o.algo.entropy_coef = 0.03;
+    if (k != ALGO_RM)
+        b.o.epochs = 2; /* old log-probabilities have a pass of their own */
+    b.o.algo.value_clip = 100;
+    bench_start(&b);
+    if (b.t->head.C)
+        for (size_t i = 0; i <= b.t->head.C; i++)
+            b.t->head.w[i] = (float)(0.2 * (rng_uniform(9, 9, 9, (uint32_t)i) - .5));
+    fill(&b, 3, 2, 11);
+    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+    if (k != ALGO_RM)
+        wobble(&b.d);
+    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+    check_direction(&b, b.m->params, b.t->grads, b.m->plan.size, 4e-3,
+                    algo_get(k)->name);
+    if (b.t->head.C) {
+        ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+        check_direction(&b, b.t->head.w, b.t->head.g, b.t->head.C + 1, 1e-2, "head");
+    }
+    bench_close(&b);
+}
+
+/* ---- the first step -------------------------------------------------------------------- */
+
+Test(step, first_ratio_is_one)
+{
+    static const enum algo_kind kinds[] = {ALGO_PPO, ALGO_GRPO, ALGO_RLOO};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct bench b;
+        struct train_result r;
+        bench_open(&b, "llama-tiny", 1);
+        bench_algo(&b, kinds[i]);
+        bench_start(&b);
+        fill(&b, 4, 3, 12);
+        for (size_t c = 0; c < b.d.ncands; c++)
+            b.d.cand[c].has_logp = 0;
+        ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+        ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+        cr_expect_lt(r.first_ratio_dev, 1e-5);
+        cr_expect(r.stats.policy.clipped == 0);
+        bench_close(&b);
+    }
+}
+
+Test(step, samples_of_another_model_are_refused)
+{
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", 1);
+    bench_algo(&b, ALGO_GRPO);
+    bench_start(&b);
+    fill(&b, 2, 2, 13);
+    const float was = b.m->params[0];
+    cr_expect_eq(train_update(b.t, &b.d, &r, &b.e), ERR_RECORD);
+    cr_expect(strstr(b.e.text, "--off-policy") != NULL, "%s", b.e.text);
+    cr_expect(b.m->params[0] == was, "nothing was changed");
+    b.o.off_policy = 1;
+    bench_start(&b);
+    ok(&b, train_update(b.t, &b.d, &r, &b.e));
+    bench_close(&b);
+}
+
+Test(step, not_a_number_takes_no_step)
+{
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", 1);
+    bench_algo(&b, ALGO_SFT);
+    bench_start(&b);
+    fill(&b, 2, 1, 14);
+    const size_t n = b.m->plan.size;
+    float *was = malloc(n * sizeof *was);
+    b.m->params[b.m->norm] = INFINITY;
+    memcpy(was, b.m->params, n * sizeof *was);
+    cr_expect_eq(train_update(b.t, &b.d, &r, &b.e), ERR_NUMERIC);
+    cr_expect_eq(memcmp(was, b.m->params, n * sizeof *was), 0);
+    cr_expect_eq(b.t->steps, 0);
+    free(was);
+    bench_close(&b);
+}
+
+/* ---- what must not matter --------------------------------------------------------------- */
+
+/* The gradient with these rows and threads; malloc'd, n floats. */
+static float *gradient(enum algo_kind k, size_t rows, size_t threads, size_t epochs,
+                       size_t *n)
+{
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", threads);
+    bench_algo(&b, k);
+    b.o.rows = rows;
+    b.o.epochs = epochs;
+    bench_start(&b);
+    fill(&b, 5, 4, 15);
+    for (size_t c = 0; c < b.d.ncands; c++)
+        b.d.cand[c].has_logp = 0;
+    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+    float *g = malloc(b.m->plan.size * sizeof *g);
+    memcpy(g, b.t->grads, b.m->plan.size * sizeof *g);
+    *n = b.m->plan.size;
+    bench_close(&b);
+    return g;
+}
+
+Test(step, cuts_and_threads)
+{
+    static const enum algo_kind kinds[] = {ALGO_GRPO, ALGO_SFT, ALGO_RM};
+
+    for (size_t i = 0; i < 3; i++) {
+        size_t n;
+        float *whole = gradient(kinds[i], 4096, 1, 1, &n);
+        float *cut = gradient(kinds[i], 20, 1, 1, &n);
+        float *threads = gradient(kinds[i], 4096, 3, 1, &n);
+        double worst = 0, largest = 0;
+        for (size_t j = 0; j < n; j++) {
+            worst = fmax(worst, fabs((double)whole[j] - cut[j]));
+            largest = fmax(largest, fabs((double)whole[j]));
+        }
+        cr_expect_leq(worst, 1e-5 * (1 + largest), "%s: cut differs by %g of %g",
+                      algo_get(kinds[i])->name, worst, largest);
+        cr_expect_eq(memcmp(whole, threads, n * sizeof *whole), 0, "threads matter");
+        free(whole);
+        free(cut);
+        free(threads);
+    }
+}
+
+/* One step on a batch saves the pass for the old log-probabilities: same gradient. */
+Test(step, fused_is_the_same)
+{
+    size_t n;
+    float *fused = gradient(ALGO_GRPO, 4096, 1, 1, &n);
+    float *apart = gradient(ALGO_GRPO, 4096, 1, 2, &n);
+
+    for (size_t j = 0; j < n; j++)
+        cr_expect_float_eq(fused[j], apart[j], 1e-6f);
+    free(fused);
+    free(apart);
+}
+
+/* ---- resuming ---------------------------------------------------------------------------- */
+
+static void update_on(struct bench *b, uint64_t seed)
+{
+    struct train_result r;
+
+    train_data_clear(&b->d);
+    fill(b, 4, 3, seed);
+    ok(b, train_update(b->t, &b->d, &r, &b->e));
+}
+
+Test(state, goes_on_with_the_same_bits)
+{
+    char dir[] = "/tmp/cagsr-state-XXXXXX", path[4096];
+    struct bench a, b;
+    struct train_cursor in = {.groups = 7, .hash = 0xfedcba9876543210u}, out;
+    struct checkpoint c = {0};
+
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/at2", dir);
+    bench_open(&a, "llama-tiny", 1);
+    bench_algo(&a, ALGO_PPO);
+    a.o.off_policy = 1;
+    a.o.epochs = 2;
+    a.o.minibatch = 2;
+    a.o.kl.target = 3;
+    a.o.kl.horizon = 100;
+    bench_start(&a);
+    update_on(&a, 21);
+    update_on(&a, 22);
+    model_rehash(a.m);
+    ok(&a, checkpoint_begin(&c, path, CHECKPOINT_NEW, &a.e));
+    ok(&a, model_write(a.m, &c, NULL, &a.e));
+    ok(&a, train_state_write(a.t, &in, &c, &a.e));
+    ok(&a, checkpoint_commit(&c, &a.e));
+    checkpoint_abort(&c);
+    update_on(&a, 23);
+
+    bench_open(&b, "llama-tiny", 2);
+    model_close(b.m);
+    ok(&b, model_open(&b.m, path, b.kern, MODEL_COMPUTE, &b.e));
+    b.o = a.o;
+    bench_start(&b);
+    ok(&b, train_state_read(b.t, &out, path, &b.e));
+    cr_expect_eq(out.groups, in.groups);
+    cr_expect_eq(out.hash, in.hash);
+    cr_expect_eq(b.t->iterations, 2);
+    update_on(&b, 23);
+    const size_t n = a.m->plan.size * sizeof(float);
+    cr_expect_eq(memcmp(a.m->params, b.m->params, n), 0);
+    cr_expect_eq(memcmp(a.t->exp_avg_sq, b.t->exp_avg_sq, n), 0);
+    cr_expect_eq(memcmp(a.t->head.w, b.t->head.w, (a.t->head.C + 1) * sizeof(float)),
+                 0);
+    cr_expect(a.t->kl.beta == b.t->kl.beta && a.t->kl.beta != .05);
+
+    b.o.algo.kind = ALGO_GRPO;
+    bench_start(&b);
+    cr_expect_eq(train_state_read(b.t, &out, path, &b.e), ERR_FILE,
+                 "another algorithm's state");
+    bench_close(&a);
+    bench_close(&b);
+    snprintf(path, sizeof path, "rm -r %s", dir);
+    cr_expect_eq(system(path), 0);
+}
+
+/* ---- torch -------------------------------------------------------------------------------- */
+
+static const char *const families[] = {"llama-tiny", "gpt2-tiny", "smollm2-tiny",
+                                       "llama3-tiny", "mistral-tiny"};
+enum { NFAMILIES = sizeof families / sizeof *families };
+
+static const struct st_entry *entry(const struct safetensors *st, const char *name)
+{
+    const struct st_entry *x = safetensors_find(st, name);
+
+    cr_assert_not_null(x, "golden file lacks %s", name);
+    return x;
+}
+
+static float number(const struct safetensors *st, const char *name, size_t i)
+{
+    float v;
+
+    memcpy(&v, entry(st, name)->data + i * sizeof v, sizeof v);
+    return v;
+}
+
+/* Each golden sequence is a prompt of one token and an answer: the loss is the mean over
+ * all next tokens of both. */
+static void golden_batch(struct bench *b, const struct safetensors *st)
+{
+    for (int s = 0; s < 2; s++) {
+        char name[32];
+        snprintf(name, sizeof name, "s%d.input_ids", s);
+        const struct st_entry *x = entry(st, name);
+        int32_t *ids = malloc(x->count * sizeof *ids);
+        memcpy(ids, x->data, x->count * sizeof *ids);
+        const struct train_new n = {.T = x->count - 1,
+                                    .ids = ids + 1,
+                                    .reward = NAN,
+                                    .temperature = 1,
+                                    .ended = 1};
+        ok(b, train_data_group(&b->d, ids, 1, &b->e));
+        ok(b, train_data_cand(&b->d, &n, &b->e));
+        free(ids);
+    }
+}
+
+/* Key biases have no gradient on paper: rounding noise that Adam scales up. */
+static double tolerance_of(const char *name)
+{
+    return strstr(name, "c_attn.bias") || strstr(name, "k_proj.bias") ? 3e-3 : 3e-4;
+}
+
+static void compare_block(const struct model *m, const float *block,
+                          const struct safetensors *st, const char *prefix, double tol)
+{
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const struct plan_param *p = &m->plan.param[i];
+        char name[512];
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        const struct st_entry *x = entry(st, name);
+        cr_assert_eq(x->count, p->rows * p->cols);
+        double worst = 0;
+        for (size_t r = 0; r < p->rows; r++)
+            for (size_t c = 0; c < p->cols; c++) {
+                const size_t at =
+                    p->flags & PLAN_TRANSPOSED ? c * p->rows + r : r * p->cols + c;
+                worst = fmax(worst, fabs((double)number(st, name, at) -
+                                         block[p->offset + r * p->cols + c]));
+            }
+        cr_expect_leq(worst, tol > 0 ? tol : tolerance_of(p->name), "%s: off by %g",
+                      name, worst);
+    }
+}
+
+/* adam.stat.NAME: mean, root mean square, first and last element. */
+static void compare_stats(const struct model *m, const struct safetensors *st)
+{
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const struct plan_param *p = &m->plan.param[i];
+        const size_t n = p->rows * p->cols;
+        const float *x = m->params + p->offset;
+        char name[512];
+        double mean = 0, square = 0;
+        for (size_t k = 0; k < n; k++) {
+            mean += x[k] / (double)n;
+            square += (double)x[k] * x[k] / (double)n;
+        }
+        const double got[] = {mean, sqrt(square), x[0], x[n - 1]};
+        snprintf(name, sizeof name, "adam.stat.%s", p->name);
+        for (size_t k = 0; k < 4; k++)
+            cr_expect_float_eq(got[k], number(st, name, k), tolerance_of(p->name),
+                               "%s[%zu]", name, k);
+    }
+}
+
+/* Three steps as the golden data has them: every parameter decays. */
+static void adam_steps(struct bench *b, const struct safetensors *st)
+{
+    const struct plan *plan = &b->m->plan;
+    struct adamw_run *runs = malloc((adamw_runs(plan->size) + plan->n) * sizeof *runs);
+    double *scratch = malloc((clipnorm_scratch(plan->size) + 1) * sizeof *scratch);
+    struct train_result r;
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n; i++)
+        n += adamw_cut(runs + n, plan->param[i].offset,
+                       plan->param[i].rows * plan->param[i].cols, 0.1);
+    for (size_t t = 0; t < 4; t++) {
+        ok(b, train_prepare(b->t, &b->d, &r, &b->e));
+        ok(b, train_gradient(b->t, &b->d, &r, &b->e));
+        cr_expect_float_eq(r.loss, number(st, "adam.loss", t), 2e-5, "loss %zu", t);
+        if (t == 3)
+            break;
+        const double norm = clipnorm(b->par, b->t->grads, plan->size, scratch);
+        cr_expect_float_eq(norm, number(st, "adam.gnorm", t), 1e-3, "norm %zu", t);
+        adamw_step(&b->o.adamw, b->par, runs, n, b->m->params, b->t->grads,
+                   b->t->exp_avg, b->t->exp_avg_sq, t + 1, 1e-3,
+                   clipnorm_scale(norm, 1));
+    }
+    free(runs);
+    free(scratch);
+}
+
+ParameterizedTestParameters(step, torch)
+{
+    static size_t index[NFAMILIES] = {0, 1, 2, 3, 4};
+    return cr_make_param_array(size_t, index, NFAMILIES);
+}
+ParameterizedTest(size_t *which, step, torch)
+{
+    struct bench b;
+    struct safetensors st = {0};
+    struct train_result r;
+    char path[4096], file[256];
+
+    bench_open(&b, families[*which], 1);
+    bench_algo(&b, ALGO_SFT);
+    bench_start(&b);
+    snprintf(file, sizeof file, "%s/expected.safetensors", families[*which]);
+    ok(&b, safetensors_open(&st, golden(path, file), &b.e));
+    golden_batch(&b, &st);
+    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+    cr_expect_float_eq(r.loss, number(&st, "loss", 0), 2e-5);
+    compare_block(b.m, b.t->grads, &st, "grad.", 1e-4);
+    adam_steps(&b, &st);
+    snprintf(file, sizeof file, "adam.param.%s", b.m->plan.param[0].name);
+    if (safetensors_find(&st, file))
+        compare_block(b.m, b.m->params, &st, "adam.param.", 0);
+    else
+        compare_stats(b.m, &st);
+    safetensors_close(&st);
+    bench_close(&b);
+}
