@@ -382,7 +382,7 @@ Test(state, goes_on_with_the_same_bits)
     bench_start(&a);
     update_on(&a, 21);
     update_on(&a, 22);
-    model_rehash(a.m);
+    ok(&a, model_rehash(a.m, &a.e));
     ok(&a, checkpoint_begin(&c, path, CHECKPOINT_NEW, &a.e));
     ok(&a, model_write(a.m, &c, NULL, &a.e));
     ok(&a, train_state_write(a.t, &in, &c, &a.e));

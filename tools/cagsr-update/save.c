@@ -71,10 +71,10 @@ int output_start(char **path, const struct opts *o, struct err *e)
 static int write_tokenizer(const struct source *s, const struct checkpoint *c,
                            struct err *e)
 {
-    const char *from = weights_path(s->m->source);
+    const char *from = s->m->path;
     struct tok *tok = NULL;
 
-    if (weights_kind(s->m->source) != WEIGHTS_GGUF)
+    if (s->m->dir)
         return 0; /* a directory's own files are copied by model_write */
     int rc = tok_open(&tok, from, e);
     if (rc >= 0 && tok_has_text(tok))
@@ -90,8 +90,7 @@ static int fill(struct output *out, struct source *s, const struct checkpoint *c
     struct train *t = out->t;
     int rc;
 
-    model_rehash(t->m);
-    if ((rc = model_write(t->m, c, NULL, e)) >= 0)
+    if ((rc = model_rehash(t->m, e)) >= 0 && (rc = model_write(t->m, c, NULL, e)) >= 0)
         rc = write_tokenizer(s, c, e);
     if (rc >= 0 && algo_get(t->o.algo.kind)->flags & ALGO_SCORE) {
         char *path = checkpoint_join(c, "score.safetensors", e);

@@ -16,15 +16,15 @@ static int open_tokenizer(struct source *s, struct err *e)
 
     if (s->tok)
         return 0;
-    if ((rc = tok_open(&s->tok, weights_path(s->m->source), e)) < 0)
+    if ((rc = tok_open(&s->tok, s->m->path, e)) < 0)
         return rc;
     if (!tok_has_text(s->tok))
         return err_set(e, ERR_FILE,
                        "%s: no tokenizer, so records need prompt_ids and ids",
-                       weights_path(s->m->source));
+                       s->m->path);
     if (tok_size(s->tok) > s->m->arch.V)
         return err_set(e, ERR_FILE, "%s: the tokenizer has %zu ids, the model %zu",
-                       weights_path(s->m->source), tok_size(s->tok), s->m->arch.V);
+                       s->m->path, tok_size(s->tok), s->m->arch.V);
     source = tok_chat_template(s->tok, &where);
     return s->o->raw || !source ? 0 : template_open(&s->chat, source, where, e);
 }
