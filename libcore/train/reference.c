@@ -1,26 +1,35 @@
 #include "train/reference.h"
 
-#include "model/score.h"
+#include "model/head.h"
+#include "model/pass.h"
+#include "train/micro.h"
 
 #include <stdlib.h>
 
+enum { DEFAULT_ROWS = 1024 };
+
 struct train_reference {
-    struct scorer *scorer;
-    struct score_response *resp;
+    struct pass *pass;
+    struct head *head;
+    struct micro micro;
+    size_t rows;
     float *logp;
-    size_t cap, cap_tok;
+    size_t *order;
+    size_t cap_logp, cap_order;
 };
 
 int train_reference_new(struct train_reference **out, struct model *m, size_t rows,
                         struct err *e)
 {
     struct train_reference *r = calloc(1, sizeof *r);
+    int rc;
 
     *out = NULL;
     if (!r)
         return err_set(e, ERR_NOMEM, "no memory for the reference");
-    const int rc = scorer_new(&r->scorer, m, NULL, rows, e);
-    if (rc < 0) {
+    r->rows = rows ? rows : DEFAULT_ROWS;
+    if ((rc = pass_new(&r->pass, m, r->rows, PASS_SCORE, e)) < 0 ||
+        (rc = head_new(&r->head, m, e)) < 0) {
         train_reference_free(r);
         return rc;
     }
@@ -32,58 +41,58 @@ void train_reference_free(struct train_reference *r)
 {
     if (!r)
         return;
-    scorer_free(r->scorer);
-    free(r->resp);
+    pass_free(r->pass);
+    head_free(r->head);
+    micro_release(&r->micro);
     free(r->logp);
+    free(r->order);
     free(r);
 }
 
-static int reference_room(struct train_reference *r, size_t n, size_t tokens,
-                          struct err *e)
+static int reserve(struct train_reference *r, const struct train_data *d, struct err *e)
 {
-    if (n > r->cap) {
-        free(r->resp);
-        r->resp = malloc(2 * n * sizeof *r->resp);
-        r->cap = r->resp ? 2 * n : 0;
-    }
-    if (tokens > r->cap_tok) {
+    const int rc = micro_reserve(&r->micro, d, e);
+
+    if (rc < 0)
+        return rc;
+    if (r->cap_logp < r->micro.cap_items) {
         free(r->logp);
-        r->logp = malloc(2 * tokens * sizeof *r->logp);
-        r->cap_tok = r->logp ? 2 * tokens : 0;
+        r->cap_logp = r->micro.cap_items;
+        r->logp = malloc(r->cap_logp * sizeof *r->logp);
     }
-    if (r->cap < n || r->cap_tok < tokens)
-        return err_set(e, ERR_NOMEM, "no memory for the reference's %zu tokens",
-                       tokens);
-    return 0;
+    if (r->cap_order < d->ngroups) {
+        free(r->order);
+        r->cap_order = 2 * d->ngroups;
+        r->order = malloc(r->cap_order * sizeof *r->order);
+    }
+    return r->logp && (r->order || !d->ngroups)
+               ? 0
+               : err_set(e, ERR_NOMEM,
+                         "no memory for the reference's log-probabilities");
 }
 
 int train_reference_score(struct train_reference *r, struct train_data *d,
                           struct err *e)
 {
-    for (size_t i = 0; i < d->ngroups; i++) {
-        const struct train_group *g = &d->group[i];
-        if (g->n == 0)
-            continue;
-        const size_t at = d->off[g->cand0], tokens = d->off[g->cand0 + g->n] - at;
-        int rc = reference_room(r, g->n, tokens + 1, e);
-        if (rc < 0)
+    const size_t longest = micro_longest(d, MICRO_TOKENS, 1);
+    const size_t rows = r->rows > longest ? r->rows : longest;
+    struct micro *mi = &r->micro;
+    const float *hidden;
+    int rc = reserve(r, d, e);
+
+    if (rc < 0)
+        return rc;
+    for (size_t g = 0; g < d->ngroups; g++)
+        r->order[g] = g;
+    struct micro_walk walk = {r->order, d->ngroups, 0, 0};
+    while ((rc = micro_next(mi, &walk, d, rows, MICRO_TOKENS, 1, e)) > 0) {
+        if ((rc = pass_forward(r->pass, &mi->batch, NULL, &hidden, e)) < 0)
             return rc;
-        for (size_t k = 0; k < g->n; k++) {
-            const struct train_cand *c = &d->cand[g->cand0 + k];
-            r->resp[k] = (struct score_response){
-                .ids = d->ids + c->ids0,
-                .T = c->T,
-                .temperature = (float)c->temperature,
-                .logp = r->logp + (d->off[g->cand0 + k] - at),
-            };
-        }
-        rc = score_group(r->scorer, d->ids + g->ids0, g->P, r->resp, g->n, e);
-        if (rc < 0)
-            return rc;
-        for (size_t t = 0; t < tokens; t++)
-            d->tok[TOK_REF][at + t] = r->logp[t];
-        for (size_t k = 0; k < g->n; k++)
-            d->cand[g->cand0 + k].has_ref = 1;
+        head_forward(r->head, hidden, mi->item, mi->n, r->logp, NULL);
+        for (size_t i = 0; i < mi->n; i++)
+            d->tok[TOK_REF][mi->token[i]] = r->logp[i];
     }
-    return 0;
+    for (size_t k = 0; rc == 0 && k < d->ncands; k++)
+        d->cand[k].has_ref = 1;
+    return rc;
 }
