@@ -330,7 +330,6 @@ static struct train_opts train_options(const struct run *r)
 static int open_train(struct run *r, struct train_cursor *had, struct err *e)
 {
     const struct train_opts t = train_options(r);
-    struct train_cursor keep;
     int rc = train_new(&r->train, r->model, &t, e);
 
     if (rc < 0 || !r->o->resume)
@@ -338,10 +337,10 @@ static int open_train(struct run *r, struct train_cursor *had, struct err *e)
     if ((rc = train_state_read(r->train, had, r->start, e)) < 0)
         return rc;
     /* samples of the policies that the run has had are still its own */
-    keep = r->source.cursor;
     memcpy(r->source.cursor.policy, had->policy, sizeof had->policy);
     r->source.cursor.npolicies = had->npolicies;
-    source_accept(&r->source, keep.policy[0]);
+    if (r->o->new_data)
+        source_accept(&r->source, r->model->hash);
     return 0;
 }
 

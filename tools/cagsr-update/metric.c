@@ -124,13 +124,15 @@ static void put_policy(struct metric *m, const struct train_result *r,
     if (n == 0)
         return;
     put(m, "loss/policy_avg", p->loss / steps);
-    put(m, "policy/approxkl_avg", p->approx_kl / n);
-    put(m, "policy/clipfrac_avg", p->clipped / n);
+    if (p->ratio > 0) { /* a loss with a ratio */
+        put(m, "policy/approxkl_avg", p->approx_kl / n);
+        put(m, "policy/clipfrac_avg", p->clipped / n);
+        put(m, "val/ratio", p->ratio / n);
+        put(m, "ratio/first_step_max_dev", r->first_ratio_dev);
+    }
     put(m, "policy/entropy_avg", r->entropy);
     put(m, "objective/entropy",
         r->entropy * (double)train_data_tokens(d) / (double)d->ncands);
-    put(m, "val/ratio", p->ratio / n);
-    put(m, "ratio/first_step_max_dev", r->first_ratio_dev);
     if (r->check.tokens) {
         put(m, "sampling/logp_difference_max", r->check.max);
         put(m, "sampling/logp_difference_mean", r->check.mean);

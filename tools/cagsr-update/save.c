@@ -68,21 +68,6 @@ int output_start(char **path, const struct opts *o, struct err *e)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static int write_tokenizer(const struct source *s, const struct checkpoint *c,
-                           struct err *e)
-{
-    const char *from = s->m->path;
-    struct tok *tok = NULL;
-
-    if (s->m->dir)
-        return 0; /* a directory's own files are copied by model_write */
-    int rc = tok_open(&tok, from, e);
-    if (rc >= 0 && tok_has_text(tok))
-        rc = tok_save(tok, c->dir, e);
-    tok_close(tok);
-    return rc;
-}
-
 /* Everything below a checkpoint that has begun; whole: with training/. */
 static int fill(struct output *out, struct source *s, const struct checkpoint *c,
                 int whole, struct err *e)
@@ -91,7 +76,7 @@ static int fill(struct output *out, struct source *s, const struct checkpoint *c
     int rc;
 
     if ((rc = model_rehash(t->m, e)) >= 0 && (rc = model_write(t->m, c, NULL, e)) >= 0)
-        rc = write_tokenizer(s, c, e);
+        rc = tok_save(t->m->path, c, e); /* 0 if it has none */
     if (rc >= 0 && algo_get(t->o.algo.kind)->flags & ALGO_SCORE) {
         char *path = checkpoint_join(c, "score.safetensors", e);
         rc = path ? train_head_write(t, path, e) : ERR_NOMEM;
@@ -127,6 +112,23 @@ static int save(struct output *out, struct source *s, struct err *e)
     return rc;
 }
 
+/* The version that was just published has the tokenizer's files too, and stays; the one
+ * that the run started from may be pruned. */
+static int move_files(struct output *out, struct err *e)
+{
+    struct model *m = out->t->m;
+    char *path = NULL;
+
+    if (!m->dir)
+        return 0;
+    const int rc = checkpoint_current(NULL, &path, out->o->publish, e);
+    if (rc > 0) {
+        free(m->dir);
+        m->dir = path;
+    }
+    return rc < 0 ? rc : 0;
+}
+
 /* Makes the weights as they are version `version`. */
 static int publish(struct output *out, struct source *s, size_t version, int whole,
                    struct err *e)
@@ -146,6 +148,8 @@ static int publish(struct output *out, struct source *s, size_t version, int who
     if (whole)
         out->saved = out->t->iterations;
     source_accept(s, out->t->m->hash);
+    if ((rc = move_files(out, e)) < 0)
+        return rc;
     return checkpoint_prune(out->o->publish, out->o->keep, 2, e);
 }
 
