@@ -58,7 +58,7 @@ static const struct cli_option options[] = {
      "sample with the newest version in DIR (cagsr-update --publish)"},
     {"lag", 0, CLI_SIZE, AT(lag), "K", "batches the update may be behind (0)"},
     {"batch-prompts", 0, CLI_SIZE, AT(run.prompts), "N",
-     "prompts in a batch when following (8)", .lo = 1},
+     "prompts in a batch when following (8)", .lo = 1, .hi = 1 << 20},
     REC_LIMITS_OPTIONS(struct opts, limits),
     {0},
 };
@@ -129,11 +129,10 @@ static int open_text(struct parts *p, const struct opts *o, const struct follow 
                      struct err *e)
 {
     const char *path = o->common.model;
-    size_t version;
     int rc = 0;
 
     if (f) {
-        rc = follow_wait(f, 0, &version, &p->first, e);
+        rc = follow_wait(f, 0, &p->run.version, &p->first, e);
         path = p->first;
     }
     if (f && rc == 0)
@@ -194,7 +193,6 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
     if ((rc = run_open_model(r, f ? p->first : o->common.model, e)) < 0 ||
         (rc = open_out(p, o, e)) < 0)
         return rc;
-    r->version = SIZE_MAX; /* with --follow the first batch looks again */
     r->out = p->writer;
     r->emit.out = p->writer;
     r->emit.tok = p->tok;
