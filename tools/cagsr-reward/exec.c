@@ -39,6 +39,7 @@ struct coprocess {
     pid_t pid;
     int to, from; /* our ends of the pipes; -1: closed */
     char path[32];
+    const char *files[1]; /* the reader keeps it */
     struct rec_limits limits;
     pthread_t feeder, watchman;
     int feeding, watching; /* threads that were started */
@@ -190,8 +191,8 @@ int coprocess_start(struct coprocess **out, const struct opts *o, struct rec_rea
     c->limits.allow_truncated = 1;
     c->limits.lines = 1;
     snprintf(c->path, sizeof c->path, "/dev/fd/%d", c->from);
-    const char *const files[] = {c->path};
-    if ((rc = rec_reader_new(&c->answers, files, 1, &c->limits, e)) < 0)
+    c->files[0] = c->path;
+    if ((rc = rec_reader_new(&c->answers, c->files, 1, &c->limits, e)) < 0)
         return rc;
     if (pthread_create(&c->feeder, NULL, feeder, c) != 0)
         return err_set(e, ERR_NOMEM, "--exec: no thread");
