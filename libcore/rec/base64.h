@@ -6,6 +6,7 @@
 
 #include "rec/record.h"
 
+/* Appends n bytes as base64, padded. */
 void rec_base64_put(struct rec_buf *out, const unsigned char *p, size_t n);
 
 /* Appends the bytes that n characters stand for; -1 if they are not base64. */
