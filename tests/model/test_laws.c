@@ -1,0 +1,267 @@
+/*
+ * Laws of whole models on random weights: a packed batch is its sequences one by one; a
+ * shared prompt is the prompt in front of each response, forward and backward; gradients
+ * are those of finite differences.
+ */
+#include "model/head.h"
+#include "model/pass.h"
+#include "model/score.h"
+
+#include "../support/golden.h"
+#include "../support/gradcheck.h"
+#include "../support/machine.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {"gpt2-tiny", "llama3-tiny", "mistral-tiny",
+                                    "smollm2-tiny"};
+enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
+static const size_t lengths[N] = {6, 1, 9};
+
+struct fixture {
+    struct machine mc;
+    struct model *m;
+    int32_t prompt[P], ids[N][16];
+};
+
+static void open_fixture(struct fixture *f, const char *name, size_t threads)
+{
+    char path[GOLDEN_PATH];
+    struct err e = {0};
+
+    cr_assert(machine_new(&f->mc, threads, NULL));
+    cr_assert_geq(
+        model_open(&f->m, golden_path(path, name), f->mc.k, MODEL_COMPUTE, &e), 0, "%s",
+        e.text);
+    for (size_t i = 0; i < P; i++)
+        f->prompt[i] = (int32_t)((i * 31 + 5) % f->m->arch.V);
+    for (size_t n = 0; n < N; n++)
+        for (size_t t = 0; t < lengths[n]; t++)
+            f->ids[n][t] = (int32_t)((n * 17 + t * 13 + 1) % f->m->arch.V);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    model_close(f->m);
+    machine_free(&f->mc);
+}
+
+/* The loss -sum w logp over the group's tokens, and with grads its gradient.  `shared`:
+ * one prompt for all; else one sequence for each response. */
+struct group {
+    struct fixture *f;
+    struct pass *p;
+    struct head *h;
+    struct batch b;
+    struct head_item items[64];
+    size_t n;
+    float logp[64], entropy[64];
+};
+
+static void pack(struct group *g, int shared)
+{
+    struct fixture *f = g->f;
+    struct err e = {0};
+    int prompt = -1;
+
+    batch_clear(&g->b);
+    g->n = 0;
+    for (size_t i = 0; i < N; i++) {
+        int32_t all[P + 16];
+        int s;
+
+        if (shared && prompt < 0)
+            prompt = batch_add(&g->b, BATCH_ALONE, f->prompt, P, &e);
+        memcpy(all, f->prompt, sizeof f->prompt);
+        memcpy(all + P, f->ids[i], lengths[i] * sizeof *all);
+        s = shared ? batch_add(&g->b, prompt, f->ids[i], lengths[i] - 1, &e)
+                   : batch_add(&g->b, BATCH_ALONE, all, P + lengths[i] - 1, &e);
+        cr_assert_geq(s, 0);
+        for (size_t t = 0; t < lengths[i]; t++)
+            g->items[g->n++] = (struct head_item){
+                shared ? batch_row(&g->b, prompt, s, t) : g->b.seqs[s].row0 + P - 1 + t,
+                f->ids[i][t], 0.8f};
+    }
+}
+
+static double forward(void *ctx)
+{
+    struct group *g = ctx;
+    const float *hidden;
+    struct err e = {0};
+    double loss = 0;
+
+    cr_assert_geq(pass_forward(g->p, &g->b, NULL, &hidden, &e), 0, "%s", e.text);
+    head_forward(g->h, hidden, g->items, g->n, g->logp, g->entropy);
+    for (size_t i = 0; i < g->n; i++)
+        loss += (0.1 + 0.05 * (double)i) * g->logp[i] + 0.2 * g->entropy[i];
+    return loss;
+}
+
+static void backward(struct group *g, float *grads)
+{
+    const size_t C = g->f->m->arch.C;
+    float *dh = zeros(g->b.B * C), dlogp[64], dentropy[64];
+    const float *hidden;
+    struct err e = {0};
+
+    for (size_t i = 0; i < g->n; i++) {
+        dlogp[i] = 0.1f + 0.05f * (float)i;
+        dentropy[i] = 0.2f;
+    }
+    cr_assert_geq(pass_forward(g->p, &g->b, NULL, &hidden, &e), 0);
+    head_backward(g->h, hidden, g->items, g->n, dlogp, dentropy, dh, grads);
+    pass_backward(g->p, &g->b, dh, grads);
+    free(dh);
+}
+
+static struct group group_new(struct fixture *f, int shared)
+{
+    struct group g = {.f = f};
+    struct err e = {0};
+
+    cr_assert_geq(pass_new(&g.p, f->m, 0, PASS_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&g.h, f->m, &e), 0);
+    pack(&g, shared);
+    return g;
+}
+
+static void group_free(struct group *g)
+{
+    pass_free(g->p);
+    head_free(g->h);
+    batch_release(&g->b);
+}
+
+Test(laws, a_shared_prompt_is_the_prompt_before_each)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f;
+
+        open_fixture(&f, names[k], 2);
+        struct group a = group_new(&f, 1), b = group_new(&f, 0);
+        float *ga = zeros(f.m->plan.size), *gb = zeros(f.m->plan.size);
+        const double la = forward(&a), lb = forward(&b);
+
+        cr_expect_float_eq(la, lb, 1e-4, "%s: %g, %g", names[k], la, lb);
+        cr_expect_leq(worst_difference(a.logp, b.logp, a.n), 1e-5);
+        backward(&a, ga);
+        backward(&b, gb);
+        cr_expect_leq(worst_difference(ga, gb, f.m->plan.size), 5e-5, "%s: %g",
+                      names[k], worst_difference(ga, gb, f.m->plan.size));
+        free(ga);
+        free(gb);
+        group_free(&a);
+        group_free(&b);
+        close_fixture(&f);
+    }
+}
+
+Test(laws, finite_differences_through_the_model)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f;
+
+        open_fixture(&f, names[k], 2);
+        struct group g = group_new(&f, 1);
+        float *grads = zeros(f.m->plan.size);
+        size_t j = 0;
+
+        backward(&g, grads);
+        for (size_t i = 0; i < f.m->plan.n; i += 1 + i / 4) {
+            const struct plan_param *p = &f.m->plan.param[i];
+            const size_t n = p->rows * p->cols < 24 ? p->rows * p->cols : 24;
+            double top = 0;
+
+            for (size_t c = 0; c < n; c++)
+                top = fmax(top, fabs(grads[p->offset + c]));
+            if (top < 0.02) /* too flat for float32 differences */
+                continue;
+            cr_expect_lt(gradcheck(f.m->params + p->offset, grads + p->offset, n, 8e-3f,
+                                   forward, &g),
+                         1e-2, "%s: %s", names[k], p->name);
+            j++;
+        }
+        cr_expect_gt(j, 3u);
+        free(grads);
+        group_free(&g);
+        close_fixture(&f);
+    }
+}
+
+Test(laws, threads_do_not_matter)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f[2];
+        float *grads[2];
+
+        for (size_t i = 0; i < 2; i++) {
+            open_fixture(&f[i], names[k], 1 + i);
+            struct group g = group_new(&f[i], 1);
+            grads[i] = zeros(f[i].m->plan.size);
+            backward(&g, grads[i]);
+            group_free(&g);
+        }
+        cr_expect_eq(memcmp(grads[0], grads[1], f[0].m->plan.size * sizeof(float)), 0,
+                     "%s", names[k]);
+        for (size_t i = 0; i < 2; i++) {
+            free(grads[i]);
+            close_fixture(&f[i]);
+        }
+    }
+}
+
+/* A group larger than the scorer's rows goes in several passes: the same numbers. */
+Test(laws, scoring_in_pieces)
+{
+    struct fixture f;
+    struct score_response r[2][N] = {0};
+    struct err e = {0};
+
+    open_fixture(&f, "llama3-tiny", 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct scorer *s;
+
+        cr_assert_geq(scorer_new(&s, f.m, NULL, i ? P + 2 : 0, &e), 0);
+        for (size_t n = 0; n < N; n++)
+            r[i][n] = (struct score_response){.ids = f.ids[n],
+                                              .T = lengths[n],
+                                              .logp = floats(16),
+                                              .entropy = floats(16)};
+        cr_assert_geq(score_group(s, f.prompt, P, r[i], N, &e), 0, "%s", e.text);
+        scorer_free(s);
+    }
+    for (size_t n = 0; n < N; n++) {
+        cr_expect_leq(worst_difference(r[0][n].logp, r[1][n].logp, lengths[n]), 1e-5);
+        cr_expect_leq(worst_difference(r[0][n].entropy, r[1][n].entropy, lengths[n]),
+                      1e-5);
+    }
+    close_fixture(&f);
+}
+
+Test(laws, bad_records_are_named)
+{
+    struct fixture f;
+    struct scorer *s;
+    struct err e = {0};
+    int32_t bad[] = {1, -3};
+    float logp[2];
+    struct score_response r = {.ids = bad, .T = 2, .logp = logp};
+
+    open_fixture(&f, "llama3-tiny", 1);
+    cr_assert_geq(scorer_new(&s, f.m, NULL, 0, &e), 0);
+    cr_expect_eq(score_group(s, f.prompt, P, &r, 1, &e), ERR_RECORD);
+    cr_expect(strstr(e.text, "-3"), "%s", e.text);
+    bad[1] = (int32_t)f.m->arch.V;
+    cr_expect_eq(score_group(s, f.prompt, P, &r, 1, &e), ERR_RECORD);
+    bad[1] = 0;
+    f.m->arch.context = P;
+    cr_expect_eq(score_group(s, f.prompt, P, &r, 1, &e), ERR_RECORD);
+    cr_expect(strstr(e.text, "context"), "%s", e.text);
+    cr_expect_eq(score_group(s, f.prompt, 0, &r, 1, &e), ERR_RECORD);
+    scorer_free(s);
+    close_fixture(&f);
+}
