@@ -14,11 +14,16 @@
 enum { SPANS_SHOWN = 5, NAME = 96 };
 
 /* ---- what both forms tell -------------------------------------------------------------- */
-/* A word is hardly read if even at its best step it got less than an even share of the
- * attention on V would give it. */
+/* A word is hardly read if its best step gave it less than a third of what the words get
+ * on average. */
 static int hardly_read(const struct run *r, size_t g)
 {
-    return r->m.best[g] < r->m.even * (double)r->prompt.group[g].n;
+    const struct prompt *p = &r->prompt;
+    double mean = 0;
+
+    for (size_t i = 0; i < p->G; i++)
+        mean += p->group[i].weight * r->m.best[i];
+    return r->m.best[g] < mean / 3;
 }
 
 static int has_coverage(const struct run *r)

@@ -164,12 +164,8 @@ static void attention_parts(struct run *r, const struct stretch *s, double *valu
     const struct attn_rows rows = rows_of(r, s);
     const struct opts *o = r->o;
     struct measure *m = &r->m;
-    double mass = 0;
 
     m->nkept = attn_kept(m->kept, m->mass, &rows);
-    for (size_t k = 0; k < m->nkept; k++)
-        mass += m->mass[k];
-    m->even = m->nkept && rows.n ? mass / (double)m->nkept / (double)rows.n : 0;
     coverage_parts(r, &rows, value);
     const size_t n = focus_entropies(m->h, &rows, m->kept, m->mass, m->nkept);
     value[COMP_FOCUS_MEAN] = focus(m->h, n, o->h_min, o->zeta);

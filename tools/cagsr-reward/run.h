@@ -163,7 +163,6 @@ struct measure {
     size_t nkept;
     struct ngram_table table;
     struct words words; /* of the response, for lexical */
-    double even;        /* mean over steps of m^V / |V| */
 };
 
 struct run {
