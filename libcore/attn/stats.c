@@ -97,16 +97,17 @@ void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mas
         a[i] = row[r->pos[i]] / mass;
 }
 
+/* With a = A / m:  -sum a log a = log m - sum A log A / m, one division per row. */
 double attn_entropy(const struct attn_rows *r, size_t t, double mass)
 {
     const double *row = r->A + t * r->P;
-    double h = 0;
+    double sum = 0;
 
     for (size_t i = 0; i < r->n; i++) {
-        const double a = row[r->pos[i]] / mass;
+        const double a = row[r->pos[i]];
 
         if (a > 0)
-            h -= a * log(a);
+            sum += a * log(a);
     }
-    return h;
+    return log(mass) - sum / mass;
 }

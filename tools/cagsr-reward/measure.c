@@ -137,8 +137,11 @@ static void coverage_parts(struct run *r, const struct attn_rows *rows, double *
 
     if (!p->known)
         return;
-    coverage_shares(m->share, rows, m->kept, m->mass, m->nkept, p->group, p->G);
     value[COMP_BEST] = coverage_best(m->best, m->step, rows, p->group, p->G);
+    if (r->method != METHOD_F7 && !wanted(r, COMP_CAPPED) && !wanted(r, COMP_MEAN) &&
+        !wanted(r, COMP_GNMT))
+        return;
+    coverage_shares(m->share, rows, m->kept, m->mass, m->nkept, p->group, p->G);
     value[COMP_CAPPED] = coverage_capped(m->share, p->group, p->G, o->kappa);
     value[COMP_MEAN] = coverage_mean(m->share, p->group, p->G);
     if (p->G && p->n >= 2 && m->nkept)
