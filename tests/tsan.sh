@@ -15,10 +15,11 @@ OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 export TSAN_OPTIONS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
 model=tests/golden/llama-tiny
 
-# A tokenizer is not needed: prompts are ids, below any golden vocabulary's size.
+# A tokenizer is not needed: prompts are ids, below any golden vocabulary's size, and bring
+# their salient positions, for there is no text to find them in.
 i=0
 while [ $i -lt 6 ]; do
-    echo "{\"id\":\"p$i\",\"prompt_ids\":[$((i + 3)),9,$((i + 11)),5,7,$((i + 20)),8]}"
+    echo "{\"id\":\"p$i\",\"prompt_ids\":[$((i + 3)),9,$((i + 11)),5,7,$((i + 20)),8],\"salient\":[{\"positions\":[3,4],\"idf\":2},{\"positions\":[5],\"idf\":1}]}"
     i=$((i + 1))
 done >"$work/prompts.jsonl"
 
