@@ -1,6 +1,11 @@
 # cagsr-reward: components, controls, faults, choosing, plug-ins, co-process, labels.
 . "$KIT"
 
+# Six digits are enough; the last ones are the compiler's.
+short() {
+    sed -E 's/([0-9]\.[0-9]{6})[0-9]+/\1/g'
+}
+
 # Two prompts of six tokens, three answers each; tokens are words.
 awk 'BEGIN {
     split("<s> capital of France is ?", w, " ")
@@ -22,7 +27,7 @@ awk 'BEGIN {
 cagsr-cat --check=schema s.rec
 
 echo "-- default"
-cagsr-reward -q s.rec | cagsr-cat -t -F id,cand,reward,rewards,mine
+cagsr-reward -q s.rec | cagsr-cat -t -F id,cand,reward,rewards,mine | short
 echo "-- the header says what the scales were"
 cagsr-reward s.rec | cagsr-cat -H | sed -n '1s/.*\(# built-in[^"]*\).*/\1/p'
 echo "-- controls"
@@ -43,7 +48,7 @@ cagsr-reward -q --pairs s.rec | cagsr-cat -p -F kind,id,chosen_cand,rejected_can
 echo "-- calibrate, then its scales"
 cagsr-reward -q --calibrate scales.json s.rec | cagsr-cat | wc -l
 grep -c '"france": 2' scales.json
-cagsr-reward -q --scales scales.json -w coverage=1/s s.rec | cagsr-cat -t -F reward | sed -n 2p
+cagsr-reward -q --scales scales.json -w coverage=1/s s.rec | cagsr-cat -t -F reward | short | sed -n 2p
 status cagsr-reward -o junk -q --f7 --scales scales.json s.rec
 echo "-- what is missing is said"
 cagsr-cat s.rec | sed 's/"attn":/"was":/' >no-attn

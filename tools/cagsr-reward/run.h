@@ -6,6 +6,7 @@
  *   prompt.c    support and salient groups of a prompt
  *   measure.c   a record's components
  *   turns.c     the same, turn by turn
+ *   score.c     a record's reward, a group's rewards
  *   explain.c   the sum in words
  *   output.c    rewards into records; --rank, --best, --pairs
  *   labels.c    human scores
@@ -206,6 +207,33 @@ long turns_read(struct stretch **turn, const struct sample *s,
                 struct err *e) MUST_CHECK;
 int turns_lambda(struct run *r, const char *spec, double gamma,
                  struct err *e) MUST_CHECK;
+
+/* ---- score.c --------------------------------------------------------------------------- */
+/* Values of one record and its reward, over turns where it has some. */
+struct scored {
+    double *value; /* (terms) */
+    struct combine_term *term;
+    double reward;
+    struct stretch *turn;
+    double *R, *G;
+    size_t cap_value, cap_term, cap_turn;
+    size_t turns;
+};
+
+struct batch {
+    struct scored x;
+    double *values; /* (candidates, terms) */
+    double *reward, *z;
+    unsigned char *failed;
+    size_t cap_values, cap;
+};
+
+/* Scores the records of a group in place: b->reward and b->failed say what came of each. */
+int score_group(struct run *r, struct batch *b, struct rec_group *g,
+                struct err *e) MUST_CHECK;
+/* Adds the group scored last to the deviations of --calibrate. */
+void score_calibrate(struct run *r, const struct batch *b, size_t n);
+void batch_release(struct batch *b);
 
 /* ---- explain.c ------------------------------------------------------------------------- */
 int explain_text(struct run *r, const double *value, double reward,
