@@ -312,12 +312,13 @@ static int walk(struct writer *w, const char *s, const char *end, struct err *e)
             return err_set(e, ERR_FILE, "%s: chat template: a '{%c' does not end",
                            w->where, kind);
         const int before = in < close && *in == '-', plus = in < close && *in == '+';
-        const int after = close > in && close[-1] == '-';
+        const int signs = before || plus; /* the one sign of "{%-%}" is the first */
+        const int after = close > in + signs && close[-1] == '-';
 
         put(&w->literal, start,
             text_before(start, (size_t)(s - start), before, kind != '{' && !plus,
                         line_start));
-        if (!write_tag(w, kind, in + (before || plus), close - after))
+        if (!write_tag(w, kind, in + signs, close - after))
             return err_set(e, ERR_FILE, "%s: chat template: a string does not end",
                            w->where);
         start = s = text_after(close + 2, end, after, kind);

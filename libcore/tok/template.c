@@ -45,6 +45,9 @@ static int has_group(pcre2_code *code, pcre2_match_data *md, const char *name)
     return s != NULL;
 }
 
+/* Far more than a known template takes; what runs away is none. */
+enum { MATCH_LIMIT = 200000 };
+
 /* 1 if the canonical form is this family's; *tm is filled then. */
 static int match(struct template *tm, const struct family *f, const char *canonical)
 {
@@ -57,15 +60,18 @@ static int match(struct template *tm, const struct family *f, const char *canoni
     pcre2_match_data *md =
         code ? pcre2_match_data_create_from_pattern(code, NULL) : NULL;
 
-    rc =
-        md ? pcre2_match(code, (PCRE2_SPTR)canonical, strlen(canonical), 0, 0, md, NULL)
-           : -1;
+    pcre2_match_context *mc = md ? pcre2_match_context_create(NULL) : NULL;
+    if (mc)
+        pcre2_set_match_limit(mc, MATCH_LIMIT);
+    rc = mc ? pcre2_match(code, (PCRE2_SPTR)canonical, strlen(canonical), 0, 0, md, mc)
+            : -1;
     if (rc > 0) {
         tm->family = f;
         tm->system = group(code, md, "system");
         tm->trim = has_group(code, md, "trim");
         tm->always_ask = has_group(code, md, "ask");
     }
+    pcre2_match_context_free(mc);
     pcre2_match_data_free(md);
     pcre2_code_free(code);
     return rc > 0;

@@ -165,6 +165,9 @@ Test(template, refused)
         "{{ 'open",
         "{% if",
         "{{ 'open }}",
+        "{%-%}", /* one sign, not two: found by fuzzing */
+        "{{-}}",
+        "{#-#}",
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
