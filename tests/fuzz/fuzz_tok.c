@@ -1,6 +1,8 @@
-/* Any bytes as tokenizer.json.  The law: what opens encodes text, and its ids decode. */
+/* Any bytes as tokenizer.json.  The laws: what opens encodes text, offsets never fall and
+ * stay in it, and its ids decode to UTF-8. */
 #include "io/tree.h"
 #include "tok/tok.h"
+#include "tok/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,26 @@ static void make_model(char dir[64], const unsigned char *data, size_t size)
         abort();
 }
 
+static void use(struct tok *t)
+{
+    static const char text[] = "ab <x> a\tb 12 \303\251e\314\201 \360\237\231\202";
+    struct tok_ids ids = {0};
+    struct err e = {0};
+    char *out;
+    size_t n;
+
+    if (tok_encode(t, text, sizeof text - 1, TOK_ADD_SPECIAL, &ids, &e) == 0) {
+        for (size_t i = 0; i < ids.n; i++)
+            if (ids.end[i] > sizeof text - 1 || (i > 0 && ids.end[i] < ids.end[i - 1]))
+                abort();
+        if (tok_decode(t, ids.id, ids.n, TOK_SHOW_ALL, &out, &n, &e) < 0 ||
+            utf8_valid(out, n) != n)
+            abort();
+        free(out);
+    }
+    tok_ids_release(&ids);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     struct tok *t = NULL;
@@ -32,6 +54,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     make_model(dir, data, size);
     if (tok_open(&t, dir, &e) < 0 && !e.text[0])
         abort();
+    if (t)
+        use(t);
     tok_close(t);
     (void)!tree_remove(dir, NULL);
     return 0;
