@@ -35,6 +35,6 @@ mkdir -p "$out"
 cagsr-init --seed "$seed" -o "$out/0" "$here/config.json"
 # 64 texts of three questions make a step.
 lessons right $((64 * right)) "$seed" | train "$out/0" "$out/1" 2e-3 "$right" \
-    --stop-loss .03 | cagsr-cat > "$out/right.jsonl"
+    --loss-stop .03 | cagsr-cat > "$out/right.jsonl"
 lessons wrong $((64 * wrong)) $((seed + 1000)) | train "$out/1" "$out/model" 6e-4 "$wrong" |
     cagsr-cat > "$out/wrong.jsonl"
