@@ -157,7 +157,13 @@ fuzz:
 lint:
 	tests/lint/run.sh
 
-bench: all
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+
+# BENCH_THREADS: 1 if not given
+bench: all $(BENCHES)
 	BUILD=$(BUILD) tests/bench/run.sh
 
 # ---- demo ----------------------------------------------------------------------------------
