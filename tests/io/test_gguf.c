@@ -364,6 +364,11 @@ Test(gguf, tensors_that_lie)
     start(&m, 3, 1, 0);
     put_tensor(&m, "t", 1ull << 32, 1ull << 32, 0, 0);
     expect(&m, "the shape of 't' overflows");
+}
+
+Test(gguf, tensors_out_of_place)
+{
+    struct maker m;
 
     start(&m, 3, 1, 0);
     put_tensor(&m, "t", 32, 1, 8, 16);

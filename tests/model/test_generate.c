@@ -244,6 +244,55 @@ Test(generate, batch_invariant)
     }
 }
 
+/* The largest differences between what was captured while drawing and what scoring gives,
+ * and the largest value of a row. */
+struct gap {
+    double rows, outside, logp, biggest;
+};
+
+/* Rows of attention are distributions: with what is outside the prompt they add up to 1. */
+static void expect_mass(const float *rows, const float *outside, size_t nrows, size_t P,
+                        const char *name)
+{
+    for (size_t t = 0; t < nrows; t++) {
+        double mass = outside[t];
+
+        for (size_t j = 0; j < P; j++)
+            mass += rows[t * P + j];
+        cr_expect_float_eq(mass, 1, 1e-5, "%s: a row adds up to %g", name, mass);
+    }
+}
+
+static void widen_gap(struct gap *g, const struct kept *k,
+                      const struct score_response *r, size_t nrows, size_t P)
+{
+    g->logp = fmax(g->logp, worst_difference(k->logp, r->logp, k->T));
+    g->rows = fmax(g->rows, worst_difference(k->rows, r->rows, nrows * P));
+    g->outside = fmax(g->outside, worst_difference(k->outside, r->outside, nrows));
+    for (size_t j = 0; j < nrows * P; j++)
+        g->biggest = fmax(g->biggest, k->rows[j]);
+}
+
+/* Scores what run a drew for prompt i with s, a scorer of the same model that captures
+ * blocks rows for each token. */
+static void recompute(const struct run *a, size_t i, struct scorer *s, size_t blocks,
+                      struct score_response resp[CANDS])
+{
+    struct err e = {0};
+
+    for (size_t c = 0; c < CANDS; c++) {
+        const size_t T = a->got[i][c].T;
+
+        resp[c] = (struct score_response){.ids = a->got[i][c].ids,
+                                          .T = T,
+                                          .temperature = 0.9f,
+                                          .logp = floats(T),
+                                          .rows = floats(blocks * T * a->P[i]),
+                                          .outside = floats(blocks * T)};
+    }
+    cr_assert_geq(score_group(s, a->ids[i], a->P[i], resp, CANDS, &e), 0, "%s", e.text);
+}
+
 /* What was captured while drawing, and the log-probabilities, again by scoring. */
 static void check_recompute(const char *name, const char *layers, const char *heads,
                             const char *reduce)
@@ -252,7 +301,7 @@ static void check_recompute(const char *name, const char *layers, const char *he
     struct capture_spec spec, spec2;
     struct scorer *s;
     struct err e = {0};
-    double worst = 0, worst_p = 0, worst_o = 0, biggest = 0;
+    struct gap g = {0};
 
     run_open(&a, name, 2, MODEL_SAMPLE);
     cr_assert_geq(capture_spec_parse(&spec, a.m, layers, heads, reduce, &e), 0);
@@ -268,46 +317,23 @@ static void check_recompute(const char *name, const char *layers, const char *he
     for (size_t i = 0; i < PROMPTS; i++) {
         struct score_response resp[CANDS] = {0};
 
-        for (size_t c = 0; c < CANDS; c++) {
-            const size_t T = a.got[i][c].T;
-
-            resp[c] = (struct score_response){.ids = a.got[i][c].ids,
-                                              .T = T,
-                                              .temperature = 0.9f,
-                                              .logp = floats(T),
-                                              .rows = floats(blocks * T * a.P[i]),
-                                              .outside = floats(blocks * T)};
-        }
-        cr_assert_geq(score_group(s, b.ids[i], b.P[i], resp, CANDS, &e), 0, "%s",
-                      e.text);
+        recompute(&a, i, s, blocks, resp);
         for (size_t c = 0; c < CANDS; c++) {
             const struct kept *k = &a.got[i][c];
-            const size_t n = blocks * k->T * a.P[i];
 
-            worst_p = fmax(worst_p, worst_difference(k->logp, resp[c].logp, k->T));
-            worst = fmax(worst, worst_difference(k->rows, resp[c].rows, n));
-            worst_o = fmax(
-                worst_o, worst_difference(k->outside, resp[c].outside, blocks * k->T));
-            for (size_t j = 0; j < n; j++)
-                biggest = fmax(biggest, k->rows[j]);
-            for (size_t t = 0; !reduce && t < blocks * k->T; t++) {
-                double mass = k->outside[t];
-
-                for (size_t j = 0; j < a.P[i]; j++)
-                    mass += k->rows[t * a.P[i] + j];
-                cr_expect_float_eq(mass, 1, 1e-5, "%s: a row adds up to %g", name,
-                                   mass);
-            }
+            widen_gap(&g, k, &resp[c], blocks * k->T, a.P[i]);
+            if (!reduce)
+                expect_mass(k->rows, k->outside, blocks * k->T, a.P[i], name);
             free(resp[c].logp);
             free(resp[c].rows);
             free(resp[c].outside);
         }
     }
-    cr_expect_leq(worst, 1e-5 * fmax(1, biggest), "%s: rows differ by %g", name, worst);
-    cr_expect_leq(worst_o, 1e-5 * fmax(1, biggest), "%s: masses differ by %g", name,
-                  worst_o);
-    cr_expect_leq(worst_p, 1e-4, "%s: logp differs by %g", name, worst_p);
-    cr_expect_gt(biggest, 0.01);
+    const double near = 1e-5 * fmax(1, g.biggest);
+    cr_expect_leq(g.rows, near, "%s: rows differ by %g", name, g.rows);
+    cr_expect_leq(g.outside, near, "%s: masses differ by %g", name, g.outside);
+    cr_expect_leq(g.logp, 1e-4, "%s: logp differs by %g", name, g.logp);
+    cr_expect_gt(g.biggest, 0.01);
     scorer_free(s);
     capture_spec_release(&spec);
     capture_spec_release(&spec2);
