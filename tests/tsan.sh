@@ -1,50 +1,66 @@
 #!/bin/sh
-# The tools under ThreadSanitizer: a small real pipeline with two threads, and no report.
-# (Criterion cannot start under TSan.  The libraries below us are not instrumented, so they
-# get one thread.)
+# The tools under ThreadSanitizer: a small real loop with two threads in every stage, and no
+# report.  (Criterion cannot start under TSan.  The libraries below us are not
+# instrumented, so they get one thread.)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 CC=${CC:-gcc}
-BUILD=build/tsan-$(basename "$CC")
+build=build/tsan-$(basename "$CC")
 make -j"${JOBS:-$(nproc)}" CC="$CC" MODE=tsan all || exit 1
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cagsr-tsan.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 TSAN_OPTIONS="exitcode=66 halt_on_error=0 log_path=$work/report"
-OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
-export TSAN_OPTIONS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
-model=tests/golden/llama-tiny
+PATH=$PWD/$build:$PATH CAGSR_THREADS=2 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+export TSAN_OPTIONS PATH CAGSR_THREADS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
+m=$PWD/examples/tiny-qa/model
+${CC} -shared -fPIC -Ilibcore -o "$work/question.so" examples/plugins/question.c || exit 1
+head -n 8 examples/tiny-qa/questions.jsonl >"$work/prompts.jsonl"
+cd "$work" || exit 1
 
-# A tokenizer is not needed: prompts are ids, below any golden vocabulary's size, and bring
-# their salient positions, for there is no text to find them in.
-i=0
-while [ $i -lt 6 ]; do
-    echo "{\"id\":\"p$i\",\"prompt_ids\":[$((i + 3)),9,$((i + 11)),5,7,$((i + 20)),8],\"salient\":[{\"positions\":[3,4],\"idf\":2},{\"positions\":[5],\"idf\":1}]}"
-    i=$((i + 1))
-done >"$work/prompts.jsonl"
-
-stage() { # name, command...
-    name=$1
-    shift
-    "$@" 2>"$work/$name.err"
-    rc=$?
-    [ $rc -eq 0 ] || {
-        echo "tsan: $name ended with $rc: $(head -n 5 "$work/$name.err")" >&2
-        touch "$work/failed"
-    }
+# Runs a command line; it must end with 0.
+stage() { # name, command line for sh
+    sh -c "$2" 2>"$1.err" && return
+    echo "tsan: $1 failed: $(head -n 5 "$1.err")" >&2
+    touch failed
 }
-stage sample "$BUILD/cagsr-sample" -m $model -j 2 -n 4 --max-tokens 12 --ignore-eos --seed 1 \
-    "$work/prompts.jsonl" >"$work/s"
-stage attn "$BUILD/cagsr-attn" -m $model -j 2 "$work/s" >"$work/a"
-stage reward "$BUILD/cagsr-reward" "$work/a" >"$work/r"
-stage update "$BUILD/cagsr-update" -m $model -j 2 --algo grpo --batch 3 -o "$work/out" "$work/r" \
-    >"$work/u"
-stage check "$BUILD/cagsr-cat" --check "$work/u"
 
-for f in "$work"/report*; do
+# Drawing: batches smaller than what is asked for, every way to choose, every capture.
+sample="cagsr-sample -q -m $m --raw --max-tokens 6"
+stage sample "$sample -n 4 --batch 5 --attn=all prompts.jsonl >s"
+stage sample-cut "$sample -n 3 --batch 7 --top-k 9 --top-p .9 --min-p .01 --stop red prompts.jsonl >s2"
+stage sample-greedy "$sample -n 1 -t 0 prompts.jsonl >s3"
+
+stage attn "cagsr-attn -q -m $m s >a"
+stage attn-each "cagsr-attn -q -m $m --layers all --heads each --batch 40 s2 >a2"
+stage attn-norm "cagsr-attn -q -m $m --reduce norm --logp mine s3 >a3"
+
+stage reward "cagsr-reward -q a >r"
+stage reward-exec "cagsr-reward -q -x cat a >r2"
+stage reward-json "cagsr-reward -q --exec-format json -x cat a >r3"
+stage reward-plugin "cagsr-reward -q --plugin ./question.so -w no_question=2 --exec-timeout 60 -x cat a >r4"
+stage pairs "cagsr-reward -q -w random=1 --pairs a >p"
+
+sed 's/"reference"/"response"/' prompts.jsonl >lessons.jsonl
+update="cagsr-update -q -m $m --lr 1e-4"
+stage ppo "$update -o ppo --batch 4 --minibatch 2 --epochs 2 --rows 96 r >u"
+stage resume "cagsr-update -q --resume ppo --new-data --lr 1e-4 --batch 4 -o ppo2 r2 >u1"
+stage grpo "$update --algo grpo -o grpo --entropy .01 --ref $m r3 >u2"
+stage dpo "$update --algo dpo -o dpo r >u3"
+stage dpo-pairs "$update --algo dpo -o dpo2 p >u4"
+stage rm "$update --algo rm -o rm r >u5"
+stage sft "$update --algo sft --raw -o sft lessons.jsonl >u6"
+
+# The whole loop in one pipe, weights going back by --publish and --follow.
+stage follow "$sample --follow policy --lag 0 --batch-prompts 4 -n 4 --attn prompts.jsonl |
+    cagsr-attn -q -m $m | cagsr-reward -q | $update --algo grpo --batch 4 --publish policy >u7"
+stage cat "for f in s a r u u7; do cagsr-cat --check \$f && cagsr-cat \$f | cagsr-cat -s >c; done"
+
+for f in report*; do
     [ -f "$f" ] || continue
     sed -n '1,60p' "$f" >&2
-    touch "$work/failed"
+    touch failed
 done
-[ ! -f "$work/failed" ] || { echo "tsan: failed" >&2; exit 1; }
+[ ! -f failed ] || { echo "tsan: failed" >&2; exit 1; }
 echo "tsan: no report"
