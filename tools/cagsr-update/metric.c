@@ -1,7 +1,5 @@
 #include "update.h"
 
-#include "base/hash.h"
-
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,19 +7,16 @@
 int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
                 const struct source *s, struct err *e)
 {
-    char hex[HASH_HEX];
-
     m->o = o;
     m->tool = tool;
-    m->started = cli_now();
     if (isatty(STDOUT_FILENO) && !o->common.force)
         return 0; /* a line per step on stderr instead */
-    hash_hex(hex, s->m->hash);
+    hash_hex(m->model, s->m->hash);
     const struct rec_pg pg = {
         .name = tool->name,
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
-        .model = hex,
+        .model = m->model,
         .dtype = "f32",
         .kernel = kern_name(s->m->kern),
     };

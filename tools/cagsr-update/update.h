@@ -5,6 +5,7 @@
 #ifndef CAGSR_UPDATE_H
 #define CAGSR_UPDATE_H
 
+#include "base/hash.h"
 #include "cli/cli.h"
 #include "io/checkpoint.h"
 #include "kern/kern.h"
@@ -114,7 +115,7 @@ struct metric {
     const struct cli_tool *tool;
     struct rec_writer *writer; /* NULL: standard output is a terminal */
     struct rec rec;
-    double started;
+    char model[HASH_HEX]; /* of the start; the writer borrows it until its header */
     uint64_t episodes;
 };
 
