@@ -283,7 +283,7 @@ eval_pipeline() # MODEL DIR
 # The whole run as one pipe: the updated model goes back to the sampler by way of files.
 pipe_pipeline()
 {
-    printf 'cagsr-sample --follow %s --lag 0%s -n %d --follow-batch %d --seed %s%s %s |\n' \
+    printf 'cagsr-sample --follow %s --lag 0%s -n %d --batch-prompts %d --seed %s%s %s |\n' \
         "$(quote "$out/policy")" "${threads:+ -j $threads}" "$cands" "$batch" \
         "$(step_seed 1)" "${sample_opts:+ $sample_opts}" "$(quote "$out/prompts")"
     printf '    %s |\n' "$(attn_stage "$model")"
