@@ -53,19 +53,19 @@ static const char *special(const struct tok *t, int32_t id, char *buf, size_t si
     return buf;
 }
 
-/* `text` joined with `more` behind a blank line; malloc'd. */
+/* `text` joined with `more` by a newline, as cagsr-sample joins them; malloc'd. */
 static char *joined(struct rec_str text, struct rec_str more, size_t *n)
 {
-    char *out = malloc(text.n + more.n + 3);
+    char *out = malloc(text.n + more.n + 2);
 
     if (!out)
         return NULL;
     memcpy(out, text.s, text.n);
     *n = text.n;
     if (more.n) {
-        memcpy(out + *n, "\n\n", 2);
-        memcpy(out + *n + 2, more.s, more.n);
-        *n += 2 + more.n;
+        out[*n] = '\n';
+        memcpy(out + *n + 1, more.s, more.n);
+        *n += 1 + more.n;
     }
     return out;
 }
