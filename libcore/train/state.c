@@ -119,12 +119,14 @@ static int unhex(uint64_t *out, const json_t *o, const char *key, const char *pa
     return rc;
 }
 
+/* Oldest first, so that what is read goes on where the ring was. */
 static json_t *policies(const struct train_cursor *c)
 {
+    const size_t n = c->npolicies < TRAIN_POLICIES ? c->npolicies : TRAIN_POLICIES;
     json_t *list = json_array();
 
-    for (size_t i = 0; i < c->npolicies && i < TRAIN_POLICIES; i++)
-        json_array_append_new(list, hex(c->policy[i]));
+    for (size_t i = c->npolicies - n; i < c->npolicies; i++)
+        json_array_append_new(list, hex(c->policy[i % TRAIN_POLICIES]));
     return list;
 }
 
@@ -148,14 +150,15 @@ static int policies_read(struct train_cursor *c, const json_t *j, const char *pa
 static json_t *state_json(const struct train *t, const struct train_cursor *c)
 {
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:f, s:f}",
+        "{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, "
+        "s:o, s:o, s:f, s:f, s:f}",
         "version", STATE_VERSION, "algo", algo_get(t->o.algo.kind)->name, "seed",
         hex(t->o.seed), "model", hex(t->m->hash), "steps", (json_int_t)t->steps,
         "iterations", (json_int_t)t->iterations, "groups", (json_int_t)c->groups,
         "groups_kept", (json_int_t)c->groups_kept, "versions", (json_int_t)c->versions,
-        "batches", (json_int_t)c->batches, "data", hex(c->hash), "policies",
-        policies(c), "kl_coefficient", t->kl.beta, "reward_sum", t->baseline.sum,
-        "reward_count", t->baseline.count);
+        "batches", (json_int_t)c->batches, "episodes", (json_int_t)c->episodes, "loss",
+        c->loss, "data", hex(c->hash), "policies", policies(c), "kl_coefficient",
+        t->kl.beta, "reward_sum", t->baseline.sum, "reward_count", t->baseline.count);
 }
 
 static int state_json_write(const struct train *t, const struct train_cursor *c,
@@ -225,6 +228,8 @@ static int state_json_read(struct train *t, struct train_cursor *c, const char *
         (rc = counter(&c->groups_kept, j, "groups_kept", path, e)) >= 0 &&
         (rc = counter(&c->versions, j, "versions", path, e)) >= 0 &&
         (rc = counter(&c->batches, j, "batches", path, e)) >= 0 &&
+        (rc = counter(&c->episodes, j, "episodes", path, e)) >= 0 &&
+        (rc = json_get_double(&c->loss, j, "loss", path, e)) >= 0 &&
         (rc = unhex(&c->hash, j, "data", path, e)) >= 0 &&
         (rc = policies_read(c, j, path, e)) >= 0 &&
         (rc = json_get_double(&t->kl.beta, j, "kl_coefficient", path, e)) >= 0 &&

@@ -26,6 +26,8 @@ struct train_cursor {
     uint64_t groups_kept; /* taken in all passes over an input that is kept */
     uint64_t versions;    /* published */
     uint64_t batches;     /* marks of the sampler that were answered */
+    uint64_t episodes;    /* responses trained on */
+    double loss;          /* running mean of the loss */
     uint64_t policy[TRAIN_POLICIES]; /* hashes of the policies whose samples are taken:
                                         what the run began with, what it published; a
                                         ring, npolicies counts all */

@@ -373,9 +373,16 @@ Test(state, goes_on_with_the_same_bits)
 {
     char dir[] = "/tmp/cagsr-state-XXXXXX", path[4096];
     struct bench a, b;
-    struct train_cursor in = {.groups = 7, .hash = 0xfedcba9876543210u}, out;
+    struct train_cursor in = {.groups = 7,
+                              .hash = 0xfedcba9876543210u,
+                              .episodes = 48,
+                              .loss = 0.1,
+                              .npolicies = TRAIN_POLICIES + 6},
+                        out;
     struct checkpoint c = {0};
 
+    for (size_t i = 0; i < in.npolicies; i++)
+        in.policy[i % TRAIN_POLICIES] = i;
     cr_assert_not_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/at2", dir);
     bench_open(&a, "llama-tiny", 1);
@@ -404,6 +411,10 @@ Test(state, goes_on_with_the_same_bits)
     ok(&b, train_state_read(b.t, &out, path, &b.e));
     cr_expect_eq(out.groups, in.groups);
     cr_expect_eq(out.hash, in.hash);
+    cr_expect(out.episodes == in.episodes && out.loss == in.loss);
+    cr_expect_eq(out.npolicies, TRAIN_POLICIES);
+    for (size_t i = 0; i < TRAIN_POLICIES; i++)
+        cr_expect_eq(out.policy[i], i + 6, "the ring goes on at its oldest");
     cr_expect_eq(b.t->iterations, 2);
     update_on(&b, 23);
     const size_t n = a.m->plan.size * sizeof(float);
