@@ -339,6 +339,8 @@ static int open_train(struct run *r, struct train_cursor *had, struct err *e)
     /* samples of the policies that the run has had are still its own */
     memcpy(r->source.cursor.policy, had->policy, sizeof had->policy);
     r->source.cursor.npolicies = had->npolicies;
+    r->source.cursor.episodes = had->episodes;
+    r->source.cursor.loss = had->loss;
     if (r->o->new_data)
         source_accept(&r->source, r->model->hash);
     return 0;

@@ -75,6 +75,16 @@ static int next_batch(struct run *r, struct err *e)
 
 /* ---- one update -------------------------------------------------------------------------- */
 
+/* The counts of the run go with the update that is whole. */
+static void move_on(struct run *r, const struct train_result *res)
+{
+    struct train_cursor *c = &r->source.cursor;
+
+    c->groups_kept = r->taken;
+    c->episodes += r->data.ncands;
+    c->loss = r->train->iterations == 1 ? res->loss : 0.9 * c->loss + 0.1 * res->loss;
+}
+
 static int update(struct run *r, struct train_result *res, struct err *e)
 {
     const double start = cli_now();
@@ -86,6 +96,7 @@ static int update(struct run *r, struct train_result *res, struct err *e)
         rc = train_update(r->train, &r->data, res, e);
     if (rc < 0)
         return rc;
+    move_on(r, res);
     if (r->train->iterations == 1 && res->check.tokens) {
         const int off = expm1(res->check.max) > 1e-4;
         cli_note(r->tool, &r->o->common,
@@ -117,6 +128,16 @@ static int interrupted(void)
     return sigismember(&set, SIGINT) || sigismember(&set, SIGTERM);
 }
 
+/* As far as was asked for; a resumed run may be so from the start. */
+static int is_done(const struct run *r)
+{
+    const struct opts *o = r->o;
+
+    return r->train->iterations > 0 &&
+           ((o->steps && r->train->iterations >= o->steps) ||
+            (o->loss_stop > 0 && r->source.cursor.loss < o->loss_stop));
+}
+
 /* Why the run should end now, or NULL. */
 static const char *stop_reason(struct run *r, const struct train_result *res,
                                struct err *e)
@@ -135,13 +156,7 @@ static const char *stop_reason(struct run *r, const struct train_result *res,
                 (unsigned long long)r->train->iterations);
         return "signal";
     }
-    r->loss = r->loss_seen ? 0.9 * r->loss + 0.1 * res->loss : res->loss;
-    r->loss_seen = 1;
-    if (o->loss_stop > 0 && r->loss < o->loss_stop)
-        return "loss";
-    if (o->steps && r->train->iterations >= o->steps)
-        return "steps";
-    return NULL;
+    return is_done(r) ? "done" : NULL;
 }
 
 static int updates(struct run *r, struct err *e)
@@ -151,13 +166,12 @@ static int updates(struct run *r, struct err *e)
     const char *why = NULL;
     int rc = 0;
 
-    while (!why && (rc = next_batch(r, e)) > 0) {
+    while (!why && !is_done(r) && (rc = next_batch(r, e)) > 0) {
         sigprocmask(SIG_BLOCK, &set, NULL);
         if ((rc = update(r, &res, e)) < 0)
             return rc;
         r->source.records = r->source.abstained = r->source.empty = 0;
         r->source.skipped = r->source.eos = 0;
-        r->source.cursor.groups_kept = r->taken;
         why = stop_reason(r, &res, e);
         cli_progress_update(&r->progress, (size_t)r->train->iterations, NULL);
         if ((rc = output_step(&r->output, &r->source, why != NULL, e)) < 0)
@@ -169,6 +183,9 @@ static int updates(struct run *r, struct err *e)
         return rc;
     if (why)
         return e->code == ERR_STOPPED ? ERR_STOPPED : 0;
+    if (r->train->iterations == 0)
+        cli_note(r->tool, &r->o->common,
+                 "nothing to learn from in the input: the model stays as it is");
     return output_step(&r->output, &r->source, 1, e);
 }
 
@@ -255,12 +272,15 @@ int run_loop(struct run *r, const struct train_cursor *had, struct err *e)
     if (is_kept(r)) {
         rc = keep_all(r, e);
         if (rc >= 0 && r->o->resume && !r->o->new_data)
+            rc = source_same(&r->source, had, e);
+        if (rc >= 0 && r->o->resume && !r->o->new_data)
             r->taken = (size_t)had->groups_kept;
     } else if (r->o->resume && !r->o->new_data) {
         rc = source_skip(&r->source, had, e);
     }
     if (rc < 0)
         return rc;
+    r->source.cursor.groups_kept = r->taken;
     if (r->o->dry_run)
         return dry_run(r, e);
     if (r->o->grads)

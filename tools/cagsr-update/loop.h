@@ -23,10 +23,8 @@ struct run {
     struct train_data pool; /* the whole input, where it is passed over again */
     size_t *pool_order;
     int pool_ordered;
-    size_t taken; /* groups taken from the pool, over all passes */
-    int ended;    /* the stream has ended */
-    double loss;  /* running mean, for --loss-stop */
-    int loss_seen;
+    size_t taken;     /* groups taken from the pool, over all passes */
+    int ended;        /* the stream has ended */
     double rehearsal; /* seconds */
     struct train_result rehearsed;
 };

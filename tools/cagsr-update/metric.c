@@ -211,7 +211,6 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
 {
     const double tokens = (double)train_data_tokens(d);
 
-    m->episodes += d->ncands;
     if (!m->writer || m->o->common.verbose)
         tell(m, t, d, r, seconds);
     if (!m->writer)
@@ -221,7 +220,7 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
     rec_set_str(&m->rec, "algo", algo_get(t->o.algo.kind)->name);
     rec_set_uint(&m->rec, "step", t->iterations);
     rec_set_uint(&m->rec, "optimizer_steps", t->steps);
-    rec_set_uint(&m->rec, "episode", m->episodes);
+    rec_set_uint(&m->rec, "episode", s->cursor.episodes);
     put(m, "loss", r->loss);
     put_data(m, d, s);
     put_objective(m, t, r, d);

@@ -73,10 +73,10 @@ static int fill(struct output *out, struct source *s, const struct checkpoint *c
                 int whole, struct err *e)
 {
     struct train *t = out->t;
-    int rc;
+    int rc = model_write(t->m, c, NULL, e);
 
-    if ((rc = model_rehash(t->m, e)) >= 0 && (rc = model_write(t->m, c, NULL, e)) >= 0)
-        rc = tok_save(t->m->path, c, e); /* 0 if it has none */
+    if (rc >= 0)
+        rc = tok_save(t->m->dir ? t->m->dir : t->m->path, c, e); /* 0 if it has none */
     if (rc >= 0 && algo_get(t->o.algo.kind)->flags & ALGO_SCORE) {
         char *path = checkpoint_join(c, "score.safetensors", e);
         rc = path ? train_head_write(t, path, e) : ERR_NOMEM;
@@ -97,10 +97,12 @@ static int may_replace(const struct output *out)
 static int save(struct output *out, struct source *s, struct err *e)
 {
     struct checkpoint c = {0};
-    int rc = checkpoint_begin(
-        &c, out->o->out, may_replace(out) ? CHECKPOINT_REPLACE : CHECKPOINT_NEW, e);
+    int rc;
 
-    if (rc >= 0)
+    if ((rc = model_rehash(out->t->m, e)) >= 0 &&
+        (rc = checkpoint_begin(&c, out->o->out,
+                               may_replace(out) ? CHECKPOINT_REPLACE : CHECKPOINT_NEW,
+                               e)) >= 0)
         rc = fill(out, s, &c, 1, e);
     if (rc >= 0)
         rc = checkpoint_commit(&c, e);
@@ -136,6 +138,10 @@ static int publish(struct output *out, struct source *s, size_t version, int who
     struct checkpoint c = {0};
     int rc;
 
+    if ((rc = model_rehash(out->t->m, e)) < 0)
+        return rc;
+    /* before the state is written: a run resumed from it takes this version's samples */
+    source_accept(s, out->t->m->hash);
     s->cursor.versions = version;
     if ((rc = checkpoint_version_begin(&c, out->o->publish, version, e)) >= 0 &&
         (rc = fill(out, s, &c, whole, e)) >= 0)
@@ -147,7 +153,6 @@ static int publish(struct output *out, struct source *s, size_t version, int who
     out->published_at = out->t->iterations;
     if (whole)
         out->saved = out->t->iterations;
-    source_accept(s, out->t->m->hash);
     if ((rc = move_files(out, e)) < 0)
         return rc;
     return checkpoint_prune(out->o->publish, out->o->keep, 2, e);

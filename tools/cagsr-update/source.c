@@ -31,9 +31,20 @@ void source_close(struct source *s)
     tok_ids_release(&s->ids[1]);
 }
 
+static int is_accepted(const struct train_cursor *c, uint64_t policy)
+{
+    for (size_t i = 0; i < c->npolicies && i < TRAIN_POLICIES; i++)
+        if (c->policy[i] == policy)
+            return 1;
+    return 0;
+}
+
 void source_accept(struct source *s, uint64_t policy)
 {
-    s->cursor.policy[s->cursor.npolicies++ % TRAIN_POLICIES] = policy;
+    struct train_cursor *c = &s->cursor;
+
+    if (!is_accepted(c, policy))
+        c->policy[c->npolicies++ % TRAIN_POLICIES] = policy;
 }
 
 /* ---- checks ----------------------------------------------------------------------------- */
@@ -76,9 +87,8 @@ static int check_policy(const struct source *s, const struct rec *r, struct err 
         memcpy(hex, text.s, text.n);
     if (hash_parse(&hash, hex) < 0)
         return rec_fault(r, ERR_RECORD, e, "policy", "not a hash of 16 hex digits");
-    for (size_t i = 0; i < s->cursor.npolicies && i < TRAIN_POLICIES; i++)
-        if (s->cursor.policy[i] == hash)
-            return 0;
+    if (is_accepted(&s->cursor, hash))
+        return 0;
     hash_hex(hex, s->m->hash);
     return rec_fault(
         r, ERR_RECORD, e, "policy",
@@ -384,6 +394,16 @@ int source_next(struct source *s, struct train_data *d, struct err *e)
     }
 }
 
+int source_same(const struct source *s, const struct train_cursor *had, struct err *e)
+{
+    if (s->cursor.groups == had->groups && s->cursor.hash == had->hash)
+        return 0;
+    return err_set(e, ERR_USAGE,
+                   "the first %llu groups of the input are not those that %s was "
+                   "trained on; --new-data trains on all of it",
+                   (unsigned long long)had->groups, s->o->resume);
+}
+
 int source_skip(struct source *s, const struct train_cursor *had, struct err *e)
 {
     while (s->cursor.groups < had->groups) {
@@ -397,11 +417,7 @@ int source_skip(struct source *s, const struct train_cursor *had, struct err *e)
         if (rc == SOURCE_GROUP)
             move_cursor(s);
     }
-    if (s->cursor.groups != had->groups || s->cursor.hash != had->hash)
-        return err_set(e, ERR_USAGE,
-                       "the first %llu groups of the input are not those that %s was "
-                       "trained on; --new-data trains on all of it",
-                       (unsigned long long)had->groups, s->o->resume);
+    const int rc = source_same(s, had, e);
     s->records = s->abstained = s->empty = s->skipped = s->eos = 0;
-    return 0;
+    return rc;
 }

@@ -70,6 +70,9 @@ int source_next(struct source *s, struct train_data *d, struct err *e);
 /* Samples of this policy are taken from now on. */
 void source_accept(struct source *s, uint64_t policy);
 
+/* ERR_USAGE unless what was read is what a resumed run has had. */
+int source_same(const struct source *s, const struct train_cursor *had, struct err *e);
+
 /* Reads past the groups that a resumed run has had; says so if they are others. */
 int source_skip(struct source *s, const struct train_cursor *had, struct err *e);
 
@@ -116,7 +119,6 @@ struct metric {
     struct rec_writer *writer; /* NULL: standard output is a terminal */
     struct rec rec;
     char model[HASH_HEX]; /* of the start; the writer borrows it until its header */
-    uint64_t episodes;
 };
 
 int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
