@@ -166,7 +166,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "cagsr-update",
-    .synopsis = "[--algo NAME] -o DIR [option ...] [file ...]",
+    .synopsis = "[-m model] [--algo name] [--ref model] [--kl beta] [--lr rate] "
+                "-o dir | --publish dir [option ...] [file ...]",
     .summary = "Trains a model on rewarded samples; writes a new model, and one metric "
                "record per update to standard output.",
     .common = CLI_MODEL | CLI_THREADS | CLI_SEEDED | CLI_FORCE | CLI_PROGRESS,

@@ -369,6 +369,20 @@ static void update_on(struct bench *b, uint64_t seed)
     ok(b, train_update(b->t, &b->d, &r, &b->e));
 }
 
+/* Six policies more than are kept. */
+static void fill_ring(struct train_cursor *c)
+{
+    for (c->npolicies = 0; c->npolicies < TRAIN_POLICIES + 6; c->npolicies++)
+        c->policy[c->npolicies % TRAIN_POLICIES] = c->npolicies;
+}
+
+static void check_ring(const struct train_cursor *c)
+{
+    cr_expect_eq(c->npolicies, TRAIN_POLICIES);
+    for (size_t i = 0; i < TRAIN_POLICIES; i++)
+        cr_expect_eq(c->policy[i], i + 6, "the ring goes on at its oldest");
+}
+
 Test(state, goes_on_with_the_same_bits)
 {
     char dir[] = "/tmp/cagsr-state-XXXXXX", path[4096];
@@ -376,13 +390,11 @@ Test(state, goes_on_with_the_same_bits)
     struct train_cursor in = {.groups = 7,
                               .hash = 0xfedcba9876543210u,
                               .episodes = 48,
-                              .loss = 0.1,
-                              .npolicies = TRAIN_POLICIES + 6},
+                              .loss = 0.1},
                         out;
     struct checkpoint c = {0};
 
-    for (size_t i = 0; i < in.npolicies; i++)
-        in.policy[i % TRAIN_POLICIES] = i;
+    fill_ring(&in);
     cr_assert_not_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/at2", dir);
     bench_open(&a, "llama-tiny", 1);
@@ -412,9 +424,7 @@ Test(state, goes_on_with_the_same_bits)
     cr_expect_eq(out.groups, in.groups);
     cr_expect_eq(out.hash, in.hash);
     cr_expect(out.episodes == in.episodes && out.loss == in.loss);
-    cr_expect_eq(out.npolicies, TRAIN_POLICIES);
-    for (size_t i = 0; i < TRAIN_POLICIES; i++)
-        cr_expect_eq(out.policy[i], i + 6, "the ring goes on at its oldest");
+    check_ring(&out);
     cr_expect_eq(b.t->iterations, 2);
     update_on(&b, 23);
     const size_t n = a.m->plan.size * sizeof(float);
