@@ -17,7 +17,7 @@
 /* ---- one parameter ----------------------------------------------------------------- */
 
 struct loader {
-    struct model *m;
+    const struct model *m;
     const struct weights *w;
     struct hasher *hash;
     float *turn;   /* scratch for transposed matrices */
@@ -54,11 +54,11 @@ static int all_finite(const float *x, size_t n)
     return worst == 0;
 }
 
-static int load_param(struct loader *ld, const struct plan_param *p, struct err *e)
+static int load_param(struct loader *ld, const struct plan_param *p, float *out,
+                      struct err *e)
 {
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
     const int turned = !gguf && p->flags & PLAN_TRANSPOSED;
-    float *out = ld->m->params + p->offset;
     const struct weights_tensor *t;
     int rc = weights_matrix(&t, ld->w, file_name(ld, p), turned ? p->cols : p->rows,
                             turned ? p->rows : p->cols, e);
@@ -76,7 +76,6 @@ static int load_param(struct loader *ld, const struct plan_param *p, struct err 
     if (!all_finite(out, p->rows * p->cols))
         return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                        t->file, t->name);
-    hasher_add(ld->hash, out, p->rows * p->cols * sizeof *out);
     return 0;
 }
 
@@ -98,7 +97,7 @@ enum after { KEEP, DROP };
 static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, size_t K,
                 enum after after, struct err *e)
 {
-    struct model *m = ld->m;
+    const struct model *m = ld->m;
     const size_t bytes = gemm_pack_bytes(m->kern, N, K);
     void *mem = bytes ? m->pack.base + ld->packed : NULL;
     const int rc = gemm_pack(w, m->kern, mem, m->params + at, K, N, K, e);
@@ -198,9 +197,8 @@ int model_stripped(const struct arch *a, const struct weights *w)
 
 /* Parameters lie in the plan's order: the embedding, layer by layer, the norm, the
  * head. */
-static int load_all(struct loader *ld, struct err *e)
+static int load_all(struct loader *ld, struct model *m, struct err *e)
 {
-    struct model *m = ld->m;
     const int packing = m->mode == MODEL_SAMPLE;
     size_t l = 0;
     int rc = 0;
@@ -215,8 +213,10 @@ static int load_all(struct loader *ld, struct err *e)
              l++)
             if ((rc = pack_layer(ld, l, e)) < 0)
                 return rc;
-        if ((rc = load_param(ld, p, e)) < 0)
+        if ((rc = load_param(ld, p, m->params + p->offset, e)) < 0)
             return rc;
+        hasher_add(ld->hash, m->params + p->offset,
+                   p->rows * p->cols * sizeof *m->params);
     }
     if (packing)
         rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C,
@@ -231,10 +231,34 @@ int model_load(struct model *m, const struct weights *w, struct err *e)
                      : err_set(e, ERR_NOMEM, "%s: no memory", m->path);
 
     if (rc >= 0)
-        rc = load_all(&ld, e);
+        rc = load_all(&ld, m, e);
     if (rc >= 0)
         m->hash = hasher_value(ld.hash);
     hasher_free(ld.hash);
+    free(ld.turn);
+    return rc;
+}
+
+/* ---- one at a time ----------------------------------------------------------------- */
+
+int model_attach(struct model *m, struct weights *w, struct err *e)
+{
+    const int rc = refuse_strangers(m, w, e);
+
+    if (rc >= 0)
+        m->weights = w;
+    return rc;
+}
+
+int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
+                struct err *e)
+{
+    struct loader ld = {.m = m, .w = m->weights};
+    int rc = 0;
+
+    if (m->mode == MODEL_READ)
+        rc = load_param(&ld, p, m->params, e);
+    *out = m->mode == MODEL_READ ? m->params : m->params + p->offset;
     free(ld.turn);
     return rc;
 }

@@ -32,6 +32,21 @@ static int frequencies(struct model *m, struct err *e)
     return 0;
 }
 
+/* Floats of the block: all parameters, or room for the largest. */
+static size_t block_size(const struct model *m)
+{
+    size_t n = 0;
+
+    if (m->mode != MODEL_READ)
+        return m->plan.size;
+    for (size_t i = 0; i < m->plan.n; i++) {
+        const size_t size = m->plan.param[i].rows * m->plan.param[i].cols;
+
+        n = size > n ? size : n;
+    }
+    return n;
+}
+
 /* After arch is known: the plan, the block of zeros, the frequencies. */
 static int prepare(struct model *m, int strip, struct err *e)
 {
@@ -39,14 +54,14 @@ static int prepare(struct model *m, int strip, struct err *e)
 
     if ((rc = model_layout(m, strip, e)) < 0 || (rc = frequencies(m, e)) < 0)
         return rc;
-    m->own.used = m->plan.size * sizeof *m->params;
+    m->own.used = block_size(m) * sizeof *m->params;
     if ((rc = arena_alloc(&m->own, m->path, e)) < 0)
         return rc;
     m->params = (float *)m->own.base;
     return 0;
 }
 
-static int open_weights(struct model *m, const struct weights *w, struct err *e)
+static int open_weights(struct model *m, struct weights *w, struct err *e)
 {
     int rc;
 
@@ -59,7 +74,7 @@ static int open_weights(struct model *m, const struct weights *w, struct err *e)
     if ((rc = arch_read(&m->arch, w, e)) < 0 ||
         (rc = prepare(m, model_stripped(&m->arch, w), e)) < 0)
         return rc;
-    return model_load(m, w, e);
+    return m->mode == MODEL_READ ? model_attach(m, w, e) : model_load(m, w, e);
 }
 
 static int model_new(struct model **out, const char *path, struct kern *kern,
@@ -88,7 +103,8 @@ int model_open(struct model **out, const char *path, struct kern *kern,
         return rc;
     if ((rc = weights_open(&w, path, e)) >= 0)
         rc = open_weights(*out, w, e);
-    weights_close(w);
+    if ((*out)->weights != w)
+        weights_close(w);
     if (rc < 0) {
         model_close(*out);
         *out = NULL;
@@ -111,6 +127,7 @@ void model_close(struct model *m)
     arena_release(&m->own);
     arena_release(&m->pack);
     json_decref(m->config);
+    weights_close(m->weights);
     free(m->packed);
     free(m->layer);
     free(m->freq);

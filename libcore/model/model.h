@@ -29,6 +29,9 @@ enum model_mode {
     MODEL_SAMPLE,  /* weights packed for gemm_rows (model/generate.h).  Matrices that
                       are packed are not kept in params beside: such a model cannot be
                       written, nor passed to pass_new */
+    MODEL_READ,    /* parameters stay in the file; model_fetch reads one at a time.
+                      Such a model can be written, and nothing else: a conversion
+                      needs the memory of its largest tensor */
 };
 
 /* Offsets into the block; MODEL_NONE where the model has no such parameter. */
@@ -57,6 +60,7 @@ struct model {
     struct model_packed *packed; /* (L), MODEL_SAMPLE only */
     struct gemm_weight packed_head;
     enum model_mode mode;
+    struct weights *weights; /* MODEL_READ only: the open file */
     char *path;        /* as it was opened, for messages */
     char *dir;         /* of the tokenizer's files; NULL for GGUF */
     json_t *config;    /* config.json as read; NULL for GGUF */
@@ -78,6 +82,11 @@ void model_close(struct model *m); /* NULL is fine */
 int model_random(struct model **out, const char *config, uint64_t seed,
                  struct kern *kern, struct err *e) MUST_CHECK;
 
+/* The values of a parameter of the plan, (rows, cols): borrowed, with MODEL_READ until the
+ * next fetch, which checks what model_open checks otherwise. */
+int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
+                struct err *e) MUST_CHECK;
+
 /* Bytes of the parameters as float32. */
 size_t model_bytes(const struct model *m);
 
@@ -89,10 +98,16 @@ size_t model_context(const struct model *m);
 
 struct model_save_opts {
     enum dtype dtype; /* of the floats written: F32, F16 or BF16 */
+    size_t shard;     /* bytes of values that a file may hold (a tensor stays whole);
+                         0: all in one */
 };
 
+/* The narrowest of the three types that loses nothing of a MODEL_READ model: F16 or BF16
+ * if its embedding is of that type and all other values fit, else F32. */
+int model_own_dtype(enum dtype *out, const struct model *m, struct err *e) MUST_CHECK;
+
 /* Writes config.json (as it was read, its dtype key set; made for GGUF sources),
- * model.safetensors, and copies of the tokenizer's and generation's files of a Hugging
+ * model.safetensors (or its shards and model.safetensors.index.json), and copies of the tokenizer's and generation's files of a Hugging
  * Face source into a checkpoint that has begun.  For a GGUF source the caller adds the
  * tokenizer (tok_save).  opts may be NULL: float32.  ERR_IO; ERR_NUMERIC if a value does
  * not fit its type or is not finite. */

@@ -15,6 +15,10 @@ int model_layout(struct model *m, int strip, struct err *e) MUST_CHECK;
 /* Fills params (allocated, zeros) from w, packs as the mode says, sets hash. */
 int model_load(struct model *m, const struct weights *w, struct err *e) MUST_CHECK;
 
+/* MODEL_READ: checks that w has no tensor without a place, and sets m->weights, which the
+ * model owns then. */
+int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;
+
 /* 1 if the embedding's tensor stands in w without the family's prefix. */
 int model_stripped(const struct arch *a, const struct weights *w);
 
