@@ -61,11 +61,11 @@ struct model {
     struct gemm_weight packed_head;
     enum model_mode mode;
     struct weights *weights; /* MODEL_READ only: the open file */
-    char *path;        /* as it was opened, for messages */
-    char *dir;         /* of the tokenizer's files; NULL for GGUF */
-    json_t *config;    /* config.json as read; NULL for GGUF */
-    struct arena own;  /* params */
-    struct arena pack; /* what is packed */
+    char *path;              /* as it was opened, for messages */
+    char *dir;               /* of the tokenizer's files; NULL for GGUF */
+    json_t *config;          /* config.json as read; NULL for GGUF */
+    struct arena own;        /* params */
+    struct arena pack;       /* what is packed */
 };
 
 /* path is a Hugging Face directory or a .gguf file.  kern is borrowed until

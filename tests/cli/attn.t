@@ -1,7 +1,7 @@
 # cagsr-attn against the golden attention and log-probabilities, and what it refuses.
 . "$KIT"
 py=$(python_with json) || skip "no python"
-G=$SRC/tests/golden
+G=${CAGSR_GOLDEN:-$SRC/tests/golden}
 
 # golden.py DIR make > records;  golden.py DIR check MODE < records with attn.
 # Two candidates behind the first half of each sequence: the rest of it, and less of it.

@@ -4,6 +4,7 @@
  * decode_only lines have ids that no text gives.  smollm2-real needs the model file
  * (CAGSR_SMOLLM2, or build/models), gpt2-real a directory (CAGSR_GPT2_TOKENIZER).
  */
+#include "../support/files.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "tok/tok.h"
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define GOLDEN "tests/golden/tok/"
 
 struct vectors {
     char *text;
@@ -126,7 +125,7 @@ static void check(const char *model, const char *dir)
     json_t *line;
 
     cr_assert_eq(tok_open(&t, model, &e), 0, "%s", e.text);
-    snprintf(path, sizeof path, GOLDEN "%s/vectors.jsonl", dir);
+    snprintf(path, sizeof path, "%s/%s/vectors.jsonl", golden_file("tok"), dir);
     vectors_open(&v, path);
     while ((line = vectors_next(&v))) {
         check_line(t, line, dir, v.line);
@@ -139,22 +138,22 @@ static void check(const char *model, const char *dir)
 
 Test(golden, gpt2_style)
 {
-    check(GOLDEN "gpt2-style", "gpt2-style");
+    check(golden_file("tok/gpt2-style"), "gpt2-style");
 }
 
 Test(golden, llama3_style)
 {
-    check(GOLDEN "llama3-style", "llama3-style");
+    check(golden_file("tok/llama3-style"), "llama3-style");
 }
 
 Test(golden, qwen2_style)
 {
-    check(GOLDEN "qwen2-style", "qwen2-style");
+    check(golden_file("tok/qwen2-style"), "qwen2-style");
 }
 
 Test(golden, smollm2_style)
 {
-    check(GOLDEN "smollm2-style", "smollm2-style");
+    check(golden_file("tok/smollm2-style"), "smollm2-style");
 }
 
 Test(golden, smollm2_real)

@@ -2,6 +2,7 @@
  * Chat templates: the renderings of tests/golden/chat (Jinja's own, through
  * transformers), the user's bytes, and sources that must or must not be recognised.
  */
+#include "../support/files.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "tok/canon.h"
@@ -107,7 +108,7 @@ Test(template, golden)
     char *text;
     size_t n, line = 0;
 
-    cr_assert_eq(file_read(&text, &n, "tests/golden/chat/vectors.jsonl", 1 << 26, &e),
+    cr_assert_eq(file_read(&text, &n, golden_file("chat/vectors.jsonl"), 1 << 26, &e),
                  0, "%s", e.text);
     for (size_t at = 0; at < n; line++) {
         const char *nl = memchr(text + at, '\n', n - at);
@@ -208,7 +209,7 @@ Test(template, mask)
     unsigned char mask[256];
     size_t from = 0, users = 0;
 
-    cr_assert_eq(tok_open(&t, "tests/golden/tok/smollm2-style", &e), 0, "%s", e.text);
+    cr_assert_eq(tok_open(&t, golden_file("tok/smollm2-style"), &e), 0, "%s", e.text);
     cr_assert_eq(template_open(&tm, chatml[0], "file", &e), 0, "%s", e.text);
     cr_assert_eq(template_render(tm, &m, 1, TEMPLATE_ASK, "", "", &r, &e), 0);
     cr_assert_eq(tok_encode(t, r.text, r.n, TOK_ADD_NONE, &ids, &e), 0);
