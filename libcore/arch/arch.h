@@ -12,6 +12,7 @@
 #include "io/gguf.h"
 #include "io/weights.h"
 #include "nn/act.h"
+#include "nn/rope.h"
 #include "tensor/dtype.h"
 
 #include <jansson.h>
@@ -32,13 +33,13 @@ enum {
 enum arch_norm { NORM_RMS, NORM_LAYER };
 enum arch_position { POS_LEARNED, POS_ROPE };
 enum arch_mlp { MLP_PLAIN, MLP_GATED };
-enum arch_scaling { SCALING_NONE, SCALING_LINEAR, SCALING_LLAMA3 };
 
-struct arch_rope {
-    double base;
-    enum arch_scaling scaling;
-    double factor;              /* linear, llama3 */
-    double low, high, original; /* llama3: see nn/rope.h */
+/* The layers of a model may differ in how far they see and how positions turn: each is
+ * of one of these kinds. */
+enum { ARCH_FULL, ARCH_LOCAL, ARCH_KINDS };
+struct arch_kind {
+    size_t window; /* row q sees keys q-window+1..q; 0: all before it */
+    struct rope rope;
 };
 
 struct family;
@@ -52,15 +53,15 @@ struct arch {
     float norm_offset; /* added to the gain */
     enum arch_position position;
     size_t R; /* rotated dimensions of a head */
-    struct arch_rope rope;
     enum arch_mlp mlp;
     enum act act;
     int bias_qkv, bias_o, bias_mlp; /* 1 where these have biases */
     int tied;                       /* the head is the input embedding */
-    size_t window;                /* row q sees keys q-window+1..q; 0: all before it */
-    float attn_scale;             /* of q.k before the softmax */
-    int32_t bos;                  /* -1: none named */
-    int32_t stop[ARCH_STOPS_MAX]; /* ids that end a text */
+    struct arch_kind kind[ARCH_KINDS];
+    uint8_t layer[ARCH_LAYERS_MAX]; /* the kind of each */
+    float attn_scale;               /* of q.k before the softmax */
+    int32_t bos;                    /* -1: none named */
+    int32_t stop[ARCH_STOPS_MAX];   /* ids that end a text */
     size_t stops;
     enum dtype dtype; /* of the checkpoint, as far as its config says; else F32 */
 };

@@ -33,7 +33,7 @@ int fields_gguf(const struct field *f, const struct gguf *g, const char *archite
 
     for (; f->key; f++) {
         gguf_key(key, architecture, f->key);
-        const int rc = gguf_get_size(f->out, g, key, 1, f->hi, e);
+        const int rc = gguf_get_size(f->out, g, key, !f->optional, f->hi, e);
         if (rc < 0)
             return rc;
         if (rc == 0 && !f->optional)
@@ -123,6 +123,31 @@ int fields_only(const json_t *config, const char *key, int only, const char *whe
         return err_set(e, ERR_FILE, "%s: '%s' is %s, only %s is supported", where, key,
                        is ? "true" : "false", only ? "true" : "false");
     return 0;
+}
+
+int fields_layers(struct arch *a, const json_t *config, const char *where,
+                  struct err *e)
+{
+    static const char key[] = "layer_types";
+    const json_t *list = json_object_get(config, key);
+
+    if (!list || json_is_null(list))
+        return 0;
+    if (!json_is_array(list) || json_array_size(list) != a->L)
+        return err_set(e, ERR_FILE, "%s: '%s' is not a list of %zu words", where, key,
+                       a->L);
+    for (size_t l = 0; l < a->L; l++) {
+        const char *word = json_string_value(json_array_get(list, l));
+        const int local = word && strcmp(word, "sliding_attention") == 0;
+
+        if (!local && !(word && strcmp(word, "full_attention") == 0))
+            return err_set(e, ERR_FILE,
+                           "%s: '%s' of layer %zu is '%s', expected full_attention or "
+                           "sliding_attention",
+                           where, key, l, word ? word : "no string");
+        a->layer[l] = local ? ARCH_LOCAL : ARCH_FULL;
+    }
+    return 1;
 }
 
 int fields_check(const struct arch *a, const char *where, struct err *e)

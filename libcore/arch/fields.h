@@ -9,7 +9,7 @@
 #include "arch/arch.h"
 
 /* The families; registry.c lists them. */
-extern const struct family family_gpt2, family_llama, family_mistral;
+extern const struct family family_gpt2, family_llama, family_mistral, family_qwen2;
 
 /* A required or optional integer of a config that is one of these dimensions. */
 struct field {
@@ -21,7 +21,7 @@ struct field {
 int fields_config(const struct field *f, const json_t *config, const char *where,
                   struct err *e) MUST_CHECK;
 
-/* The same from GGUF metadata: "ARCHITECTURE.key". */
+/* The same from GGUF metadata: "ARCHITECTURE.key".  An optional one may be 0. */
 int fields_gguf(const struct field *f, const struct gguf *g, const char *architecture,
                 struct err *e) MUST_CHECK;
 
@@ -40,13 +40,20 @@ int fields_positive_gguf(float *x, const struct gguf *g, const char *architectur
 int fields_only(const json_t *config, const char *key, int only, const char *where,
                 struct err *e) MUST_CHECK;
 
-/* rope and R (D if the whole head turns) of Hugging Face, old form (rope_theta,
- * rope_scaling) or new (rope_parameters). */
+/* The ropes of both kinds of layers and R, of Hugging Face: old form (rope_theta,
+ * rope_scaling) or new (rope_parameters, for each kind its own or one for both).  A
+ * base and an R that are there already are the defaults; else 10000 and D.  With
+ * longrope, the context ends where the long factors would begin. */
 int fields_rope(struct arch *a, const json_t *config, const char *where,
                 struct err *e) MUST_CHECK;
 int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architecture,
                      struct err *e) MUST_CHECK;
+/* The keys of the full layers' rope, for a model from GGUF. */
 int fields_rope_config(json_t *config, const struct arch *a);
+
+/* The kinds of layers from "layer_types": 1 if the key is there, 0 if not. */
+int fields_layers(struct arch *a, const json_t *config, const char *where,
+                  struct err *e) MUST_CHECK;
 
 /* What must hold between the numbers: heads divide, head widths are even, bounds. */
 int fields_check(const struct arch *a, const char *where, struct err *e) MUST_CHECK;

@@ -1,43 +1,24 @@
 /*
- * Llama and its like (Llama 2 and 3, SmolLM2, TinyLlama): RMS norms, rotary positions,
- * a gated MLP, grouped keys and values; Mistral adds a sliding window.
+ * Llama and its like (Llama 2 and 3, SmolLM2, TinyLlama); Mistral adds a sliding window.
  */
-#include "arch/fields.h"
+#include "arch/llama.h"
+
 #include "base/json.h"
-#include "tensor/plan.h"
 
 #include <math.h>
+#include <string.h>
 
 static const struct arch_name names[ARCH_TENSORS] = {
-    [ARCH_EMBED] = {"model.embed_tokens.weight", "token_embd.weight", 0},
+    LLAMA_NAMES(PLAN_QK),
     [ARCH_LN1] = {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", 0},
-    [ARCH_Q] = {"model.layers.#.self_attn.q_proj.weight", "blk.#.attn_q.weight",
-                PLAN_QK},
-    [ARCH_K] = {"model.layers.#.self_attn.k_proj.weight", "blk.#.attn_k.weight",
-                PLAN_QK},
-    [ARCH_V] = {"model.layers.#.self_attn.v_proj.weight", "blk.#.attn_v.weight", 0},
-    [ARCH_Q_B] = {"model.layers.#.self_attn.q_proj.bias", "blk.#.attn_q.bias", PLAN_QK},
-    [ARCH_K_B] = {"model.layers.#.self_attn.k_proj.bias", "blk.#.attn_k.bias", PLAN_QK},
-    [ARCH_V_B] = {"model.layers.#.self_attn.v_proj.bias", "blk.#.attn_v.bias", 0},
-    [ARCH_O] = {"model.layers.#.self_attn.o_proj.weight", "blk.#.attn_output.weight",
-                0},
-    [ARCH_O_B] = {"model.layers.#.self_attn.o_proj.bias", "blk.#.attn_output.bias", 0},
     [ARCH_LN2] = {"model.layers.#.post_attention_layernorm.weight",
                   "blk.#.ffn_norm.weight", 0},
-    [ARCH_GATE] = {"model.layers.#.mlp.gate_proj.weight", "blk.#.ffn_gate.weight", 0},
-    [ARCH_UP] = {"model.layers.#.mlp.up_proj.weight", "blk.#.ffn_up.weight", 0},
-    [ARCH_DOWN] = {"model.layers.#.mlp.down_proj.weight", "blk.#.ffn_down.weight", 0},
-    [ARCH_GATE_B] = {"model.layers.#.mlp.gate_proj.bias", "blk.#.ffn_gate.bias", 0},
-    [ARCH_UP_B] = {"model.layers.#.mlp.up_proj.bias", "blk.#.ffn_up.bias", 0},
-    [ARCH_DOWN_B] = {"model.layers.#.mlp.down_proj.bias", "blk.#.ffn_down.bias", 0},
-    [ARCH_NORM] = {"model.norm.weight", "output_norm.weight", 0},
-    [ARCH_HEAD] = {"lm_head.weight", "output.weight", 0},
 };
 
 /* Old files carry the frequencies; GGUF's rope_freqs.weight is read with the config. */
-static const char *const skip[] = {".rotary_emb.inv_freq", "rope_freqs.weight", NULL};
+const char *const llama_skip[] = {".rotary_emb.inv_freq", "rope_freqs.weight", NULL};
 
-static void set_kind(struct arch *a)
+void llama_kind(struct arch *a)
 {
     a->norm = NORM_RMS;
     a->norm_eps = 1e-6f;
@@ -60,8 +41,8 @@ static int head_width(struct arch *a, const char *where, struct err *e)
     return 0;
 }
 
-static int common(struct arch *a, const json_t *config, const char *where,
-                  struct err *e)
+int llama_from_config(struct arch *a, const json_t *config, const char *where,
+                      struct err *e)
 {
     const struct field fields[] = {
         {"vocab_size", &a->V, ARCH_VOCAB_MAX, 0},
@@ -76,7 +57,6 @@ static int common(struct arch *a, const json_t *config, const char *where,
     };
     int rc;
 
-    set_kind(a);
     if ((rc = fields_config(fields, config, where, e)) < 0 ||
         (rc = fields_act(&a->act, config, "hidden_act", where, e)) < 0 ||
         (rc = fields_positive(&a->norm_eps, config, "rms_norm_eps", where, e)) < 0 ||
@@ -92,7 +72,8 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
 {
     int bias = 0, rc;
 
-    if ((rc = common(a, config, where, e)) < 0 ||
+    llama_kind(a);
+    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
         (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0 ||
         (rc = json_opt_bool(&a->bias_mlp, config, "mlp_bias", where, e)) < 0)
         return rc;
@@ -104,56 +85,63 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
 static int mistral_from_config(struct arch *a, const json_t *config, const char *where,
                                struct err *e)
 {
-    const int rc = common(a, config, where, e);
+    struct arch_kind *k = &a->kind[ARCH_LOCAL];
+    int rc;
 
-    if (rc < 0)
+    llama_kind(a);
+    if ((rc = llama_from_config(a, config, where, e)) < 0)
         return rc;
-    a->window = json_is_null(json_object_get(config, "sliding_window")) ? 0 : 4096;
-    return json_opt_size(&a->window, config, "sliding_window", 1, ARCH_CONTEXT_MAX,
+    k->window = json_is_null(json_object_get(config, "sliding_window")) ? 0 : 4096;
+    memset(a->layer, ARCH_LOCAL, a->L);
+    return json_opt_size(&k->window, config, "sliding_window", 1, ARCH_CONTEXT_MAX,
                          where, e);
 }
 
-static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
+int llama_from_gguf(struct arch *a, const struct gguf *g, const char *architecture,
+                    struct err *e)
 {
+    size_t experts = 0, value = 0;
     const struct field fields[] = {
         {"embedding_length", &a->C, ARCH_WIDTH_MAX, 0},
         {"block_count", &a->L, ARCH_LAYERS_MAX, 0},
         {"attention.head_count", &a->H, ARCH_HEADS_MAX, 0},
         {"attention.head_count_kv", &a->G, ARCH_HEADS_MAX, 1},
         {"attention.key_length", &a->D, ARCH_WIDTH_MAX, 1},
+        {"attention.value_length", &value, ARCH_WIDTH_MAX, 1},
         {"feed_forward_length", &a->F, ARCH_WIDTH_MAX, 0},
         {"context_length", &a->context, ARCH_CONTEXT_MAX, 0},
+        {"expert_count", &experts, SIZE_MAX, 1},
         {0},
     };
-    size_t experts = 0, value = 0;
     int rc;
 
-    set_kind(a);
-    if ((rc = fields_gguf(fields, g, "llama", e)) < 0 ||
-        (rc = gguf_get_size(&experts, g, "llama.expert_count", 0, SIZE_MAX, e)) < 0 ||
-        (rc = gguf_get_size(&value, g, "llama.attention.value_length", 0, SIZE_MAX,
-                            e)) < 0 ||
-        (rc = fields_positive_gguf(&a->norm_eps, g, "llama",
+    if ((rc = fields_gguf(fields, g, architecture, e)) < 0 ||
+        (rc = fields_positive_gguf(&a->norm_eps, g, architecture,
                                    "attention.layer_norm_rms_epsilon", e)) < 0 ||
         (rc = fields_vocab_gguf(a, g, e)) < 0 || (rc = head_width(a, g->path, e)) < 0)
         return rc;
     if (experts)
         return err_set(e, ERR_FILE,
-                       "%s: 'llama.expert_count' is %zu, a model without experts "
-                       "expected",
-                       g->path, experts);
+                       "%s: '%s.expert_count' is %zu, a model without experts expected",
+                       g->path, architecture, experts);
     if (value && value != a->D)
         return err_set(e, ERR_FILE,
-                       "%s: 'llama.attention.value_length' is %zu, expected %zu as for "
+                       "%s: '%s.attention.value_length' is %zu, expected %zu as for "
                        "keys",
-                       g->path, value, a->D);
+                       g->path, architecture, value, a->D);
     a->bias_qkv = gguf_find_tensor(g, "blk.0.attn_q.bias") != NULL;
     a->bias_o = gguf_find_tensor(g, "blk.0.attn_output.bias") != NULL;
     a->bias_mlp = gguf_find_tensor(g, "blk.0.ffn_up.bias") != NULL;
-    return fields_rope_gguf(a, g, "llama", e);
+    return fields_rope_gguf(a, g, architecture, e);
 }
 
-static int to_config_common(json_t *config, const struct arch *a)
+static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
+{
+    llama_kind(a);
+    return llama_from_gguf(a, g, "llama", e);
+}
+
+int llama_to_config(json_t *config, const struct arch *a)
 {
     int rc = fields_put(config, "hidden_size", json_integer((json_int_t)a->C));
 
@@ -171,7 +159,7 @@ static int to_config_common(json_t *config, const struct arch *a)
 
 static int to_config(json_t *config, const struct arch *a)
 {
-    int rc = to_config_common(config, a);
+    int rc = llama_to_config(config, a);
 
     rc |= fields_put(config, "attention_bias", json_boolean(a->bias_qkv));
     return rc | fields_put(config, "mlp_bias", json_boolean(a->bias_mlp));
@@ -179,9 +167,11 @@ static int to_config(json_t *config, const struct arch *a)
 
 static int mistral_to_config(json_t *config, const struct arch *a)
 {
-    return to_config_common(config, a) |
+    const size_t window = a->kind[ARCH_LOCAL].window;
+
+    return llama_to_config(config, a) |
            fields_put(config, "sliding_window",
-                      a->window ? json_integer((json_int_t)a->window) : json_null());
+                      window ? json_integer((json_int_t)window) : json_null());
 }
 
 const struct family family_llama = {
@@ -190,7 +180,7 @@ const struct family family_llama = {
     .gguf = "llama",
     .prefix = "model.",
     .names = names,
-    .skip = skip,
+    .skip = llama_skip,
     .from_config = from_config,
     .from_gguf = from_gguf,
     .to_config = to_config,
@@ -201,7 +191,7 @@ const struct family family_mistral = {
     .class_name = "MistralForCausalLM",
     .prefix = "model.",
     .names = names,
-    .skip = skip,
+    .skip = llama_skip,
     .from_config = mistral_from_config,
     .to_config = mistral_to_config,
 };

@@ -11,6 +11,7 @@ static const struct family *const families[] = {
     &family_gpt2,
     &family_llama,
     &family_mistral,
+    &family_qwen2,
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

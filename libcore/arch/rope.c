@@ -25,101 +25,258 @@ static int positive(double *x, const json_t *obj, const char *key, int required,
     return 0;
 }
 
-static int llama3(struct arch_rope *r, const json_t *obj, const char *where,
-                  struct err *e)
+/* What a scaling reads: its object of the configuration, and the model around it. */
+struct source {
+    const struct arch *a;
+    const json_t *config, *obj;
+    const char *where;
+};
+
+/* The context of pre-training: beside the object (phi3), in it, or the model's own. */
+static int original(struct rope *r, const struct source *s, struct err *e)
+{
+    static const char key[] = "original_max_position_embeddings";
+    int rc;
+
+    r->original = (double)s->a->context;
+    if ((rc = positive(&r->original, s->obj, key, 0, s->where, e)) < 0)
+        return rc;
+    return positive(&r->original, s->config, key, 0, s->where, e);
+}
+
+/* Where it is not given: by how much the context has grown. */
+static int grown_factor(struct rope *r, const struct source *s, struct err *e)
+{
+    const int rc = original(r, s, e);
+
+    r->factor = (double)s->a->context / r->original;
+    return rc < 0 ? rc : positive(&r->factor, s->obj, "factor", 0, s->where, e);
+}
+
+static int linear(struct rope *r, const struct source *s, struct err *e)
+{
+    return positive(&r->factor, s->obj, "factor", 1, s->where, e);
+}
+
+static int dynamic(struct rope *r, const struct source *s, struct err *e)
+{
+    r->original = (double)s->a->context;
+    return positive(&r->factor, s->obj, "factor", 1, s->where, e);
+}
+
+static int ordered(const struct rope *r, const struct source *s, const char *low,
+                   const char *high, struct err *e)
+{
+    if (r->high > r->low)
+        return 0;
+    return err_set(e, ERR_FILE, "%s: '%s' %g is not above '%s' %g", s->where, high,
+                   r->high, low, r->low);
+}
+
+static int llama3(struct rope *r, const struct source *s, struct err *e)
 {
     int rc;
 
-    r->scaling = SCALING_LLAMA3;
-    if ((rc = positive(&r->factor, obj, "factor", 1, where, e)) < 0 ||
-        (rc = positive(&r->low, obj, "low_freq_factor", 1, where, e)) < 0 ||
-        (rc = positive(&r->high, obj, "high_freq_factor", 1, where, e)) < 0 ||
-        (rc = positive(&r->original, obj, "original_max_position_embeddings", 1, where,
-                       e)) < 0)
+    if ((rc = original(r, s, e)) < 0 ||
+        (rc = positive(&r->factor, s->obj, "factor", 1, s->where, e)) < 0 ||
+        (rc = positive(&r->low, s->obj, "low_freq_factor", 1, s->where, e)) < 0 ||
+        (rc = positive(&r->high, s->obj, "high_freq_factor", 1, s->where, e)) < 0)
         return rc;
-    if (r->high <= r->low)
+    return ordered(r, s, "low_freq_factor", "high_freq_factor", e);
+}
+
+/* The growth of attention's logits that yarn makes up for, by `share` of its rule. */
+static double yarn_gain(double factor, double share)
+{
+    return factor <= 1 ? 1 : 0.1 * share * log(factor) + 1;
+}
+
+static int yarn(struct rope *r, const struct source *s, struct err *e)
+{
+    double m = 0, all = 0;
+    int truncate = 1, rc;
+
+    r->low = 1;
+    r->high = 32;
+    if ((rc = grown_factor(r, s, e)) < 0 ||
+        (rc = positive(&r->high, s->obj, "beta_fast", 0, s->where, e)) < 0 ||
+        (rc = positive(&r->low, s->obj, "beta_slow", 0, s->where, e)) < 0 ||
+        (rc = json_opt_bool(&truncate, s->obj, "truncate", s->where, e)) < 0 ||
+        (rc = json_opt_double(&m, s->obj, "mscale", s->where, e)) < 0 ||
+        (rc = json_opt_double(&all, s->obj, "mscale_all_dim", s->where, e)) < 0)
+        return rc;
+    r->fractional = !truncate;
+    r->gain = yarn_gain(r->factor, 1);
+    if (m != 0 && all != 0)
+        r->gain = yarn_gain(r->factor, m) / yarn_gain(r->factor, all);
+    if ((rc = positive(&r->gain, s->obj, "attention_factor", 0, s->where, e)) < 0)
+        return rc;
+    return ordered(r, s, "beta_slow", "beta_fast", e);
+}
+
+static int divisors_of(double *by, size_t n, const struct source *s, const char *key,
+                       struct err *e)
+{
+    const json_t *list = json_object_get(s->obj, key);
+
+    if (!json_is_array(list) || json_array_size(list) != n || n > ROPE_PAIRS_MAX)
         return err_set(e, ERR_FILE,
-                       "%s: 'high_freq_factor' %g is not above 'low_freq_factor' %g",
-                       where, r->high, r->low);
+                       "%s: '%s' is not a list of %zu numbers (at most %d)", s->where,
+                       key, n, ROPE_PAIRS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        by[i] = json_number_value(json_array_get(list, i));
+        if (!(by[i] > 0))
+            return err_set(e, ERR_FILE, "%s: '%s' holds what is no number above 0",
+                           s->where, key);
+    }
     return 0;
 }
 
-/* obj: rope_scaling or rope_parameters. */
-static int scaling(struct arch_rope *r, const json_t *obj, const char *where,
-                   struct err *e)
+/* The long factors are for sequences beyond the original context: fields_rope keeps
+ * positions inside it. */
+static int longrope(struct rope *r, const struct source *s, struct err *e)
 {
-    const char *type = NULL;
     int rc;
 
-    if ((rc = json_opt_str(&type, obj, "type", where, e)) < 0 ||
-        (rc = json_opt_str(&type, obj, "rope_type", where, e)) < 0)
+    if ((rc = grown_factor(r, s, e)) < 0 ||
+        (rc = divisors_of(r->by, s->a->R / 2, s, "short_factor", e)) < 0)
         return rc;
-    if (!type || strcmp(type, "default") == 0)
-        return 0;
-    if (strcmp(type, "linear") == 0) {
-        r->scaling = SCALING_LINEAR;
-        return positive(&r->factor, obj, "factor", 1, where, e);
-    }
-    if (strcmp(type, "llama3") == 0)
-        return llama3(r, obj, where, e);
-    return err_set(e, ERR_FILE,
-                   "%s: 'rope_type' is '%s', expected default, linear or llama3", where,
-                   type);
+    r->gain = r->factor <= 1 || r->original <= 1
+                  ? 1
+                  : sqrt(1 + log(r->factor) / log(r->original));
+    return positive(&r->gain, s->obj, "attention_factor", 0, s->where, e);
 }
 
-static const json_t *object(const json_t *config, const char *key)
-{
-    const json_t *o = json_object_get(config, key);
+static const struct {
+    const char *name;
+    enum rope_scaling scaling;
+    int (*read)(struct rope *r, const struct source *s, struct err *e);
+} scalings[] = {
+    {"default", ROPE_PLAIN, NULL},      {"linear", ROPE_LINEAR, linear},
+    {"dynamic", ROPE_DYNAMIC, dynamic}, {"yarn", ROPE_YARN, yarn},
+    {"llama3", ROPE_LLAMA3, llama3},    {"longrope", ROPE_LONG, longrope},
+    {"su", ROPE_LONG, longrope}, /* longrope's first name */
+};
 
-    return json_is_null(o) ? NULL : o;
+/* s->obj: rope_scaling or rope_parameters. */
+static int scaling(struct rope *r, const struct source *s, struct err *e)
+{
+    const char *type = "default";
+    int rc;
+
+    if ((rc = json_opt_str(&type, s->obj, "type", s->where, e)) < 0 ||
+        (rc = json_opt_str(&type, s->obj, "rope_type", s->where, e)) < 0)
+        return rc;
+    for (size_t i = 0; i < sizeof scalings / sizeof *scalings; i++)
+        if (strcmp(scalings[i].name, type) == 0) {
+            r->scaling = scalings[i].scaling;
+            return scalings[i].read ? scalings[i].read(r, s, e) : 0;
+        }
+    return err_set(e, ERR_FILE,
+                   "%s: 'rope_type' is '%s', expected default, linear, dynamic, yarn, "
+                   "llama3 or longrope",
+                   s->where, type);
+}
+
+/* The member of that key: an object, or absent (*out NULL). */
+static int object(const json_t **out, const json_t *obj, const char *key,
+                  const char *where, struct err *e)
+{
+    *out = json_object_get(obj, key);
+    if (json_is_null(*out))
+        *out = NULL;
+    if (*out && !json_is_object(*out))
+        return err_set(e, ERR_FILE, "%s: '%s' is not an object", where, key);
+    return 0;
+}
+
+/* The plain keys, which stand beside the scaling's or in its object. */
+static int plain_keys(struct arch *a, struct rope *r, const json_t *obj,
+                      const char *where, struct err *e)
+{
+    static const char key[] = "partial_rotary_factor";
+    double share = 1;
+    int rc;
+
+    if ((rc = positive(&r->base, obj, "rope_theta", 0, where, e)) < 0 ||
+        (rc = positive(&share, obj, key, 0, where, e)) < 0)
+        return rc;
+    if (share > 1)
+        return err_set(e, ERR_FILE, "%s: '%s' is %g, expected 0 to 1", where, key,
+                       share);
+    if (json_is_number(json_object_get(obj, key)))
+        a->R = (size_t)((double)a->D * share);
+    return 0;
+}
+
+/* One kind of layers; obj: rope_scaling, rope_parameters or this kind's part of them;
+ * NULL: none. */
+static int read_kind(struct arch *a, struct rope *r, const json_t *config,
+                     const json_t *obj, const char *where, struct err *e)
+{
+    const struct source s = {a, config, obj, where};
+    int rc;
+
+    r->gain = 1;
+    if (r->base == 0)
+        r->base = 10000;
+    if ((rc = plain_keys(a, r, config, where, e)) < 0 || !obj)
+        return rc;
+    if ((rc = plain_keys(a, r, obj, where, e)) < 0)
+        return rc;
+    return scaling(r, &s, e);
 }
 
 int fields_rope(struct arch *a, const json_t *config, const char *where, struct err *e)
 {
-    const json_t *params = object(config, "rope_parameters");
-    const json_t *old = object(config, "rope_scaling");
-    const json_t *from = params ? params : config, *scale = params ? params : old;
-    double share = 1;
+    static const char *const names[ARCH_KINDS] = {
+        [ARCH_FULL] = "full_attention", [ARCH_LOCAL] = "sliding_attention"};
+    const json_t *all, *old;
     int rc;
 
-    a->rope = (struct arch_rope){.base = 10000};
-    if (scale && !json_is_object(scale))
-        return err_set(e, ERR_FILE, "%s: '%s' is not an object", where,
-                       params ? "rope_parameters" : "rope_scaling");
-    if ((rc = positive(&a->rope.base, from, "rope_theta", 0, where, e)) < 0 ||
-        (rc = positive(&share, from, "partial_rotary_factor", 0, where, e)) < 0)
+    if (a->R == 0)
+        a->R = a->D;
+    if ((rc = object(&all, config, "rope_parameters", where, e)) < 0 ||
+        (rc = object(&old, config, "rope_scaling", where, e)) < 0)
         return rc;
-    if (share > 1)
-        return err_set(e, ERR_FILE,
-                       "%s: 'partial_rotary_factor' is %g, expected 0 to 1", where,
-                       share);
-    a->R = (size_t)((double)a->D * share);
-    return scale ? scaling(&a->rope, scale, where, e) : 0;
+    if (!all)
+        all = old;
+    for (size_t k = 0; k < ARCH_KINDS; k++) {
+        const json_t *own = NULL;
+
+        if (all && (rc = object(&own, all, names[k], where, e)) < 0)
+            return rc;
+        if ((rc = read_kind(a, &a->kind[k].rope, config, own ? own : all, where, e)) <
+            0)
+            return rc;
+    }
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        if (a->kind[k].rope.scaling == ROPE_LONG &&
+            (double)a->context > a->kind[k].rope.original)
+            a->context = (size_t)a->kind[k].rope.original;
+    return 0;
 }
 
 /* ---- GGUF -------------------------------------------------------------------------- */
 
-/* Llama 3.1 and 3.2: what is published, but for the factor (8 or 32). */
-static const struct rope_llama3 published = {.low = 1, .high = 4, .original = 8192};
-
-/* 1 if these divisors are what `s` makes of the plain frequencies. */
-static int explains(const struct rope_llama3 *s, const struct arch *a, const float *by)
+/* 1 if these divisors are what `r` makes of the plain frequencies. */
+static int explains(const struct rope *r, const struct arch *a, const float *by)
 {
+    const struct rope plain = {.base = r->base, .gain = 1};
     double f[ARCH_WIDTH_MAX / 2], g[ARCH_WIDTH_MAX / 2];
 
-    rope_freq(f, a->R, a->rope.base);
-    memcpy(g, f, a->R / 2 * sizeof *g);
-    rope_scale_llama3(g, a->R, *s);
+    rope_freq(f, a->R, &plain);
+    rope_freq(g, a->R, r);
     for (size_t i = 0; i < a->R / 2; i++)
         if (!(fabs(f[i] / g[i] - by[i]) <= 1e-4 * by[i]))
             return 0;
     return 1;
 }
 
-static int divisors(struct arch *a, const struct gguf *g, const struct gguf_tensor *t,
-                    struct err *e)
+/* Llama 3.1 and 3.2: what is published, but for the factor (8 or 32). */
+static int divisors(struct rope *r, const struct arch *a, const struct gguf *g,
+                    const struct gguf_tensor *t, struct err *e)
 {
-    struct rope_llama3 s = published;
     float by[ARCH_WIDTH_MAX / 2];
 
     if (t->type != QUANT_F32 || t->count != a->R / 2)
@@ -127,17 +284,50 @@ static int divisors(struct arch *a, const struct gguf *g, const struct gguf_tens
                        "%s: 'rope_freqs.weight' is not %zu float32 values", g->path,
                        a->R / 2);
     memcpy(by, t->data, a->R / 2 * sizeof *by);
+    *r = (struct rope){.base = r->base,
+                       .scaling = ROPE_LLAMA3,
+                       .low = 1,
+                       .high = 4,
+                       .original = 8192,
+                       .gain = 1};
     for (size_t i = 0; i < a->R / 2; i++)
-        s.factor = by[i] > s.factor ? by[i] : s.factor;
-    if (!explains(&s, a, by))
+        r->factor = by[i] > r->factor ? by[i] : r->factor;
+    if (!explains(r, a, by))
         return err_set(e, ERR_FILE,
                        "%s: 'rope_freqs.weight' is not the scaling of Llama 3",
                        g->path);
-    a->rope.scaling = SCALING_LLAMA3;
-    a->rope.factor = s.factor;
-    a->rope.low = s.low;
-    a->rope.high = s.high;
-    a->rope.original = s.original;
+    return 0;
+}
+
+/* factor: 1 where the file has none. */
+static int scaling_gguf(struct rope *r, const struct arch *a, const struct gguf *g,
+                        const char *architecture, float factor, struct err *e)
+{
+    struct gguf_str type = {"none", 4};
+    float original = (float)a->context;
+    char key[64];
+    int rc;
+
+    snprintf(key, sizeof key, "%s.rope.scaling.type", architecture);
+    if ((rc = gguf_get_str(&type, g, key, e)) < 0 ||
+        (rc = fields_positive_gguf(&original, g, architecture,
+                                   "rope.scaling.original_context_length", e)) < 0)
+        return rc;
+    const int is_yarn = type.n == 4 && memcmp(type.s, "yarn", 4) == 0;
+    if (!is_yarn && !(type.n == 4 && memcmp(type.s, "none", 4) == 0) &&
+        !(type.n == 6 && memcmp(type.s, "linear", 6) == 0))
+        return err_set(e, ERR_FILE, "%s: '%s' is '%.*s', expected none, linear or yarn",
+                       g->path, key, (int)(type.n < 40 ? type.n : 40), type.s);
+    if (factor == 1.0f)
+        return 0;
+    r->scaling = is_yarn ? ROPE_YARN : ROPE_LINEAR;
+    r->factor = factor;
+    if (is_yarn) {
+        r->original = original;
+        r->low = 1;
+        r->high = 32;
+        r->gain = yarn_gain(factor, 1);
+    }
     return 0;
 }
 
@@ -145,54 +335,49 @@ int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architect
                      struct err *e)
 {
     const struct gguf_tensor *t = gguf_find_tensor(g, "rope_freqs.weight");
-    struct gguf_str type = {"none", 4};
-    char key[64];
+    struct rope *r = &a->kind[ARCH_FULL].rope;
     float base = 10000, factor = 1;
     int rc;
 
     a->R = a->D;
     const struct field fields[] = {{"rope.dimension_count", &a->R, ARCH_WIDTH_MAX, 1},
                                    {0}};
-    snprintf(key, sizeof key, "%s.rope.scaling.type", architecture);
     if ((rc = fields_gguf(fields, g, architecture, e)) < 0 ||
         (rc = fields_positive_gguf(&base, g, architecture, "rope.freq_base", e)) < 0 ||
         (rc = fields_positive_gguf(&factor, g, architecture, "rope.scaling.factor",
                                    e)) < 0 ||
         (rc = fields_positive_gguf(&factor, g, architecture, "rope.scale_linear", e)) <
             0 ||
-        (rc = gguf_get_str(&type, g, key, e)) < 0 ||
         (rc = fields_check(a, g->path, e)) < 0)
         return rc;
-    a->rope = (struct arch_rope){.base = base};
-    const int none = type.n == 4 && memcmp(type.s, "none", 4) == 0;
-    if (!none && !(type.n == 6 && memcmp(type.s, "linear", 6) == 0))
-        return err_set(e, ERR_FILE, "%s: '%s' is '%.*s', expected none or linear",
-                       g->path, key, (int)(type.n < 40 ? type.n : 40), type.s);
-    if (factor != 1.0f) {
-        a->rope.scaling = SCALING_LINEAR;
-        a->rope.factor = factor;
-    }
-    return t ? divisors(a, g, t, e) : 0;
+    *r = (struct rope){.base = base, .gain = 1};
+    if ((rc = scaling_gguf(r, a, g, architecture, factor, e)) < 0 ||
+        (t && (rc = divisors(r, a, g, t, e)) < 0))
+        return rc;
+    a->kind[ARCH_LOCAL].rope = *r;
+    return 0;
 }
 
+/* What GGUF files can say: plain, linear, yarn, llama3. */
 int fields_rope_config(json_t *config, const struct arch *a)
 {
-    const struct arch_rope *r = &a->rope;
+    const struct rope *r = &a->kind[ARCH_FULL].rope;
     int rc = fields_put(config, "rope_theta", json_real(r->base));
 
-    if (r->scaling == SCALING_NONE)
+    if (r->scaling == ROPE_PLAIN)
         return rc | fields_put(config, "rope_scaling", json_null());
     json_t *s = json_object();
-    if (r->scaling == SCALING_LINEAR) {
-        rc |= fields_put(s, "rope_type", json_string("linear"));
-        rc |= fields_put(s, "factor", json_real(r->factor));
-    } else {
-        rc |= fields_put(s, "rope_type", json_string("llama3"));
-        rc |= fields_put(s, "factor", json_real(r->factor));
+    rc |= fields_put(s, "rope_type",
+                     json_string(r->scaling == ROPE_LINEAR ? "linear"
+                                 : r->scaling == ROPE_YARN ? "yarn"
+                                                           : "llama3"));
+    rc |= fields_put(s, "factor", json_real(r->factor));
+    if (r->scaling == ROPE_LLAMA3) {
         rc |= fields_put(s, "low_freq_factor", json_real(r->low));
         rc |= fields_put(s, "high_freq_factor", json_real(r->high));
+    }
+    if (r->scaling != ROPE_LINEAR)
         rc |= fields_put(s, "original_max_position_embeddings",
                          json_integer((json_int_t)r->original));
-    }
     return rc | fields_put(config, "rope_scaling", s);
 }

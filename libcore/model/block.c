@@ -10,11 +10,12 @@
 #include <assert.h>
 #include <string.h>
 
-struct attn_shape block_attn_shape(const struct model *m)
+struct attn_shape block_attn_shape(const struct model *m, size_t l)
 {
     const struct arch *a = &m->arch;
 
-    return (struct attn_shape){a->H, a->G, a->D, a->attn_scale, a->window};
+    return (struct attn_shape){a->H, a->G, a->D, a->attn_scale,
+                               a->kind[a->layer[l]].window};
 }
 
 size_t block_qkv_width(const struct model *m)
@@ -124,7 +125,7 @@ static const struct capture_spec *captures(const struct block *b, size_t l)
 /* Everything that attention needs of layer l, from turned rows of q, k, v. */
 static void prepare(const struct block *b, size_t l, const struct block_acts *a)
 {
-    const struct attn_shape s = block_attn_shape(b->m);
+    const struct attn_shape s = block_attn_shape(b->m, l);
     const struct capture_spec *spec = captures(b, l);
     struct filling f = {.b = b,
                         .s = &s,
@@ -208,14 +209,15 @@ void block_forward(const struct block *b, size_t l, const struct block_acts *a)
     const struct model_layer *y = &m->layer[l];
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     const size_t qkv = block_qkv_width(m), up = block_up_width(m), att = c->H * c->D;
-    const struct attn_shape s = block_attn_shape(m);
+    const struct attn_shape s = block_attn_shape(m, l);
+    const float *cs = b->cs[c->layer[l]];
     struct tap t = {b, l};
     const struct attn_tap at = {tap, &t};
 
     block_norm(m, b->h, NULL, NULL, a->x, y->ln1, y->ln1_b, b->B);
     product(b, a->qkv, qkv, b->h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
-    if (b->cs)
-        rope_forward(m->kern, a->qkv, qkv, b->cs, b->B, c->H + c->G, c->D, c->R);
+    if (cs)
+        rope_forward(m->kern, a->qkv, qkv, cs, b->B, c->H + c->G, c->D, c->R);
     prepare(b, l, a);
     attn_forward(m->kern, &s, b->attn, b->n, qkv, att, captures(b, l) ? &at : NULL,
                  b->attn_scratch);
@@ -301,7 +303,8 @@ static void attention_backward(const struct block *b, const struct block_back *w
 {
     const struct arch *c = &b->m->arch;
     const size_t ld = block_qkv_width(b->m), att = c->H * c->D, kv = c->G * c->D;
-    const struct attn_shape s = block_attn_shape(b->m);
+    const struct attn_shape s = block_attn_shape(b->m, l);
+    const float *cs = b->cs[c->layer[l]];
     float *dpre = w->dpre;
 
     prepare(b, l, a);
@@ -318,8 +321,8 @@ static void attention_backward(const struct block *b, const struct block_back *w
     }
     attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, ld, att, ld, b->attn_scratch);
     collect_prefixes(b, w);
-    if (b->cs)
-        rope_backward(b->m->kern, w->dqkv, ld, b->cs, b->B, c->H + c->G, c->D, c->R);
+    if (cs)
+        rope_backward(b->m->kern, w->dqkv, ld, cs, b->B, c->H + c->G, c->D, c->R);
 }
 
 void block_backward(const struct block *b, const struct block_back *w, size_t l,

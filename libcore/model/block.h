@@ -52,7 +52,7 @@ struct block {
     struct model *m;
     enum block_products products;
     size_t B;
-    const float *cs; /* (B, R) rope_table, or NULL */
+    float *cs[ARCH_KINDS]; /* (B, R) rope_table by kind of layer, or NULL */
     const struct block_run *runs;
     size_t n;
     struct capture *capture; /* or NULL */
@@ -63,7 +63,7 @@ struct block {
     float *attn_scratch;
 };
 
-struct attn_shape block_attn_shape(const struct model *m);
+struct attn_shape block_attn_shape(const struct model *m, size_t l);
 size_t block_qkv_width(const struct model *m);
 size_t block_up_width(const struct model *m); /* 2 F if gated, else F */
 

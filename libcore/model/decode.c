@@ -1,8 +1,8 @@
 #include "model/decode.h"
 
+#include "model/private.h"
 #include "nn/embed.h"
 #include "nn/linear.h"
-#include "nn/rope.h"
 
 #include <string.h>
 
@@ -16,7 +16,8 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     d->x[1] = arena_take(a, B * c->C, f);
     d->hidden = arena_take(a, B * c->C, f);
     d->logits = arena_take(a, out * c->V, f);
-    d->cs = m->freq ? arena_take(a, B * c->R, f) : NULL;
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        d->cs[k] = m->freq[k] ? arena_take(a, B * c->R, f) : NULL;
     d->ids = arena_take(a, B, sizeof *d->ids);
     d->pos = arena_take(a, B, sizeof *d->pos);
     d->runs = arena_take(a, B, sizeof *d->runs);
@@ -50,7 +51,7 @@ void decoder_release(struct decoder *d)
 
 int decoder_reserve(struct decoder *d, size_t keys, struct err *e)
 {
-    const struct attn_shape s = block_attn_shape(d->m);
+    const struct attn_shape s = block_attn_shape(d->m, 0);
 
     if (keys <= d->keys)
         return 0;
@@ -73,8 +74,7 @@ static void layers(struct decoder *d, size_t B)
     embed_forward(m->kern, d->x[0], d->ids, learned ? d->pos : NULL,
                   m->params + m->embed, learned ? m->params + m->position : NULL, B,
                   m->arch.C);
-    if (d->cs)
-        rope_table(m->kern, d->cs, d->pos, B, m->freq, m->arch.R, 1);
+    model_turns(m, d->cs, d->pos, B);
     for (size_t l = 0; l < m->arch.L; l++) {
         d->acts.x = d->x[l % 2];
         d->acts.out = d->x[(l + 1) % 2];
@@ -91,7 +91,7 @@ void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
     d->block.m = m;
     d->block.products = BLOCK_ROWS;
     d->block.B = B;
-    d->block.cs = d->cs;
+    memcpy(d->block.cs, d->cs, sizeof d->cs);
     d->block.runs = d->runs;
     d->block.n = n;
     d->block.capture = d->spec ? &capture : NULL;
@@ -107,7 +107,7 @@ void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
 struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n)
 {
     const struct arch *c = &d->m->arch;
-    const struct attn_shape s = block_attn_shape(d->m);
+    const struct attn_shape s = block_attn_shape(d->m, 0);
     struct block_store st = {.cached = 1};
 
     st.kv.cap = attn_store_cap(n);

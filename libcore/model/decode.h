@@ -15,7 +15,7 @@ struct decoder {
     size_t keys;                     /* most keys a row may see */
     struct arena arena, attn;
     float *x[2], *hidden, *logits; /* (rows, C); logits (rows, V) */
-    float *cs;
+    float *cs[ARCH_KINDS];
     int32_t *ids, *pos; /* (rows) to be filled before a step */
     struct block_run *runs;
     struct capture_row *capture; /* (rows) p NULL: not wanted */

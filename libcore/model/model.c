@@ -4,30 +4,24 @@
 #include "base/json.h"
 #include "base/rng.h"
 #include "model/private.h"
-#include "nn/rope.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the kinds that layers have. */
 static int frequencies(struct model *m, struct err *e)
 {
     const struct arch *a = &m->arch;
-    const struct arch_rope *r = &a->rope;
 
-    if (a->position != POS_ROPE)
-        return 0;
-    if (!(m->freq = calloc(a->R / 2, sizeof *m->freq)))
-        return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
-    rope_freq(m->freq, a->R, r->base);
-    switch (r->scaling) {
-    case SCALING_NONE: break;
-    case SCALING_LINEAR: rope_scale_linear(m->freq, a->R, r->factor); break;
-    case SCALING_LLAMA3:
-        rope_scale_llama3(
-            m->freq, a->R,
-            (struct rope_llama3){r->factor, r->low, r->high, r->original});
-        break;
+    for (size_t l = 0; l < a->L && a->position == POS_ROPE; l++) {
+        const size_t k = a->layer[l];
+
+        if (m->freq[k])
+            continue;
+        if (!(m->freq[k] = calloc(a->R / 2, sizeof *m->freq[k])))
+            return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
+        rope_freq(m->freq[k], a->R, &a->kind[k].rope);
     }
     return 0;
 }
@@ -130,7 +124,8 @@ void model_close(struct model *m)
     weights_close(m->weights);
     free(m->packed);
     free(m->layer);
-    free(m->freq);
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        free(m->freq[k]);
     free(m->path);
     free(m->dir);
     free(m);
@@ -211,6 +206,15 @@ size_t model_bytes(const struct model *m)
 int model_rehash(struct model *m, struct err *e)
 {
     return plan_hash(&m->plan, m->params, &m->hash, e);
+}
+
+void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32_t *pos,
+                 size_t N)
+{
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        if (m->freq[k])
+            rope_table(m->kern, cs[k], pos, N, m->freq[k], m->arch.R,
+                       &m->arch.kind[k].rope);
 }
 
 size_t model_context(const struct model *m)

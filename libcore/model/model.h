@@ -56,7 +56,8 @@ struct model {
     struct kern *kern;
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
     struct model_layer *layer;                  /* (L) */
-    double *freq;                /* (R/2) radians per position; NULL without rope */
+    double *freq[ARCH_KINDS];    /* (R/2) radians per position of each kind of layers;
+                                    NULL where no layer turns so */
     struct model_packed *packed; /* (L), MODEL_SAMPLE only */
     struct gemm_weight packed_head;
     enum model_mode mode;

@@ -2,8 +2,8 @@
 
 #include "base/arena.h"
 #include "model/block.h"
+#include "model/private.h"
 #include "nn/embed.h"
-#include "nn/rope.h"
 #include "tensor/dims.h"
 
 #include <assert.h>
@@ -28,7 +28,7 @@ struct pass {
     float *x;               /* TRAIN: (L + 1, B, C); SCORE: (2, B, C) */
     float *hidden;          /* (B, C) */
     struct block_acts keep; /* TRAIN: (L) of each; SCORE: one */
-    float *cs;              /* (B, R) */
+    float *cs[ARCH_KINDS];  /* (B, R) */
     float *k, *v, *norms;   /* stores of one layer: all sequences */
     struct block_run *runs; /* (seqs) */
     struct block block;
@@ -60,7 +60,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
 {
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
-    const struct attn_shape s = block_attn_shape(m);
+    const struct attn_shape s = block_attn_shape(m, 0);
     const int train = p->mode == PASS_TRAIN;
     const size_t L = train ? c->L : 1, f = sizeof(float);
 
@@ -71,7 +71,8 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->keep.lse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
     p->keep.mid = arena_take(a, L * n->B * c->C, f);
     p->keep.up = arena_take(a, L * n->B * block_up_width(m), f);
-    p->cs = m->freq ? arena_take(a, n->B * c->R, f) : NULL;
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        p->cs[k] = m->freq[k] ? arena_take(a, n->B * c->R, f) : NULL;
     p->k = arena_take(a, attn_store_k(&s, n->slots), f);
     p->v = arena_take(a, attn_store_v(&s, n->slots), f);
     p->norms = train ? NULL : arena_take(a, c->H * n->slots, f);
@@ -262,8 +263,7 @@ static void embed(const struct pass *p, const struct batch *b)
 
     embed_forward(m->kern, p->x, b->ids, learned ? b->pos : NULL, m->params + m->embed,
                   learned ? m->params + m->position : NULL, b->B, m->arch.C);
-    if (p->cs)
-        rope_table(m->kern, p->cs, b->pos, b->B, m->freq, m->arch.R, 1);
+    model_turns(m, p->cs, b->pos, b->B);
 }
 
 static int check_hidden(const struct pass *p, struct err *e)
@@ -291,7 +291,7 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
     p->block.m = p->m;
     p->block.products = BLOCK_FREE;
     p->block.B = b->B;
-    p->block.cs = p->cs;
+    memcpy(p->block.cs, p->cs, sizeof p->cs);
     p->block.runs = p->runs;
     p->block.n = make_runs(p, b);
     p->block.capture = capture;

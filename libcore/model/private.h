@@ -22,4 +22,9 @@ int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;
 /* 1 if the embedding's tensor stands in w without the family's prefix. */
 int model_stripped(const struct arch *a, const struct weights *w);
 
+/* The tables of rope (nn/rope.h) of N positions, each (N, R), of the kinds of layers
+ * that the model has; the others are not looked at. */
+void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32_t *pos,
+                 size_t N);
+
 #endif

@@ -4,29 +4,69 @@
 
 #include <math.h>
 
-void rope_freq(double *f, size_t R, double base)
+#define TWO_PI 6.283185307179586477
+
+static void scale_linear(double *f, size_t R, const struct rope *r)
 {
     for (size_t i = 0; i < R / 2; i++)
-        f[i] = pow(base, -2.0 * (double)i / (double)R);
+        f[i] /= r->factor;
 }
 
-void rope_scale_linear(double *f, size_t R, double factor)
+/* The i (not whole) whose pair makes so many turns in the original context. */
+static double pair_of(double turns, size_t R, const struct rope *r)
 {
-    for (size_t i = 0; i < R / 2; i++)
-        f[i] /= factor;
+    return (double)R * log(r->original / (turns * TWO_PI)) / (2 * log(r->base));
 }
 
-void rope_scale_llama3(double *f, size_t R, struct rope_llama3 s)
+static void scale_yarn(double *f, size_t R, const struct rope *r)
+{
+    double from = pair_of(r->high, R, r), to = pair_of(r->low, R, r);
+
+    if (!r->fractional) {
+        from = floor(from);
+        to = ceil(to);
+    }
+    from = fmax(from, 0);
+    to = fmin(to, (double)R - 1);
+    if (from == to)
+        to += 0.001;
+    for (size_t i = 0; i < R / 2; i++) {
+        const double blend = fmin(fmax(((double)i - from) / (to - from), 0), 1);
+
+        f[i] *= blend / r->factor + (1 - blend);
+    }
+}
+
+static void scale_llama3(double *f, size_t R, const struct rope *r)
 {
     for (size_t i = 0; i < R / 2; i++) {
-        /* turns made inside the original context: few turns, long wavelength */
-        const double turns = s.original * f[i] / (2 * 3.14159265358979323846);
-        const double blend = (turns - s.low) / (s.high - s.low);
+        const double turns = r->original * f[i] / TWO_PI;
+        const double blend = (turns - r->low) / (r->high - r->low);
 
-        if (turns < s.low)
-            f[i] /= s.factor;
-        else if (turns <= s.high)
-            f[i] *= (1 - blend) / s.factor + blend;
+        if (turns < r->low)
+            f[i] /= r->factor;
+        else if (turns <= r->high)
+            f[i] *= (1 - blend) / r->factor + blend;
+    }
+}
+
+static void scale_long(double *f, size_t R, const struct rope *r)
+{
+    for (size_t i = 0; i < R / 2; i++)
+        f[i] /= r->by[i];
+}
+
+void rope_freq(double *f, size_t R, const struct rope *r)
+{
+    for (size_t i = 0; i < R / 2; i++)
+        f[i] = pow(r->base, -2.0 * (double)i / (double)R);
+    switch (r->scaling) {
+    case ROPE_PLAIN:
+    case ROPE_DYNAMIC: break;
+    case ROPE_LINEAR: scale_linear(f, R, r); break;
+    case ROPE_YARN: scale_yarn(f, R, r); break;
+    case ROPE_LLAMA3: scale_llama3(f, R, r); break;
+    case ROPE_LONG: scale_long(f, R, r); break;
     }
 }
 
@@ -35,8 +75,21 @@ struct table_job {
     const int32_t *pos;
     const double *f;
     size_t R;
-    float scale;
+    const struct rope *r;
 };
+
+/* By what the frequencies of a position shrink from one pair to the next: a base that
+ * has grown by s^(R/(R-2)) is b^(-2i/R) s^(-2i/(R-2)). */
+static double shrink(const struct table_job *j, int32_t pos)
+{
+    const struct rope *r = j->r;
+    const double n = (double)pos + 1;
+
+    if (r->scaling != ROPE_DYNAMIC || n <= r->original || j->R <= 2)
+        return 1;
+    return pow(r->factor * n / r->original - (r->factor - 1),
+               -2.0 / (double)(j->R - 2));
+}
 
 static void table_rows(void *ctx, size_t from, size_t to)
 {
@@ -45,20 +98,22 @@ static void table_rows(void *ctx, size_t from, size_t to)
 
     for (size_t n = from; n < to; n++) {
         float *c = j->cs + n * j->R, *s = c + half;
+        const double step = shrink(j, j->pos[n]);
+        double by = 1;
 
-        for (size_t i = 0; i < half; i++) {
-            const double angle = (double)j->pos[n] * j->f[i];
+        for (size_t i = 0; i < half; i++, by *= step) {
+            const double angle = (double)j->pos[n] * j->f[i] * by;
 
-            c[i] = (float)(cos(angle) * (double)j->scale);
-            s[i] = (float)(sin(angle) * (double)j->scale);
+            c[i] = (float)(cos(angle) * j->r->gain);
+            s[i] = (float)(sin(angle) * j->r->gain);
         }
     }
 }
 
 void rope_table(struct kern *k, float *cs, const int32_t *pos, size_t N,
-                const double *f, size_t R, float scale)
+                const double *f, size_t R, const struct rope *r)
 {
-    struct table_job j = {cs, pos, f, R, scale};
+    struct table_job j = {cs, pos, f, R, r};
 
     kern_rows(k, N, 20 * R, table_rows, &j);
 }

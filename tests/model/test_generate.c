@@ -16,8 +16,8 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",   "gpt2-f16",      "llama-tiny", "smollm2-tiny",
-    "llama3-tiny", "llama-sharded", "llama-bf16", "mistral-tiny",
+    "gpt2-tiny",     "gpt2-f16",   "llama-tiny",   "smollm2-tiny", "llama3-tiny",
+    "llama-sharded", "llama-bf16", "mistral-tiny", "qwen2-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

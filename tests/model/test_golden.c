@@ -16,8 +16,8 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",   "gpt2-f16",      "llama-tiny", "smollm2-tiny",
-    "llama3-tiny", "llama-sharded", "llama-bf16", "mistral-tiny",
+    "gpt2-tiny",     "gpt2-f16",   "llama-tiny",   "smollm2-tiny", "llama3-tiny",
+    "llama-sharded", "llama-bf16", "mistral-tiny", "qwen2-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEQS = 2 };
 
@@ -288,7 +288,7 @@ ParameterizedTest(size_t *i, golden, gradients)
 /* ---- GGUF -------------------------------------------------------------------------- */
 
 static const char *const files[] = {"llama-tiny-f32", "llama-tiny-f16", "llama-q8_0",
-                                    "llama-q4_1"};
+                                    "llama-q4_1", "qwen2-tiny-f32"};
 
 Test(golden, gguf)
 {

@@ -17,7 +17,7 @@
 #include <string.h>
 
 static const char *const names[] = {"gpt2-tiny", "llama3-tiny", "mistral-tiny",
-                                    "smollm2-tiny"};
+                                    "smollm2-tiny", "qwen2-tiny"};
 enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
 static const size_t lengths[N] = {6, 1, 9};
 

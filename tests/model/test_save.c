@@ -14,9 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {
-    "gpt2-tiny",    "gpt2-f16",   "llama-tiny",   "llama-sharded",       "llama3-tiny",
-    "mistral-tiny", "llama-bf16", "smollm2-tiny", "gguf/llama-q4_1.gguf"};
+static const char *const names[] = {"gpt2-tiny",
+                                    "gpt2-f16",
+                                    "llama-tiny",
+                                    "llama-sharded",
+                                    "llama3-tiny",
+                                    "mistral-tiny",
+                                    "llama-bf16",
+                                    "smollm2-tiny",
+                                    "qwen2-tiny",
+                                    "gguf/llama-q4_1.gguf",
+                                    "gguf/qwen2-tiny-f32.gguf"};
 enum { NAMES = sizeof names / sizeof *names };
 
 /* f32 keeps every bit of a model, whatever it came from: the hash is the same, and so
@@ -40,13 +48,17 @@ Test(save, and_load_again)
         for (size_t p = 0; p < a->plan.n; p++)
             cr_expect_str_eq(a->plan.param[p].name, b->plan.param[p].name);
         cr_expect_eq(a->arch.tied, b->arch.tied);
-        cr_expect_eq(a->arch.window, b->arch.window);
+        for (size_t k = 0; k < ARCH_KINDS; k++) {
+            cr_expect_eq(a->arch.kind[k].window, b->arch.kind[k].window);
+            cr_expect_eq(!a->freq[k], !b->freq[k]);
+            cr_expect(!a->freq[k] || memcmp(a->freq[k], b->freq[k],
+                                            a->arch.R / 2 * sizeof(double)) == 0);
+        }
+        cr_expect_arr_eq(a->arch.layer, b->arch.layer, a->arch.L);
         cr_expect_eq(a->arch.context, b->arch.context);
         cr_expect_eq(a->arch.norm_eps, b->arch.norm_eps);
         cr_expect_eq(a->arch.stops, b->arch.stops);
         cr_expect_eq(a->arch.bos, b->arch.bos);
-        cr_expect(!a->freq ||
-                  memcmp(a->freq, b->freq, a->arch.R / 2 * sizeof *a->freq) == 0);
         cr_expect_eq(b->arch.dtype, DTYPE_F32);
         model_close(a);
         model_close(b);
@@ -141,7 +153,13 @@ static const struct {
     {"hidden_act", "\"tanh\"", ERR_FILE, "hidden_act"},
     {"rms_norm_eps", "0", ERR_FILE, "rms_norm_eps"},
     {"rope_theta", "-2", ERR_FILE, "rope_theta"},
-    {"rope_scaling", "{\"type\": \"yarn\", \"factor\": 2}", ERR_FILE, "yarn"},
+    {"rope_scaling", "{\"type\": \"spiral\", \"factor\": 2}", ERR_FILE, "spiral"},
+    {"rope_scaling", "{\"type\": \"yarn\", \"factor\": -2}", ERR_FILE, "factor"},
+    {"rope_scaling", "{\"type\": \"yarn\", \"beta_fast\": 1}", ERR_FILE, "beta_slow"},
+    {"rope_scaling", "{\"type\": \"longrope\", \"short_factor\": [1]}", ERR_FILE,
+     "short_factor"},
+    {"rope_parameters", "{\"full_attention\": 1}", ERR_FILE, "full_attention"},
+    {"rope_parameters", "{\"partial_rotary_factor\": 2}", ERR_FILE, "partial_rotary"},
     {"rope_scaling", "{\"type\": \"linear\"}", ERR_FILE, "factor"},
     {"rope_scaling", "[]", ERR_FILE, "rope_scaling"},
     {"attention_bias", "true", ERR_FILE, "bias"},

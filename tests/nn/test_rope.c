@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { MAXN = 33, MAXR = 64 };
+static const struct rope plain = {.base = 10000, .gain = 1};
 
 struct fixture {
     struct machine m;
@@ -31,8 +32,8 @@ static struct fixture fixture(enum isa isa, size_t N, size_t H, size_t D, size_t
     f.cs = floats(N * R);
     for (size_t n = 0; n < N; n++)
         pos[n] = (int32_t)(n * 7 % 50);
-    rope_freq(freq, R, 10000);
-    rope_table(f.m.k, f.cs, pos, N, freq, R, 1);
+    rope_freq(freq, R, &plain);
+    rope_table(f.m.k, f.cs, pos, N, freq, R, &plain);
     return f;
 }
 
@@ -91,8 +92,8 @@ Theory((int32_t start, int32_t distance, size_t R), rope, relative)
     float *q = normals(R, 1), *k = normals(R, 2), *x = floats(4 * R);
 
     machine_new(&m, 1, NULL);
-    rope_freq(freq, R, 10000);
-    rope_table(m.k, cs, pos, 4, freq, R, 1);
+    rope_freq(freq, R, &plain);
+    rope_table(m.k, cs, pos, 4, freq, R, &plain);
     for (size_t n = 0; n < 4; n++)
         memcpy(x + n * R, n % 2 ? k : q, R * sizeof *x);
     rope_forward(m.k, x, R, cs, 4, 1, R, R);
@@ -113,12 +114,13 @@ Test(rope, half_split)
     float x[6] = {1, 2, 3, 4, 5, 6}, cs[4];
     double freq[2];
     const int32_t pos = 3;
+    struct rope r = {.base = 100, .gain = 1};
 
     machine_new(&m, 1, NULL);
-    rope_freq(freq, 4, 100); /* 1, 0.1 */
+    rope_freq(freq, 4, &r); /* 1, 0.1 */
     cr_expect_float_eq(freq[0], 1, 1e-15);
     cr_expect_float_eq(freq[1], 0.1, 1e-15);
-    rope_table(m.k, cs, &pos, 1, freq, 4, 1);
+    rope_table(m.k, cs, &pos, 1, freq, 4, &r);
     rope_forward(m.k, x, 6, cs, 1, 1, 6, 4);
     cr_expect_float_eq(x[0], 1 * cos(3) - 3 * sin(3), 1e-6);
     cr_expect_float_eq(x[1], 2 * cos(.3) - 4 * sin(.3), 1e-6);
@@ -126,7 +128,8 @@ Test(rope, half_split)
     cr_expect_float_eq(x[3], 4 * cos(.3) + 2 * sin(.3), 1e-6);
     cr_expect_eq(x[4], 5);
     cr_expect_eq(x[5], 6);
-    rope_table(m.k, cs, &pos, 1, freq, 4, 2);
+    r.gain = 2;
+    rope_table(m.k, cs, &pos, 1, freq, 4, &r);
     cr_expect_float_eq(cs[0], 2 * cos(3), 1e-6);
     cr_expect_float_eq(cs[3], 2 * sin(.3), 1e-6);
     machine_free(&m);
@@ -136,13 +139,17 @@ Test(rope, half_split)
  * and the blend meets both ends. */
 Test(rope, llama3_scaling)
 {
-    const struct rope_llama3 s = {.factor = 8, .low = 1, .high = 4, .original = 8192};
+    struct rope r = {.base = 500000, .gain = 1};
     double f[64], g[64];
     int kept = 0, divided = 0, between = 0;
 
-    rope_freq(f, 128, 500000);
-    memcpy(g, f, sizeof f);
-    rope_scale_llama3(g, 128, s);
+    rope_freq(f, 128, &r);
+    r.scaling = ROPE_LLAMA3;
+    r.factor = 8;
+    r.low = 1;
+    r.high = 4;
+    r.original = 8192;
+    rope_freq(g, 128, &r);
     for (int i = 0; i < 64; i++) {
         const double wavelength = 2 * 3.14159265358979323846 / f[i];
 
@@ -161,6 +168,8 @@ Test(rope, llama3_scaling)
     }
     cr_expect(kept > 0 && divided > 0 && between > 0, "%d %d %d", kept, divided,
               between);
-    rope_scale_linear(f, 128, 4);
-    cr_expect_float_eq(f[0], 0.25, 1e-15);
+    r.scaling = ROPE_LINEAR;
+    r.factor = 4;
+    rope_freq(g, 128, &r);
+    cr_expect_float_eq(g[0], 0.25, 1e-15);
 }

@@ -446,8 +446,8 @@ Test(state, goes_on_with_the_same_bits)
 
 /* ---- torch -------------------------------------------------------------------------------- */
 
-static const char *const families[] = {"llama-tiny", "gpt2-tiny", "smollm2-tiny",
-                                       "llama3-tiny", "mistral-tiny"};
+static const char *const families[] = {"llama-tiny",  "gpt2-tiny",    "smollm2-tiny",
+                                       "llama3-tiny", "mistral-tiny", "qwen2-tiny"};
 enum { NFAMILIES = sizeof families / sizeof *families };
 
 static const struct st_entry *entry(const struct safetensors *st, const char *name)
