@@ -11,7 +11,7 @@ make -j"${JOBS:-$(nproc)}" CC="$CC" MODE=tsan all || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/cagsr-tsan.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-TSAN_OPTIONS="exitcode=66 halt_on_error=0 log_path=$work/report"
+TSAN_OPTIONS="exitcode=66 halt_on_error=1 log_path=$work/report"
 PATH=$PWD/$build:$PATH CAGSR_THREADS=2 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 export TSAN_OPTIONS PATH CAGSR_THREADS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
 m=$PWD/examples/tiny-qa/model
