@@ -70,6 +70,8 @@ echo "-- labels"
 printf 'id\tcand\tscore\nq0\t0\t1\nq0\t2\t5\nzz\t1\t3\n' >l.tsv
 cagsr-reward -w length=1 --labels l.tsv s.rec 2>&1 >out | cat
 cagsr-cat -t -F cand,reward,label_z out | head -4
+cagsr-cat s.rec | sed 's/"id":"q0"/"id":"q0\\u0000x"/' | cagsr-reward -q -w length=1 --labels l.tsv |
+    cagsr-cat -t -F label_z | sort -u
 echo "-- a plug-in"
 ${CC:-cc} -shared -fPIC -I"$SRC/libcore" -o q.so "$SRC/examples/plugins/question.c"
 cagsr-reward -q --plugin q.so -w no_question=2 s.rec | cagsr-cat -t -F reward | tr '\n' ' '

@@ -172,6 +172,17 @@ int labels_read(struct labels **out, const char *path, struct err *e)
     return 0;
 }
 
+/* An id of a record may hold NULs and be longer than any label's. */
+static int compare(struct rec_str id, uint64_t cand, const struct label *x)
+{
+    const size_t n = strlen(x->id);
+    const int c = memcmp(id.s, x->id, id.n < n ? id.n : n);
+
+    if (c || id.n != n)
+        return c ? c : id.n < n ? -1 : 1;
+    return cand < x->cand ? -1 : cand > x->cand;
+}
+
 int labels_find(struct labels *l, struct rec_str id, uint64_t cand, double *z)
 {
     size_t lo = 0, hi = l->n;
@@ -179,9 +190,8 @@ int labels_find(struct labels *l, struct rec_str id, uint64_t cand, double *z)
     while (lo < hi) {
         const size_t mid = (lo + hi) / 2;
         struct label *x = &l->label[mid];
-        int c = strncmp(id.s, x->id, id.n);
+        const int c = compare(id, cand, x);
 
-        c = c ? c : x->id[id.n] ? -1 : cand < x->cand ? -1 : cand > x->cand;
         if (c == 0) {
             x->used = 1;
             *z = (x->score - l->mean) / l->deviation;
