@@ -137,6 +137,8 @@ static int policies_read(struct train_cursor *c, const json_t *j, const char *pa
     size_t i;
 
     c->npolicies = 0;
+    if (!json_is_array(list))
+        return err_set(e, ERR_FILE, "%s: 'policies' is not a list of hashes", path);
     json_array_foreach((json_t *)list, i, x)
     {
         if (i >= TRAIN_POLICIES || !json_is_string(x) ||
