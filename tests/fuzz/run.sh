@@ -9,12 +9,21 @@ CC=${FUZZ_CC:-clang} BUILD=build/fuzz seconds=${FUZZ_SECONDS:-600}
 command -v "$CC" >/dev/null || { echo "fuzz: no $CC: run 'make deps'" >&2; exit 1; }
 
 CFLAGS=-fsanitize=fuzzer-no-link make -s -j"${JOBS:-$(nproc)}" CC="$CC" MODE=asan \
-    BUILD=$BUILD $BUILD/libcagsr.a || exit 1
+    BUILD=$BUILD $BUILD/libcagsr.a \
+    $(ls tools/*/*.c | sed "s|\(.*\)\.c|$BUILD/obj/\1.o|") || exit 1
+for tool in tools/*/; do
+    ar rcs "$BUILD/$(basename "$tool").a" "$BUILD/obj/$tool"*.o || exit 1
+done
 flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
     -Ilibcore -D_GNU_SOURCE $(pkg-config --cflags msgpack jansson)"
 libs="$BUILD/libcagsr.a $(pkg-config --libs openblas msgpack libpcre2-8 libutf8proc jansson \
     libxxhash) -lpthread -lm -ldl"
 [ ! -f /usr/include/oneapi/dnnl/dnnl.h ] || libs="$libs -ldnnl"
+
+# The parts of the tool that a target includes from.
+parts() {
+    sed -n "s|^#include \"../../tools/\([a-z-]*\)/.*|$BUILD/\1.a|p" "tests/fuzz/fuzz_$1.c" | sort -u
+}
 
 seed() { # target: files that are good input for it
     case $1 in
@@ -23,8 +32,8 @@ seed() { # target: files that are good input for it
     index) find tests/golden -name '*.index.json' ;;
     tok) find tests/golden -name tokenizer.json -size -200k ;;
     config) find tests/golden -name config.json ;;
-    *) find tests/fuzz/seeds/"$1" -type f 2>/dev/null ;;
     esac
+    find tests/fuzz/seeds/"$1" -type f 2>/dev/null
 }
 
 bad=
@@ -33,7 +42,7 @@ for target in "$@"; do
     program=$BUILD/fuzz_$target corpus=$BUILD/corpus/$target
     mkdir -p "$corpus"
     # shellcheck disable=SC2086 # lists of words
-    $CC $flags -o "$program" "tests/fuzz/fuzz_$target.c" $libs || { bad="$bad $target"; continue; }
+    $CC $flags -o "$program" "tests/fuzz/fuzz_$target.c" $(parts "$target") $libs || { bad="$bad $target"; continue; }
     seed "$target" | while read -r f; do
         cp "$f" "$corpus/seed-$(echo "$f" | tr / -)"
     done
