@@ -197,13 +197,33 @@ static int set_token(json_t *o, const char *key, const struct tok *t, int32_t id
     return s ? json_object_set_new(o, key, json_stringn(s, n)) : 0;
 }
 
-static json_t *tokenizer_config(const struct tok *t)
+/* Tokens that only the file names: padding, unknown. */
+static int set_named(json_t *o, const struct tok *t, const struct gguf *g,
+                     struct err *e)
+{
+    static const struct {
+        const char *key, *gguf;
+    } names[] = {{"pad_token", "tokenizer.ggml.padding_token_id"},
+                 {"unk_token", "tokenizer.ggml.unknown_token_id"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t id = 0;
+        const int rc = gguf_get_size(&id, g, names[i].gguf, 0, VOCAB_MAX_ID, e);
+
+        if (rc < 0 || (rc > 0 && set_token(o, names[i].key, t, (int32_t)id)))
+            return -1;
+    }
+    return 0;
+}
+
+static json_t *tokenizer_config(const struct tok *t, const struct gguf *g,
+                                struct err *e)
 {
     json_t *o = json_pack("{s:s, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
                           "clean_up_tokenization_spaces", 0);
 
     if (o && !set_token(o, "bos_token", t, t->bos) &&
-        !set_token(o, "eos_token", t, t->eos) &&
+        !set_token(o, "eos_token", t, t->eos) && !set_named(o, t, g, e) &&
         (!t->chat || !json_object_set_new(o, "chat_template", json_string(t->chat))))
         return o;
     json_decref(o);
@@ -263,7 +283,8 @@ static int write_gguf(const struct tok *t, const struct gguf *g,
         return err_set(e, ERR_FILE, "%s: 'tokenizer.ggml.pre' has changed", t->path);
     if ((rc = write_json(c, "tokenizer.json", tokenizer_json(t, g, chain, e), t, e)) <
             0 ||
-        (rc = write_json(c, "tokenizer_config.json", tokenizer_config(t), t, e)) < 0)
+        (rc = write_json(c, "tokenizer_config.json", tokenizer_config(t, g, e), t, e)) <
+            0)
         return rc;
     rc = write_json(c, "generation_config.json", generation_config(t), t, e);
     return rc < 0 ? rc : 1;

@@ -1,0 +1,86 @@
+"""What transformers makes of our directories: transformers-oracle.py < lines of JSON.
+
+{"dir": ..., "name": ..., "prompt_ids": [...], "ids": [...], "ref": [...], "tolerance": x}
+    loads, without a missing or unexpected key and without a warning; the log-probabilities
+    of ids behind prompt_ids, in float32, are ref.
+{"dir": ..., "name": ..., "prompt_ids": [...], "prompt": ..., "ids": [...], "text": ...}
+    with "raw": the tokenizer makes prompt_ids of it; with "messages": the template renders
+    prompt, the tokenizer makes prompt_ids of that; text is what ids stand for.
+
+Prints one line for each name: how many are right, or what differs.
+"""
+import json, logging, os, sys, warnings
+
+os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="warning")
+import torch, transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+torch.set_num_threads(1)
+transformers.utils.logging.disable_progress_bar()
+said = []
+
+
+class Keep(logging.Handler):
+    def emit(self, record):
+        if record.levelno >= logging.WARNING:
+            said.append(record.getMessage())
+
+
+for name in "transformers", "tokenizers":
+    logging.getLogger(name).addHandler(Keep())
+warnings.showwarning = lambda message, *rest: said.append(str(message))
+models, tokenizers = {}, {}
+
+
+def model_of(path):
+    if path not in models:
+        models.clear()
+        m, info = AutoModelForCausalLM.from_pretrained(path, output_loading_info=True)
+        faults = ["%s: %s" % (k, sorted(v)[:3]) for k, v in info.items() if v]
+        tied = m.config.tie_word_embeddings == (m.get_output_embeddings().weight is m.get_input_embeddings().weight)
+        models[path] = m.float().eval(), faults + ([] if tied else ["the head is tied wrongly"])
+    return models[path]
+
+
+def check_model(r):
+    m, faults = model_of(r["dir"])
+    p, ids = r["prompt_ids"], r["ids"]
+    with torch.no_grad():
+        logits = m(torch.tensor([p + ids])).logits[0].double()
+    logp = logits.log_softmax(-1)[len(p) - 1:-1].gather(1, torch.tensor(ids)[:, None])[:, 0]
+    worst = (logp - torch.tensor(r["ref"]).double()).abs().max().item()
+    return faults + ([] if worst <= r["tolerance"] else ["log-probabilities differ by %g" % worst])
+
+
+def tokenizer_of(path):
+    if path not in tokenizers:
+        tokenizers[path] = AutoTokenizer.from_pretrained(path)
+    return tokenizers[path]
+
+
+def check_tokenizer(r):
+    t, faults = tokenizer_of(r["dir"]), []
+    if "messages" in r:
+        text = t.apply_chat_template(r["messages"], add_generation_prompt=True, tokenize=False)
+        ids = t(text, add_special_tokens=False)["input_ids"]
+        if text != r["prompt"]:
+            faults.append("rendered %r, not %r" % (text, r["prompt"]))
+    else:
+        text, ids = r["raw"], t(r["raw"])["input_ids"]
+    if ids != r["prompt_ids"]:
+        faults.append("%r: ids %s, not %s" % (text, ids, r["prompt_ids"]))
+    back = t.decode(r["ids"], skip_special_tokens=True)
+    if back != r["text"]:
+        faults.append("ids %s decoded to %r, not %r" % (r["ids"], back, r["text"]))
+    return faults
+
+
+results, asked = {}, {}
+for line in sys.stdin:
+    r = json.loads(line)
+    del said[:]
+    faults = check_model(r) if "ref" in r else check_tokenizer(r)
+    results.setdefault(r["name"], []).extend(faults + said)
+    asked[r["name"]] = asked.get(r["name"], 0) + 1
+for name, faults in results.items():
+    print("%s: %s" % (name, "; ".join(faults) if faults else "%d ok" % asked[name]))
