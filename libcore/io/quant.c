@@ -2,6 +2,7 @@
 
 #include "tensor/dtype.h"
 
+#include <math.h>
 #include <string.h>
 
 /*
@@ -148,18 +149,73 @@ static void q6_k(float *restrict y, const unsigned char *restrict b)
     }
 }
 
-/* One row for each type.  `fn` makes one block; NULL: the floats, done by dtype. */
+/* ---- and back ---------------------------------------------------------------------- */
+
+/* d as the block's f16 scale; 1 if it does not fit. */
+static int put_scale(unsigned char *b, float d)
+{
+    const uint16_t h = f16_from_f32(d);
+
+    memcpy(b, &h, 2);
+    return isfinite(f32_from_f16(h)) == 0;
+}
+
+/* 1 / d; 0 where d is too small for that: its f16 is 0 as well. */
+static float inverse(float d)
+{
+    const float id = d != 0 ? 1.0f / d : 0;
+
+    return isfinite(id) ? id : 0;
+}
+
+static int to_q8_0(unsigned char *restrict b, const float *restrict x)
+{
+    float most = 0;
+
+    for (int i = 0; i < 32; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    const float d = most / 127, id = inverse(d);
+    for (int i = 0; i < 32; i++)
+        b[2 + i] = (unsigned char)(signed char)roundf(x[i] * id);
+    return put_scale(b, d);
+}
+
+/* The sum is rounded once, as a fused multiply-add does on the machines where ggml's
+ * reference is compiled: the product of two floats is exact in double. */
+static int nibble(float x, float id)
+{
+    const int q = (int)(float)((double)x * id + 8.5);
+
+    return q < 15 ? q : 15;
+}
+
+static int to_q4_0(unsigned char *restrict b, const float *restrict x)
+{
+    float most = 0;
+
+    for (int i = 0; i < 32; i++)
+        if (fabsf(x[i]) > fabsf(most))
+            most = x[i];
+    const float d = most / -8, id = inverse(d); /* -0 for a block of zeros */
+    for (int i = 0; i < 16; i++)
+        b[2 + i] = (unsigned char)(nibble(x[i], id) | nibble(x[i + 16], id) << 4);
+    return put_scale(b, d);
+}
+
+/* One row for each type.  `fn` makes one block; NULL: the floats, done by dtype.  `back`
+ * writes one, 1 if its scale does not fit; NULL: we do not. */
 static const struct {
     const char *name;
     uint32_t gguf;
     size_t block, bytes;
     void (*fn)(float *restrict y, const unsigned char *restrict b);
+    int (*back)(unsigned char *restrict b, const float *restrict x);
 } table[QUANT_TYPES] = {
     [QUANT_F32] = {"F32", 0, 1, 4, NULL},
     [QUANT_F16] = {"F16", 1, 1, 2, NULL},
     [QUANT_BF16] = {"BF16", 30, 1, 2, NULL},
-    [QUANT_Q8_0] = {"Q8_0", 8, 32, 34, q8_0},
-    [QUANT_Q4_0] = {"Q4_0", 2, 32, 18, q4_0},
+    [QUANT_Q8_0] = {"Q8_0", 8, 32, 34, q8_0, to_q8_0},
+    [QUANT_Q4_0] = {"Q4_0", 2, 32, 18, q4_0, to_q4_0},
     [QUANT_Q4_1] = {"Q4_1", 3, 32, 20, q4_1},
     [QUANT_Q5_0] = {"Q5_0", 6, 32, 22, q5_0},
     [QUANT_Q5_1] = {"Q5_1", 7, 32, 24, q5_1},
@@ -215,10 +271,17 @@ size_t quant_bytes(enum quant_type t, size_t n)
     return n / table[t].block * table[t].bytes;
 }
 
+uint32_t quant_gguf_number(enum quant_type t)
+{
+    return table[t].gguf;
+}
+
+/* The types without blocks. */
+static const enum dtype plain[] = {
+    [QUANT_F32] = DTYPE_F32, [QUANT_F16] = DTYPE_F16, [QUANT_BF16] = DTYPE_BF16};
+
 void quant_widen(float *dst, const void *src, enum quant_type t, size_t n)
 {
-    static const enum dtype plain[] = {
-        [QUANT_F32] = DTYPE_F32, [QUANT_F16] = DTYPE_F16, [QUANT_BF16] = DTYPE_BF16};
     const unsigned char *s = src;
 
     if (!table[t].fn) {
@@ -227,4 +290,21 @@ void quant_widen(float *dst, const void *src, enum quant_type t, size_t n)
     }
     for (size_t i = 0; i < n / table[t].block; i++)
         table[t].fn(dst + i * table[t].block, s + i * table[t].bytes);
+}
+
+int quant_can_narrow(enum quant_type t)
+{
+    return !table[t].fn || table[t].back;
+}
+
+size_t quant_narrow(void *dst, const float *src, enum quant_type t, size_t n)
+{
+    unsigned char *b = dst;
+    size_t lost = 0;
+
+    if (!table[t].fn)
+        return (size_t)dtype_narrow(dst, src, plain[t], n);
+    for (size_t i = 0; i < n / table[t].block; i++)
+        lost += (size_t)table[t].back(b + i * table[t].bytes, src + i * table[t].block);
+    return lost;
 }

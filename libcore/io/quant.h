@@ -1,5 +1,6 @@
 /*
- * The block formats of GGUF tensors, to float32, exactly as ggml's reference does it.
+ * The block formats of GGUF tensors, to float32 and (some of them) back, exactly as ggml's
+ * reference does it.
  *
  * A row of K values is K / quant_block(type) blocks of quant_block_bytes(type) bytes.
  * d, m are f16 scales of a block; q its small integers:
@@ -38,6 +39,9 @@ int quant_from_gguf(enum quant_type *out, uint32_t number);
 const char *quant_name(enum quant_type t);
 const char *quant_gguf_name(uint32_t number);
 
+/* The number that GGUF files use. */
+uint32_t quant_gguf_number(enum quant_type t);
+
 /* Values of one block (1 for the float types), and its bytes. */
 size_t quant_block(enum quant_type t);
 size_t quant_block_bytes(enum quant_type t);
@@ -48,5 +52,16 @@ size_t quant_bytes(enum quant_type t, size_t n);
 /* n values (a multiple of quant_block(t)) to float.  src may be unaligned.  Cannot
  * fail; safe from many threads on disjoint outputs. */
 void quant_widen(float *dst, const void *src, enum quant_type t, size_t n);
+
+/* 1 for the types that we write: the floats, Q8_0 and Q4_0. */
+int quant_can_narrow(enum quant_type t);
+
+/*
+ * n finite floats (a multiple of quant_block(t)) to a type that quant_can_narrow.  Q8_0:
+ * d = max |x| / 127, q the nearest integer; Q4_0: d = x / -8 for the x of the largest
+ * magnitude, so that it is met exactly, q = floor(x / d + 8.5) in 0..15.  Returns how many
+ * finite values, or scales of blocks, became infinite.  dst may be unaligned.
+ */
+size_t quant_narrow(void *dst, const float *src, enum quant_type t, size_t n);
 
 #endif

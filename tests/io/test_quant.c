@@ -81,3 +81,61 @@ Test(quant, blocks_and_bytes)
     cr_expect_null(quant_gguf_name(4)); /* removed from the format long ago */
     cr_expect_null(quant_gguf_name(4000000000u));
 }
+
+/* golden/quantise: rows of floats and what the gguf package makes of them. */
+Test(quant, narrow_bit_for_bit)
+{
+    static const enum quant_type types[] = {QUANT_F16, QUANT_BF16, QUANT_Q8_0,
+                                            QUANT_Q4_0};
+    struct safetensors st;
+    struct err e = {0};
+
+    cr_assert_eq(
+        safetensors_open(&st, "tests/golden/quantise/expected.safetensors", &e), 0,
+        "%s", e.text);
+    const struct st_entry *x = safetensors_find(&st, "x");
+    float *src = malloc(x->count * sizeof *src);
+    unsigned char *got = malloc(4 * x->count);
+    cr_assert(src && got);
+    memcpy(src, x->data, x->count * sizeof *src);
+    for (size_t k = 0; k < 4; k++) {
+        const struct st_entry *want = safetensors_find(&st, quant_name(types[k]));
+
+        cr_assert_not_null(want);
+        cr_assert_eq(quant_bytes(types[k], x->count), want->count);
+        cr_expect_eq(quant_narrow(got, src, types[k], x->count), 0);
+        for (size_t i = 0; i < want->count; i++)
+            cr_assert_eq(got[i], (unsigned char)want->data[i],
+                         "%s: byte %zu: %d, not %d", want->name, i, got[i],
+                         (unsigned char)want->data[i]);
+    }
+    free(src);
+    free(got);
+    safetensors_close(&st);
+}
+
+/* What a type cannot hold is counted; quantised once more, values stay as they are. */
+Test(quant, narrow_laws)
+{
+    static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16,
+                                            QUANT_Q8_0, QUANT_Q4_0};
+
+    for (size_t k = 0; k < 5; k++) {
+        float x[64], once[64], twice[64];
+        unsigned char b[256];
+
+        for (int i = 0; i < 64; i++)
+            x[i] = (float)(i * i % 61 - 30) / 7;
+        cr_expect_eq(quant_narrow(b, x, types[k], 64), 0);
+        quant_widen(once, b, types[k], 64);
+        cr_expect_eq(quant_narrow(b, once, types[k], 64), 0);
+        quant_widen(twice, b, types[k], 64);
+        cr_expect_eq(memcmp(once, twice, sizeof once), 0, "%s", quant_name(types[k]));
+    }
+    float large[32] = {1e9f};
+    unsigned char b[64];
+    cr_expect_eq(quant_narrow(b, large, QUANT_F16, 32), 1);
+    cr_expect_eq(quant_narrow(b, large, QUANT_Q8_0, 32), 1);
+    cr_expect_eq(quant_narrow(b, large, QUANT_Q4_0, 32), 1);
+    cr_expect(quant_can_narrow(QUANT_Q8_0) && !quant_can_narrow(QUANT_Q4_1));
+}
