@@ -31,6 +31,18 @@ enum {
 };
 
 enum arch_norm { NORM_RMS, NORM_LAYER };
+
+/* Where the norms of a sub-layer f (attention, MLP) stand on its residual x. */
+enum arch_placement {
+    NORM_BEFORE, /* x + f(norm x) */
+    NORM_AFTER,  /* x + norm f(x) */
+    NORM_AROUND, /* x + norm' f(norm x) */
+};
+
+/* Norms of queries and keys before they are turned: none, one gain (D) for each head's
+ * vector, or one norm over the whole width, all heads together. */
+enum arch_qk_norm { QK_PLAIN, QK_HEADS, QK_WIDE };
+
 enum arch_position { POS_LEARNED, POS_ROPE };
 enum arch_mlp { MLP_PLAIN, MLP_GATED };
 
@@ -51,6 +63,10 @@ struct arch {
     enum arch_norm norm;
     float norm_eps;
     float norm_offset; /* added to the gain */
+    enum arch_placement placement;
+    enum arch_qk_norm qk_norm;
+    int parallel; /* attention and MLP both read the layer's input, one sum adds both */
+    float embed_scale; /* of token embeddings as they enter */
     enum arch_position position;
     size_t R; /* rotated dimensions of a head */
     enum arch_mlp mlp;
@@ -60,6 +76,7 @@ struct arch {
     struct arch_kind kind[ARCH_KINDS];
     uint8_t layer[ARCH_LAYERS_MAX]; /* the kind of each */
     float attn_scale;               /* of q.k before the softmax */
+    float attn_cap, logit_cap;      /* soft caps of scores and of logits; 0: none */
     int32_t bos;                    /* -1: none named */
     int32_t stop[ARCH_STOPS_MAX];   /* ids that end a text */
     size_t stops;
@@ -80,16 +97,20 @@ enum arch_tensor {
     ARCH_Q_B,
     ARCH_K_B,
     ARCH_V_B,
+    ARCH_Q_NORM,
+    ARCH_K_NORM,
     ARCH_O,
     ARCH_O_B,
+    ARCH_POST1, /* the norm after attention */
     ARCH_LN2,
     ARCH_LN2_B,
-    ARCH_GATE,
+    ARCH_GATE, /* hf NULL: stored as one with UP, gate's rows first */
     ARCH_UP,
     ARCH_DOWN,
     ARCH_GATE_B,
     ARCH_UP_B,
     ARCH_DOWN_B,
+    ARCH_POST2, /* the norm after the MLP */
     ARCH_NORM,
     ARCH_NORM_B,
     ARCH_HEAD,
@@ -99,7 +120,7 @@ enum arch_tensor {
 /* '#' stands for the layer's number.  hf NULL: this family has no such tensor. */
 struct arch_name {
     const char *hf, *gguf;
-    unsigned flags; /* PLAN_TRANSPOSED, PLAN_QK */
+    unsigned flags; /* PLAN_TRANSPOSED, PLAN_QK ...: tensor/plan.h */
 };
 
 struct family {

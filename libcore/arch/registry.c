@@ -130,6 +130,9 @@ static int stops_gguf(struct arch *a, const struct gguf *g, struct err *e)
 
 /* ---- the whole --------------------------------------------------------------------- */
 
+/* What a family finds when it begins to fill. */
+static const struct arch nothing = {.embed_scale = 1, .bos = -1, .dtype = DTYPE_F32};
+
 static int read_dtype(struct arch *a, const json_t *config, const char *where,
                       struct err *e)
 {
@@ -199,7 +202,7 @@ static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 int arch_from_config(struct arch *a, const json_t *config, const char *where,
                      struct err *e)
 {
-    *a = (struct arch){.bos = -1, .dtype = DTYPE_F32};
+    *a = nothing;
     const int rc = from_config(a, config, where, e);
 
     return rc < 0 ? rc : read_stops(a, config, where, e);
@@ -209,7 +212,7 @@ int arch_read(struct arch *a, const struct weights *w, struct err *e)
 {
     int rc;
 
-    *a = (struct arch){.bos = -1, .dtype = DTYPE_F32};
+    *a = nothing;
     if (weights_kind(w) == WEIGHTS_GGUF)
         return from_gguf(a, weights_gguf(w), e);
     const char *where = weights_config_path(w);

@@ -14,8 +14,8 @@ struct attn_shape block_attn_shape(const struct model *m, size_t l)
 {
     const struct arch *a = &m->arch;
 
-    return (struct attn_shape){a->H, a->G, a->D, a->attn_scale,
-                               a->kind[a->layer[l]].window};
+    return (struct attn_shape){
+        a->H, a->G, a->D, a->attn_scale, a->kind[a->layer[l]].window, a->attn_cap};
 }
 
 size_t block_qkv_width(const struct model *m)
@@ -123,14 +123,15 @@ static const struct capture_spec *captures(const struct block *b, size_t l)
 }
 
 /* Everything that attention needs of layer l, from turned rows of q, k, v. */
-static void prepare(const struct block *b, size_t l, const struct block_acts *a)
+static void prepare(const struct block *b, size_t l, const struct block_acts *a,
+                    const float *qkv)
 {
     const struct attn_shape s = block_attn_shape(b->m, l);
     const struct capture_spec *spec = captures(b, l);
     struct filling f = {.b = b,
                         .s = &s,
                         .l = l,
-                        .qkv = a->qkv,
+                        .qkv = qkv,
                         .norms = spec && spec->reduce == CAPTURE_NORM ? spec : NULL};
 
     par_for(kern_par(b->m->kern), b->n, fill_store, &f);
@@ -138,7 +139,7 @@ static void prepare(const struct block *b, size_t l, const struct block_acts *a)
         const struct block_run *r = &b->runs[i];
 
         b->attn[i] = (struct attn_run){
-            .q = a->qkv + r->row0 * block_qkv_width(b->m),
+            .q = qkv + r->row0 * block_qkv_width(b->m),
             .out = a->att + r->row0 * s.H * s.D,
             .lse = a->lse ? a->lse + r->row0 * s.H : NULL,
             .n = r->n,
@@ -202,33 +203,113 @@ static void activate(const struct block *b, float *y, const float *up)
         act_forward(b->m->kern, y, up, b->B, a->F, a->act);
 }
 
-void block_forward(const struct block *b, size_t l, const struct block_acts *a)
+/* Queries or keys of a row, as their norm sees them: `n` vectors of `width` floats. */
+struct qk_shape {
+    size_t n, width;
+};
+
+static struct qk_shape qk_shape(const struct arch *c, size_t heads)
+{
+    return c->qk_norm == QK_WIDE ? (struct qk_shape){1, heads * c->D}
+                                 : (struct qk_shape){heads, c->D};
+}
+
+/* Rows of a->qkv as attention wants them: q and k normed, and turned.  In place where
+ * nothing is normed; r (B, n of q + n of k) or NULL. */
+static float *turn(const struct block *b, size_t l, const struct block_acts *a,
+                   float *r)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const size_t ld = block_qkv_width(m), att = c->H * c->D, kv = c->G * c->D;
+    const float *cs = b->cs[c->layer[l]];
+    float *to = a->qkv;
+
+    if (c->qk_norm != QK_PLAIN) {
+        const struct qk_shape q = qk_shape(c, c->H), k = qk_shape(c, c->G);
+
+        to = b->turned;
+        rmsnorm_heads_forward(m->kern, to, ld, r, a->qkv, ld, param(m, y->q_norm), b->B,
+                              q.n, q.width, rms(m));
+        rmsnorm_heads_forward(m->kern, to + att, ld, r ? r + b->B * q.n : NULL,
+                              a->qkv + att, ld, param(m, y->k_norm), b->B, k.n, k.width,
+                              rms(m));
+        for (size_t n = 0; n < b->B; n++)
+            memcpy(to + n * ld + att + kv, a->qkv + n * ld + att + kv, kv * sizeof *to);
+    }
+    if (cs)
+        rope_forward(m->kern, to, ld, cs, b->B, c->H + c->G, c->D, c->R);
+    return to;
+}
+
+/* What a sub-layer reads of x: its norm (r, mean as block_norm's), or x itself. */
+static const float *enter(const struct block *b, float *r, float *mean, const float *x,
+                          size_t w, size_t bias)
+{
+    if (w == MODEL_NONE)
+        return x;
+    block_norm(b->m, b->h, r, mean, x, w, bias, b->B);
+    return b->h;
+}
+
+/* out = x + what a sub-layer made, normed where there is a norm `post` after; else
+ * `made` is out. */
+static void leave(const struct block *b, float *out, const float *made, const float *x,
+                  size_t post)
+{
+    if (post != MODEL_NONE)
+        block_norm(b->m, out, NULL, NULL, made, post, MODEL_NONE, b->B);
+    add_forward(b->m->kern, out, x, b->B, b->m->arch.C);
+}
+
+static void attention_forward(const struct block *b, size_t l,
+                              const struct block_acts *a)
 {
     const struct model *m = b->m;
     const struct arch *c = &m->arch;
     const struct model_layer *y = &m->layer[l];
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
-    const size_t qkv = block_qkv_width(m), up = block_up_width(m), att = c->H * c->D;
+    const size_t qkv = block_qkv_width(m), att = c->H * c->D;
     const struct attn_shape s = block_attn_shape(m, l);
-    const float *cs = b->cs[c->layer[l]];
+    float *made = y->post1 == MODEL_NONE ? a->mid : a->o;
     struct tap t = {b, l};
     const struct attn_tap at = {tap, &t};
+    const float *h = enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
 
-    block_norm(m, b->h, NULL, NULL, a->x, y->ln1, y->ln1_b, b->B);
-    product(b, a->qkv, qkv, b->h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
-    if (cs)
-        rope_forward(m->kern, a->qkv, qkv, cs, b->B, c->H + c->G, c->D, c->R);
-    prepare(b, l, a);
+    product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
+    prepare(b, l, a, turn(b, l, a, NULL));
     attn_forward(m->kern, &s, b->attn, b->n, qkv, att, captures(b, l) ? &at : NULL,
                  b->attn_scratch);
-    product(b, a->mid, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
-    add_forward(m->kern, a->mid, a->x, b->B, c->C);
+    product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
+    leave(b, a->mid, made, a->x, y->post1);
+}
 
-    block_norm(m, b->h, NULL, NULL, a->mid, y->ln2, y->ln2_b, b->B);
-    product(b, a->up, up, b->h, c->C, y->up, p ? &p->up : NULL, y->up_b);
+/* What the MLP reads. */
+static const float *mlp_input(const struct arch *c, const struct block_acts *a)
+{
+    return c->parallel ? a->x : a->mid;
+}
+
+static void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
+    float *made = y->post2 == MODEL_NONE ? a->out : a->down;
+    const float *h = enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
+
+    product(b, a->up, block_up_width(m), h, c->C, y->up, p ? &p->up : NULL, y->up_b);
     activate(b, b->act, a->up);
-    product(b, a->out, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
-    add_forward(m->kern, a->out, a->mid, b->B, c->C);
+    product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
+    leave(b, a->out, made, a->mid, y->post2);
+}
+
+void block_forward(const struct block *b, size_t l, const struct block_acts *a)
+{
+    attention_forward(b, l, a);
+    mlp_forward(b, l, a);
 }
 
 /* ---- backward ---------------------------------------------------------------------- */
@@ -257,22 +338,49 @@ static void activate_backward(const struct block *b, float *dup, const float *da
         act_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
 }
 
-/* dx: of out on entry, of mid on return. */
+/* The gradient of what a sub-layer made, from that of its sum with x. */
+static const float *leave_backward(const struct block *b, const struct block_back *w,
+                                   const float *dx, const float *made, size_t post,
+                                   float *grads)
+{
+    const struct model *m = b->m;
+
+    if (post == MODEL_NONE)
+        return dx;
+    block_norm(m, b->h, w->r, w->mean, made, post, MODEL_NONE, b->B);
+    memset(w->dpart, 0, b->B * m->arch.C * sizeof *w->dpart);
+    block_norm_backward(m, w->dpart, dx, made, w->r, w->mean, post, MODEL_NONE, b->B,
+                        grads);
+    return w->dpart;
+}
+
+/* dx += the gradient of x, from w->dh, that of what enter made of it. */
+static void enter_backward(const struct block *b, const struct block_back *w, float *dx,
+                           const float *x, size_t norm, size_t bias, float *grads)
+{
+    if (norm == MODEL_NONE)
+        add_forward(b->m->kern, dx, w->dh, b->B, b->m->arch.C);
+    else
+        block_norm_backward(b->m, dx, w->dh, x, w->r, w->mean, norm, bias, b->B, grads);
+}
+
+/* dx: of out on entry; on return what goes through the MLP is added. */
 static void mlp_backward(const struct block *b, const struct block_back *w, size_t l,
                          const struct block_acts *a, float *dx, float *grads)
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C;
+    const float *in = mlp_input(&m->arch, a);
+    const float *dmade = leave_backward(b, w, dx, a->down, y->post2, grads);
 
     activate(b, b->act, a->up);
-    product_backward(b, w->dact, dx, C, b->act, m->arch.F, y->down, y->down_b, grads);
-    activate_backward(b, w->dup, w->dact, a->up);
-    block_norm(m, b->h, w->r, w->mean, a->mid, y->ln2, y->ln2_b, b->B);
-    product_backward(b, w->dh, w->dup, block_up_width(m), b->h, C, y->up, y->up_b,
+    product_backward(b, w->dact, dmade, C, b->act, m->arch.F, y->down, y->down_b,
                      grads);
-    block_norm_backward(m, dx, w->dh, a->mid, w->r, w->mean, y->ln2, y->ln2_b, b->B,
-                        grads);
+    activate_backward(b, w->dup, w->dact, a->up);
+    const float *h = enter(b, w->r, w->mean, in, y->ln2, y->ln2_b);
+    product_backward(b, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b, grads);
+    enter_backward(b, w, dx, in, y->ln2, y->ln2_b, grads);
 }
 
 /* Rows of a prefix take their share from every run that saw them, in order of runs. */
@@ -298,16 +406,39 @@ static void collect_prefixes(const struct block *b, const struct block_back *w)
     }
 }
 
+/* w->dqkv: of turned rows on entry, of the projected ones on return. */
+static void turn_backward(const struct block *b, const struct block_back *w, size_t l,
+                          const struct block_acts *a, float *grads)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const size_t ld = block_qkv_width(m), att = c->H * c->D;
+    const struct qk_shape q = qk_shape(c, c->H), k = qk_shape(c, c->G);
+    const float *cs = b->cs[c->layer[l]];
+
+    if (cs)
+        rope_backward(m->kern, w->dqkv, ld, cs, b->B, c->H + c->G, c->D, c->R);
+    if (c->qk_norm == QK_PLAIN)
+        return;
+    rmsnorm_heads_backward(m->kern, w->dqkv, ld, grad(grads, y->q_norm), a->qkv, ld,
+                           param(m, y->q_norm), w->qk_r, b->B, q.n, q.width, rms(m));
+    rmsnorm_heads_backward(m->kern, w->dqkv + att, ld, grad(grads, y->k_norm),
+                           a->qkv + att, ld, param(m, y->k_norm), w->qk_r + b->B * q.n,
+                           b->B, k.n, k.width, rms(m));
+}
+
+/* w->dqkv from w->datt. */
 static void attention_backward(const struct block *b, const struct block_back *w,
-                               size_t l, const struct block_acts *a)
+                               size_t l, const struct block_acts *a, float *grads)
 {
     const struct arch *c = &b->m->arch;
     const size_t ld = block_qkv_width(b->m), att = c->H * c->D, kv = c->G * c->D;
     const struct attn_shape s = block_attn_shape(b->m, l);
-    const float *cs = b->cs[c->layer[l]];
     float *dpre = w->dpre;
 
-    prepare(b, l, a);
+    /* without norms the rows are kept turned */
+    prepare(b, l, a, c->qk_norm == QK_PLAIN ? a->qkv : turn(b, l, a, w->qk_r));
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
         float *row = w->dqkv + r->row0 * ld;
@@ -321,24 +452,37 @@ static void attention_backward(const struct block *b, const struct block_back *w
     }
     attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, ld, att, ld, b->attn_scratch);
     collect_prefixes(b, w);
-    if (cs)
-        rope_backward(b->m->kern, w->dqkv, ld, cs, b->B, c->H + c->G, c->D, c->R);
+    turn_backward(b, w, l, a, grads);
 }
 
+/* w->datt, the gradient of attention's result, from that of mid. */
+static void output_backward(const struct block *b, const struct block_back *w, size_t l,
+                            const struct block_acts *a, const float *dx, float *grads)
+{
+    const struct arch *c = &b->m->arch;
+    const struct model_layer *y = &b->m->layer[l];
+
+    product_backward(b, w->datt, leave_backward(b, w, dx, a->o, y->post1, grads), c->C,
+                     a->att, c->H * c->D, y->o, y->o_b, grads);
+}
+
+/* In sequence, mid's gradient is out's and what goes through the MLP; in parallel it is
+ * out's alone, and the MLP's share goes to x. */
 void block_backward(const struct block *b, const struct block_back *w, size_t l,
                     const struct block_acts *a, float *dx, float *grads)
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
-    const size_t C = m->arch.C, att = m->arch.H * m->arch.D;
 
     assert(b->products == BLOCK_FREE && !b->capture);
+    if (m->arch.parallel)
+        output_backward(b, w, l, a, dx, grads);
     mlp_backward(b, w, l, a, dx, grads);
-    product_backward(b, w->datt, dx, C, a->att, att, y->o, y->o_b, grads);
-    attention_backward(b, w, l, a);
-    block_norm(m, b->h, w->r, w->mean, a->x, y->ln1, y->ln1_b, b->B);
-    product_backward(b, w->dh, w->dqkv, block_qkv_width(m), b->h, C, y->qkv, y->qkv_b,
-                     grads);
-    block_norm_backward(m, dx, w->dh, a->x, w->r, w->mean, y->ln1, y->ln1_b, b->B,
-                        grads);
+    if (!m->arch.parallel)
+        output_backward(b, w, l, a, dx, grads);
+    attention_backward(b, w, l, a, grads);
+    const float *h = enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
+    product_backward(b, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C, y->qkv,
+                     y->qkv_b, grads);
+    enter_backward(b, w, dx, a->x, y->ln1, y->ln1_b, grads);
 }

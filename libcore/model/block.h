@@ -4,6 +4,9 @@
  *     mid = x + W_O attention(rope(W_QKV norm1(x)))
  *     out = mid + W_down act(W_up norm2(mid))
  *
+ * Models place their norms otherwise, norm queries and keys before they are turned, or
+ * give both halves the same x (arch/arch.h).
+ *
  * What differs between training, scoring and generation is given by the caller: which
  * products are used, where the activations go, and where keys and values are kept.  The
  * block asks arch what there is, never which family it is.  Private to model/.
@@ -39,13 +42,16 @@ struct block_run {
 
 /* Activations of one layer, B rows each. */
 struct block_acts {
-    float *x;   /* (B, C) in */
-    float *qkv; /* (B, (H + 2 G) D) out, turned */
-    float *att; /* (B, H D) out */
-    float *lse; /* (B, H) out; NULL: no way back wanted */
-    float *mid; /* (B, C) out */
-    float *up;  /* (B, 2 F or F) out, before the activation */
-    float *out; /* (B, C) out; may not be x */
+    float *x; /* (B, C) in */
+    float
+        *qkv; /* (B, (H + 2 G) D) out: turned; as projected where q and k are normed */
+    float *att;  /* (B, H D) out */
+    float *lse;  /* (B, H) out; NULL: no way back wanted */
+    float *o;    /* (B, C) out: attention's part before the norm after it, if any */
+    float *mid;  /* (B, C) out */
+    float *up;   /* (B, 2 F or F) out, before the activation */
+    float *down; /* (B, C) out: the MLP's part before the norm after it, if any */
+    float *out;  /* (B, C) out; may not be x */
 };
 
 struct block {
@@ -59,6 +65,7 @@ struct block {
     /* scratch */
     struct attn_run *attn; /* (n) */
     float *h;              /* (B, C) */
+    float *turned;         /* (B, (H + 2 G) D) if q and k are normed */
     float *act;            /* (B, F) */
     float *attn_scratch;
 };
@@ -74,7 +81,9 @@ void block_forward(const struct block *b, size_t l, const struct block_acts *a);
 struct block_back {
     struct attn_grad *grad; /* (n) */
     float *r, *mean;        /* (B) */
+    float *qk_r;            /* (B, H + G) if q and k are normed */
     float *dh;              /* (B, C) */
+    float *dpart;           /* (B, C) if there are norms after */
     float *dact;            /* (B, F) */
     float *dup;             /* (B, 2 F or F) */
     float *datt;            /* (B, H D) */

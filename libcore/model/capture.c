@@ -131,25 +131,36 @@ static int read_weights(struct capture_spec *s, size_t H, const char *path,
 
 /* ---- lengths of what values add ---------------------------------------------------- */
 
-/* |W_O^h v|^2 = v^T M v with M = W_O^h^T W_O^h, made once: D^2 operations for a key
- * instead of C D. */
+/* M (D, D) += W_O^h^T diag(g^2) W_O^h, g the gain of the norm after (NULL: 1). */
+static void add_gram(float *M, const struct arch *a, const float *W, const float *gain)
+{
+    const size_t D = a->D, ld = a->H * D;
+
+    for (size_t c = 0; c < a->C; c++) {
+        const float g = gain ? a->norm_offset + gain[c] : 1;
+
+        for (size_t j = 0; j < D; j++)
+            for (size_t k = 0; k < D; k++)
+                M[j * D + k] += g * W[c * ld + j] * (g * W[c * ld + k]);
+    }
+}
+
+/* |g W_O^h v|^2 = v^T M v with that M, made once: D^2 operations for a key instead of
+ * C D. */
 static int make_grams(struct capture_spec *s, const struct model *m, struct err *e)
 {
     const struct arch *a = &m->arch;
-    const size_t D = a->D, ld = a->H * D;
+    const size_t D = a->D;
 
     s->gram = calloc((s->to - s->from) * a->H * D * D, sizeof *s->gram);
     if (!s->gram)
         return err_set(e, ERR_NOMEM, "no memory for the norms of %zu layers",
                        s->to - s->from);
     for (size_t i = 0; i < (s->to - s->from) * a->H; i++) {
-        const float *W = m->params + m->layer[s->from + i / a->H].o + i % a->H * D;
-        float *M = s->gram + i * D * D;
+        const struct model_layer *y = &m->layer[s->from + i / a->H];
 
-        for (size_t c = 0; c < a->C; c++)
-            for (size_t j = 0; j < D; j++)
-                for (size_t k = 0; k < D; k++)
-                    M[j * D + k] += W[c * ld + j] * W[c * ld + k];
+        add_gram(s->gram + i * D * D, a, m->params + y->o + i % a->H * D,
+                 y->post1 == MODEL_NONE ? NULL : m->params + y->post1);
     }
     return 0;
 }

@@ -7,7 +7,8 @@
  *   each               (L', H, T, P), nothing is averaged
  * With CAPTURE_NORM a head's probability is first multiplied by |W_O^h v_j^h|, the
  * length of what key j's value adds to the residual stream (METHOD 2.4): sinks, whose
- * values are small, fade.
+ * values are small, fade.  Where a norm stands behind W_O, its gain is counted in; its
+ * factor is not, for it is the same for all keys of a row.
  * What lies on keys behind the prompt is added up in `outside`, weighted the same.
  *
  * Row t of a response is the query that predicts its token t: the prompt's last row for

@@ -3,6 +3,7 @@
 #include "model/private.h"
 #include "nn/embed.h"
 #include "nn/linear.h"
+#include "nn/softcap.h"
 
 #include <string.h>
 
@@ -24,10 +25,14 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     d->capture = arena_take(a, B, sizeof *d->capture);
     d->acts.qkv = arena_take(a, B * block_qkv_width(m), f);
     d->acts.att = arena_take(a, B * c->H * c->D, f);
+    if (c->placement != NORM_BEFORE) /* one after the other: they share */
+        d->acts.o = d->acts.down = arena_take(a, B * c->C, f);
     d->acts.mid = arena_take(a, B * c->C, f);
     d->acts.up = arena_take(a, B * block_up_width(m), f);
     d->block.attn = arena_take(a, B, sizeof *d->block.attn);
     d->block.h = arena_take(a, B * c->C, f);
+    if (c->qk_norm != QK_PLAIN)
+        d->block.turned = arena_take(a, B * block_qkv_width(m), f);
     d->block.act = arena_take(a, B * c->F, f);
 }
 
@@ -73,7 +78,7 @@ static void layers(struct decoder *d, size_t B)
 
     embed_forward(m->kern, d->x[0], d->ids, learned ? d->pos : NULL,
                   m->params + m->embed, learned ? m->params + m->position : NULL, B,
-                  m->arch.C);
+                  m->arch.C, m->arch.embed_scale);
     model_turns(m, d->cs, d->pos, B);
     for (size_t l = 0; l < m->arch.L; l++) {
         d->acts.x = d->x[l % 2];
@@ -102,6 +107,8 @@ void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
                m->norm_b, out);
     linear_rows(m->kern, d->logits, m->arch.V, d->hidden, C, &m->packed_head, NULL,
                 out);
+    if (m->arch.logit_cap > 0)
+        softcap_forward(m->kern, d->logits, out, m->arch.V, m->arch.logit_cap);
 }
 
 struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n)

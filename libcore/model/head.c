@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "kern/gemm.h"
+#include "nn/softcap.h"
 #include "nn/xent.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@ struct head {
     size_t rows; /* of a chunk */
     struct arena arena;
     float *z;     /* (rows, V) */
+    float *dz;    /* (rows, V) their gradients: z, but apart where logits are capped */
     float *x, *d; /* (rows, C) hidden rows of the chunk; their gradients */
     int32_t *target;
     float *temperature, *logp, *entropy, *lse;
@@ -31,6 +33,7 @@ static void carve(struct head *h, struct arena *a)
     const size_t n = h->rows, f = sizeof(float);
 
     h->z = arena_take(a, n * c->V, f);
+    h->dz = c->logit_cap > 0 ? arena_take(a, n * c->V, f) : h->z;
     h->x = arena_take(a, n * c->C, f);
     h->d = arena_take(a, n * c->C, f);
     h->target = arena_take(a, n, sizeof *h->target);
@@ -84,6 +87,8 @@ static void logits(struct head *h, float *z, const float *x, size_t n)
 
     gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
             c->C, 0);
+    if (c->logit_cap > 0)
+        softcap_forward(h->m->kern, z, n, c->V, c->logit_cap);
 }
 
 /* Logits of n items, their rows gathered in x. */
@@ -112,7 +117,7 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
     }
 }
 
-/* The chunk's logits become their gradients, in place; then those of rows and weight. */
+/* From the chunk's logits their gradients; then those of rows and weight. */
 static void chunk_backward(struct head *h, const struct head_item *items, size_t n,
                            const float *dlogp, const float *dentropy, float *dh,
                            float *grads)
@@ -122,12 +127,14 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
 
     xent_forward(k, h->logp, dentropy ? h->entropy : NULL, h->lse, h->z, h->target,
                  h->temperature, n, c->V);
-    xent_backward(k, h->z, h->z, h->target, h->temperature, h->lse, h->entropy, dlogp,
+    xent_backward(k, h->dz, h->z, h->target, h->temperature, h->lse, h->entropy, dlogp,
                   dentropy, n, c->V);
-    gemm_nn(k, h->d, c->C, h->z, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
+    if (c->logit_cap > 0)
+        softcap_backward(k, h->dz, h->z, n, c->V, c->logit_cap);
+    gemm_nn(k, h->d, c->C, h->dz, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
             0);
     if (grads)
-        gemm_tn(k, grads + h->m->head, c->C, h->z, c->V, h->x, c->C, n, c->V, c->C, 1);
+        gemm_tn(k, grads + h->m->head, c->C, h->dz, c->V, h->x, c->C, n, c->V, c->C, 1);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < c->C; j++)
             dh[items[i].row * c->C + j] += h->d[i * c->C + j];

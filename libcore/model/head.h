@@ -2,7 +2,7 @@
  * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
  * logits of all tokens never exist at once.
  *
- *     z = W h,   u = z / temperature,   logp = u_target - log sum exp(u)
+ *     z = W h, soft-capped where the model does,   u = z / temperature,   logp = u_target - log sum exp(u)
  *
  * An item is one prediction; several may share a row (a prompt's last row predicts the
  * first token of every candidate).
@@ -21,7 +21,7 @@ struct head_item {
 struct head;
 
 /* m is borrowed until head_free.  Memory: one chunk of logits, at most 32 MiB or 16
- * rows, whatever is more.  ERR_NOMEM. */
+ * rows, whatever is more; twice that with soft caps.  ERR_NOMEM. */
 int head_new(struct head **out, struct model *m, struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */
 size_t head_bytes(const struct model *m);

@@ -47,7 +47,8 @@ static size_t add_vector(const struct walk *w, enum arch_tensor t, size_t n)
     return add(w, t, 1, n, PLAN_VECTOR);
 }
 
-static size_t add_bias(const struct walk *w, int there, enum arch_tensor t, size_t n)
+/* A bias, or a norm that only some models have. */
+static size_t add_if(const struct walk *w, int there, enum arch_tensor t, size_t n)
 {
     return there ? add_vector(w, t, n) : MODEL_NONE;
 }
@@ -59,31 +60,43 @@ static void add_qkv(const struct walk *w, struct model_layer *y)
 
     if (a->family->names[ARCH_QKV].hf) {
         y->qkv = add(w, ARCH_QKV, q + 2 * kv, a->C, 0);
-        y->qkv_b = add_bias(w, a->bias_qkv, ARCH_QKV_B, q + 2 * kv);
+        y->qkv_b = add_if(w, a->bias_qkv, ARCH_QKV_B, q + 2 * kv);
         return;
     }
     y->qkv = add(w, ARCH_Q, q, a->C, 0);
     add(w, ARCH_K, kv, a->C, PLAN_JOINED);
     add(w, ARCH_V, kv, a->C, PLAN_JOINED);
-    y->qkv_b = add_bias(w, a->bias_qkv, ARCH_Q_B, q);
+    y->qkv_b = add_if(w, a->bias_qkv, ARCH_Q_B, q);
     if (a->bias_qkv) {
         add(w, ARCH_K_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
         add(w, ARCH_V_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
     }
 }
 
+static void add_qk_norms(const struct walk *w, struct model_layer *y)
+{
+    const struct arch *a = &w->m->arch;
+    const int wide = a->qk_norm == QK_WIDE, there = a->qk_norm != QK_PLAIN;
+
+    y->q_norm = add_if(w, there, ARCH_Q_NORM, wide ? a->H * a->D : a->D);
+    y->k_norm = add_if(w, there, ARCH_K_NORM, wide ? a->G * a->D : a->D);
+}
+
 static void add_up(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
+    const int gated = a->mlp == MLP_GATED,
+              apart = a->family->names[ARCH_GATE].hf != NULL;
+    const size_t rows = gated && !apart ? 2 * a->F : a->F;
 
-    if (a->mlp == MLP_PLAIN) {
-        y->up = add(w, ARCH_UP, a->F, a->C, 0);
-        y->up_b = add_bias(w, a->bias_mlp, ARCH_UP_B, a->F);
+    if (!gated || !apart) {
+        y->up = add(w, ARCH_UP, rows, a->C, 0);
+        y->up_b = add_if(w, a->bias_mlp, ARCH_UP_B, rows);
         return;
     }
     y->up = add(w, ARCH_GATE, a->F, a->C, 0);
     add(w, ARCH_UP, a->F, a->C, PLAN_JOINED);
-    y->up_b = add_bias(w, a->bias_mlp, ARCH_GATE_B, a->F);
+    y->up_b = add_if(w, a->bias_mlp, ARCH_GATE_B, a->F);
     if (a->bias_mlp)
         add(w, ARCH_UP_B, 1, a->F, PLAN_VECTOR | PLAN_JOINED);
 }
@@ -91,17 +104,23 @@ static void add_up(const struct walk *w, struct model_layer *y)
 static void add_layer(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
+    const int before = a->placement != NORM_AFTER, after = a->placement != NORM_BEFORE;
+    const int centred = before && a->norm == NORM_LAYER;
 
-    y->ln1 = add_vector(w, ARCH_LN1, a->C);
-    y->ln1_b = add_bias(w, a->norm == NORM_LAYER, ARCH_LN1_B, a->C);
+    y->begin = w->m->plan.size;
+    y->ln1 = add_if(w, before, ARCH_LN1, a->C);
+    y->ln1_b = add_if(w, centred, ARCH_LN1_B, a->C);
     add_qkv(w, y);
+    add_qk_norms(w, y);
     y->o = add(w, ARCH_O, a->C, a->H * a->D, 0);
-    y->o_b = add_bias(w, a->bias_o, ARCH_O_B, a->C);
-    y->ln2 = add_vector(w, ARCH_LN2, a->C);
-    y->ln2_b = add_bias(w, a->norm == NORM_LAYER, ARCH_LN2_B, a->C);
+    y->o_b = add_if(w, a->bias_o, ARCH_O_B, a->C);
+    y->post1 = add_if(w, after, ARCH_POST1, a->C);
+    y->ln2 = add_if(w, before, ARCH_LN2, a->C);
+    y->ln2_b = add_if(w, centred, ARCH_LN2_B, a->C);
     add_up(w, y);
     y->down = add(w, ARCH_DOWN, a->C, a->F, 0);
-    y->down_b = add_bias(w, a->bias_mlp, ARCH_DOWN_B, a->C);
+    y->down_b = add_if(w, a->bias_mlp, ARCH_DOWN_B, a->C);
+    y->post2 = add_if(w, after, ARCH_POST2, a->C);
 }
 
 int model_layout(struct model *m, int strip, struct err *e)
@@ -112,6 +131,7 @@ int model_layout(struct model *m, int strip, struct err *e)
     m->layer = calloc(a->L, sizeof *m->layer);
     if (!m->layer)
         return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
+    m->plan.head = a->D;
     m->embed = add(&w, ARCH_EMBED, a->V, a->C, 0);
     m->position = a->position == POS_LEARNED
                       ? add(&w, ARCH_POSITION, a->context, a->C, 0)
@@ -119,7 +139,7 @@ int model_layout(struct model *m, int strip, struct err *e)
     for (w.l = 0; w.l < a->L; w.l++)
         add_layer(&w, &m->layer[w.l]);
     m->norm = add_vector(&w, ARCH_NORM, a->C);
-    m->norm_b = add_bias(&w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
+    m->norm_b = add_if(&w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
     m->head = a->tied ? m->embed : add(&w, ARCH_HEAD, a->V, a->C, 0);
     return plan_done(&m->plan, m->path, e);
 }

@@ -29,17 +29,25 @@ static const char *file_name(const struct loader *ld, const struct plan_param *p
     return weights_kind(ld->w) == WEIGHTS_GGUF ? p->gguf : p->name;
 }
 
-static int read_transposed(struct loader *ld, const struct plan_param *p,
-                           const struct weights_tensor *t, float *out, struct err *e)
+static int read_reordered(struct loader *ld, const struct plan_param *p,
+                          const struct weights_tensor *t, float *out, struct err *e)
 {
-    float *turn = realloc(ld->turn, p->rows * p->cols * sizeof *turn);
+    const int turned = (p->flags & PLAN_TRANSPOSED) != 0;
+    const size_t rows = turned ? p->cols : p->rows, cols = turned ? p->rows : p->cols;
+    float *turn = realloc(ld->turn, rows * cols * sizeof *turn);
 
     if (!turn)
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", t->file, t->name);
     ld->turn = turn;
-    weights_read(t, 0, p->cols, turn, p->rows, kern_par(ld->m->kern));
-    plan_transpose(out, turn, p->cols, p->rows);
+    weights_read(t, 0, rows, turn, cols, kern_par(ld->m->kern));
+    plan_import(&ld->m->plan, p, out, turn);
     return 0;
+}
+
+static void subtract_one(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] -= 1;
 }
 
 /* 1 if all n floats are finite. */
@@ -65,14 +73,16 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
 
     if (rc < 0)
         return rc;
-    if (turned)
-        rc = read_transposed(ld, p, t, out, e);
+    if (!gguf && plan_reordered(p))
+        rc = read_reordered(ld, p, t, out, e);
     else if (gguf && p->flags & PLAN_QK)
         weights_read_qk(t, ld->m->arch.D, out, p->cols, kern_par(ld->m->kern));
     else
         weights_read(t, 0, p->rows, out, p->cols, kern_par(ld->m->kern));
     if (rc < 0)
         return rc;
+    if (gguf && p->flags & PLAN_PLUS_ONE)
+        subtract_one(out, p->rows * p->cols);
     if (!all_finite(out, p->rows * p->cols))
         return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                        t->file, t->name);
@@ -209,7 +219,7 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
         const struct plan_param *p = &m->plan.param[i];
 
         for (; packing && l < m->arch.L &&
-               p->offset >= (l + 1 < m->arch.L ? m->layer[l + 1].ln1 : m->norm);
+               p->offset >= (l + 1 < m->arch.L ? m->layer[l + 1].begin : m->norm);
              l++)
             if ((rc = pack_layer(ld, l, e)) < 0)
                 return rc;

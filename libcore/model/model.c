@@ -157,7 +157,7 @@ static void fill(struct model *m, uint64_t seed, double deviation)
                 rng_normal2(two, seed, i, j);
                 x[j] = (float)(deviation * two[0]);
             } else
-                x[j] = bias ? 0 : 1; /* a norm's gain */
+                x[j] = bias ? 0 : 1 - m->arch.norm_offset; /* a norm's gain */
         }
     }
 }

@@ -37,12 +37,16 @@ enum model_mode {
 /* Offsets into the block; MODEL_NONE where the model has no such parameter. */
 #define MODEL_NONE SIZE_MAX
 struct model_layer {
+    size_t begin; /* of the layer's parameters */
     size_t ln1, ln1_b;
-    size_t qkv, qkv_b; /* ((H + 2 G) D, C): rows of q, then k, then v */
-    size_t o, o_b;     /* (C, H D) */
+    size_t qkv, qkv_b;     /* ((H + 2 G) D, C): rows of q, then k, then v */
+    size_t q_norm, k_norm; /* (D) or (H D), (G D) */
+    size_t o, o_b;         /* (C, H D) */
+    size_t post1;          /* the norms after: gains (C) */
     size_t ln2, ln2_b;
     size_t up, up_b;     /* gated: (2 F, C), gate's rows then up's; plain: (F, C) */
     size_t down, down_b; /* (C, F) */
+    size_t post2;
 };
 struct model_packed {
     struct gemm_weight qkv, o, up, down;
@@ -78,8 +82,8 @@ int model_open(struct model **out, const char *path, struct kern *kern,
 void model_close(struct model *m); /* NULL is fine */
 
 /* A model without weights: `config` is a config.json by path; parameters are normal
- * with standard deviation `initializer_range` (0.02 if config has none; norms 1, biases
- * 0), a function of seed and config alone. */
+ * with standard deviation `initializer_range` (0.02 if config has none; norms 1, or 0
+ * where the family adds 1, biases 0), a function of seed and config alone. */
 int model_random(struct model **out, const char *config, uint64_t seed,
                  struct kern *kern, struct err *e) MUST_CHECK;
 

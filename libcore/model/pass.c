@@ -41,12 +41,15 @@ struct pass {
 static void carve_backward(struct pass *p, struct arena *a, const struct need *n)
 {
     const struct arch *c = &p->m->arch;
+    const int normed = c->qk_norm != QK_PLAIN, after = c->placement != NORM_BEFORE;
     struct block_back *w = &p->back;
     const size_t f = sizeof(float);
 
     w->grad = arena_take(a, n->seqs, sizeof *w->grad);
     w->r = arena_take(a, n->B, f);
     w->mean = arena_take(a, n->B, f);
+    w->qk_r = normed ? arena_take(a, n->B * (c->H + c->G), f) : NULL;
+    w->dpart = after ? arena_take(a, n->B * c->C, f) : NULL;
     w->dh = arena_take(a, n->B * c->C, f);
     w->dact = arena_take(a, n->B * c->F, f);
     w->dup = arena_take(a, n->B * block_up_width(p->m), f);
@@ -61,15 +64,18 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const struct attn_shape s = block_attn_shape(m, 0);
-    const int train = p->mode == PASS_TRAIN;
+    const int train = p->mode == PASS_TRAIN, after = c->placement != NORM_BEFORE;
+    const size_t qkv = block_qkv_width(m);
     const size_t L = train ? c->L : 1, f = sizeof(float);
 
     p->x = arena_take(a, (L + 1) * n->B * c->C, f);
     p->hidden = arena_take(a, n->B * c->C, f);
-    p->keep.qkv = arena_take(a, L * n->B * block_qkv_width(m), f);
+    p->keep.qkv = arena_take(a, L * n->B * qkv, f);
     p->keep.att = arena_take(a, L * n->B * c->H * c->D, f);
     p->keep.lse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
+    p->keep.o = after ? arena_take(a, L * n->B * c->C, f) : NULL;
     p->keep.mid = arena_take(a, L * n->B * c->C, f);
+    p->keep.down = after ? arena_take(a, L * n->B * c->C, f) : NULL;
     p->keep.up = arena_take(a, L * n->B * block_up_width(m), f);
     for (size_t k = 0; k < ARCH_KINDS; k++)
         p->cs[k] = m->freq[k] ? arena_take(a, n->B * c->R, f) : NULL;
@@ -79,6 +85,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->runs = arena_take(a, n->seqs, sizeof *p->runs);
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);
     p->block.h = arena_take(a, n->B * c->C, f);
+    p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
     p->block.act = arena_take(a, n->B * c->F, f);
     p->block.attn_scratch = arena_take(a, attn_scratch(m->kern, &s, n->keys), f);
     if (train)
@@ -250,8 +257,10 @@ static struct block_acts acts(const struct pass *p, size_t l)
         .qkv = p->keep.qkv + at * block_qkv_width(m),
         .att = p->keep.att + at * c->H * c->D,
         .lse = train ? p->keep.lse + at * c->H : NULL,
+        .o = p->keep.o ? p->keep.o + at * c->C : NULL,
         .mid = p->keep.mid + at * c->C,
         .up = p->keep.up + at * block_up_width(m),
+        .down = p->keep.down ? p->keep.down + at * c->C : NULL,
         .out = p->x + (train ? l + 1 : (l + 1) % 2) * B * c->C,
     };
 }
@@ -262,7 +271,8 @@ static void embed(const struct pass *p, const struct batch *b)
     const int learned = m->position != MODEL_NONE;
 
     embed_forward(m->kern, p->x, b->ids, learned ? b->pos : NULL, m->params + m->embed,
-                  learned ? m->params + m->position : NULL, b->B, m->arch.C);
+                  learned ? m->params + m->position : NULL, b->B, m->arch.C,
+                  m->arch.embed_scale);
     model_turns(m, p->cs, b->pos, b->B);
 }
 
@@ -335,5 +345,6 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
         block_backward(&p->block, &p->back, l, &a, p->dx, grads);
     }
     embed_backward(m->kern, grads + m->embed, learned ? grads + m->position : NULL,
-                   p->dx, b->ids, learned ? b->pos : NULL, b->B, C);
+                   p->dx, b->ids, learned ? b->pos : NULL, b->B, C,
+                   m->arch.embed_scale);
 }

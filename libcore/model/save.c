@@ -23,11 +23,11 @@ static void declare(struct st_decl *d, const struct plan_param *p, enum dtype dt
     }
 }
 
-static int put(struct st_writer *w, const struct plan_param *p, const float *x,
-               float *turn, struct err *e)
+static int put(struct st_writer *w, const struct plan *plan, const struct plan_param *p,
+               const float *x, float *turn, struct err *e)
 {
-    if (p->flags & PLAN_TRANSPOSED) {
-        plan_transpose(turn, x, p->rows, p->cols);
+    if (plan_reordered(p)) {
+        plan_export(plan, p, turn, x);
         x = turn;
     }
     return st_writer_put(w, x, p->rows * p->cols, e);
@@ -39,7 +39,7 @@ static size_t largest_turned(const struct plan *p)
     size_t n = 1;
 
     for (size_t i = 0; i < p->n; i++)
-        if (p->param[i].flags & PLAN_TRANSPOSED &&
+        if (plan_reordered(&p->param[i]) &&
             p->param[i].rows * p->param[i].cols > n)
             n = p->param[i].rows * p->param[i].cols;
     return n;
@@ -63,7 +63,7 @@ static int put_part(struct st_writer *w, const struct part *b, float *turn,
         const float *x = b->block ? b->block + p->offset : NULL;
 
         if (x || (rc = model_fetch(&x, b->m, p, e)) >= 0)
-            rc = put(w, p, x, turn, e);
+            rc = put(w, &b->m->plan, p, x, turn, e);
     }
     return rc;
 }

@@ -75,6 +75,7 @@ ISA_BODY void forward_lanes(const struct forward *f, size_t run, const struct ke
     for (size_t x = 0; x < l->n; x++) {
         float *ex = e + x * ld, peak;
 
+        cap_scores(ex, ks, l);
         mask(ex, ks, l, x);
         const float sum = exponentials(ex, l->begin, l->end, &peak);
         by[x] = 1.0f / sum;

@@ -2,6 +2,7 @@
  * Causal attention over packed keys and values, forward and backward.
  *
  *     s_j = scale q . k_j,   p = softmax(s) over the keys seen,   out = sum_j p_j v_j
+ * and with a cap, softmax of cap tanh(s / cap) (nn/softcap.h).
  *
  * One kernel serves training, scoring and generation: what differs is only where keys
  * and values are kept.  A `struct attn_store` holds those of a run of positions, for
@@ -25,6 +26,7 @@ struct attn_shape {
     size_t H, G, D;
     float scale;
     size_t window; /* key j is seen from position i if i - window < j <= i; 0: all */
+    float cap;     /* 0: none */
 };
 
 /* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in

@@ -95,13 +95,14 @@ ISA_BODY void spread(float *acc, const float *w, size_t ld, const float *const *
 
 /* From scores in p and dP in ds to probabilities and dS, in place. */
 ISA_BODY void score_gradient(float *p, float *ds, size_t from, size_t to, float lse,
-                             float delta)
+                             float delta, float cap)
 {
     for (size_t j = from; j < to; j += VEC) {
-        const vfloat pj = vec_exp(vec_load(p + j) - lse);
+        const vfloat s = vec_load(p + j), pj = vec_exp(s - lse);
+        const vfloat dj = pj * (vec_load(ds + j) - delta);
 
         vec_store(p + j, pj);
-        vec_store(ds + j, pj * (vec_load(ds + j) - delta));
+        vec_store(ds + j, cap > 0 ? dj * vec_softcap_slope(s, cap) : dj);
     }
 }
 
@@ -126,10 +127,11 @@ ISA_BODY void backward_lanes(const struct backward *b, size_t run,
     for (size_t x = 0; x < l->n; x++) {
         const float *out = r->out + l->row[x] * b->ldout + l->head[x] * ks->D;
 
+        cap_scores(m->p + x * ld, ks, l);
         mask(m->p + x * ld, ks, l, x);
         score_gradient(m->p + x * ld, m->ds + x * ld, l->begin, l->end,
                        r->lse[l->row[x] * b->s->H + l->head[x]],
-                       dot(dout[x], out, ks->D));
+                       dot(dout[x], out, ks->D), ks->cap);
     }
     for (size_t x = l->n; x < (size_t)n; x++) {
         memset(m->p + x * ld + l->begin, 0, (l->end - l->begin) * sizeof(float));

@@ -18,13 +18,15 @@
  *     dP_ij = dO_i . v_j,   delta_i = dO_i . O_i,   dS_ij = P_ij (dP_ij - delta_i)
  *     dq_i = scale sum_j dS_ij k_j,   dk_j = scale sum_i dS_ij q_i,
  *     dv_j = sum_i P_ij dO_i
- * It needs values in panels and keys in rows, which are made in scratch.
+ * It needs values in panels and keys in rows, which are made in scratch.  With soft caps
+ * s is the capped score, and dS is times the cap's slope.
  */
 #ifndef CAGSR_NN_ATTENTION_LANES_H
 #define CAGSR_NN_ATTENTION_LANES_H
 
 #include "kern/vec.h"
 #include "nn/attention.h"
+#include "nn/softcap_vec.h"
 #include "tensor/dims.h"
 
 #include <math.h>
@@ -50,6 +52,7 @@ struct keys {
     size_t D, W; /* W: D in whole vectors */
     float scale;
     size_t window;
+    float cap;
 };
 
 struct lanes {
@@ -157,6 +160,14 @@ ISA_BODY void products(float *t, size_t ld, const float *const *x, const int n,
     }
 }
 
+/* The scores of one lane through the soft cap, where there is one. */
+ISA_BODY void cap_scores(float *s, const struct keys *ks, const struct lanes *l)
+{
+    if (ks->cap > 0)
+        for (size_t j = l->begin; j < l->end; j += VEC)
+            vec_store(s + j, vec_softcap(vec_load(s + j), ks->cap));
+}
+
 static inline void blank(float *s, size_t from, size_t to)
 {
     for (size_t j = from; j < to; j++)
@@ -243,6 +254,7 @@ static inline void keys_of(struct keys *ks, const struct attn_shape *s,
         .W = round_up(s->D, VEC),
         .scale = s->scale,
         .window = s->window,
+        .cap = s->cap,
         .slots = {round_up(r->pre, VEC), round_up(r->at + r->n - r->pre, VEC)}};
     for (int i = 0; i < 2; i++) {
         if (ks->slots[i] == 0)

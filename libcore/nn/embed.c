@@ -1,12 +1,11 @@
 #include "nn/embed.h"
 
-#include <string.h>
-
 struct forward_job {
     float *y;
     const int32_t *ids, *pos;
     const float *wte, *wpe;
     size_t C;
+    float scale;
 };
 
 static void forward_rows(void *ctx, size_t from, size_t to)
@@ -14,9 +13,11 @@ static void forward_rows(void *ctx, size_t from, size_t to)
     const struct forward_job *j = ctx;
 
     for (size_t n = from; n < to; n++) {
+        const float *w = j->wte + (size_t)j->ids[n] * j->C;
         float *y = j->y + n * j->C;
 
-        memcpy(y, j->wte + (size_t)j->ids[n] * j->C, j->C * sizeof *y);
+        for (size_t c = 0; c < j->C; c++)
+            y[c] = j->scale * w[c];
         if (!j->pos)
             continue;
         const float *p = j->wpe + (size_t)j->pos[n] * j->C;
@@ -26,9 +27,9 @@ static void forward_rows(void *ctx, size_t from, size_t to)
 }
 
 void embed_forward(struct kern *k, float *y, const int32_t *ids, const int32_t *pos,
-                   const float *wte, const float *wpe, size_t N, size_t C)
+                   const float *wte, const float *wpe, size_t N, size_t C, float scale)
 {
-    struct forward_job j = {y, ids, pos, wte, wpe, C};
+    struct forward_job j = {y, ids, pos, wte, wpe, C, scale};
 
     kern_rows(k, N, C, forward_rows, &j);
 }
@@ -39,6 +40,7 @@ struct backward_job {
     const float *dy;
     const int32_t *row;
     size_t N, C;
+    float scale;
 };
 
 static void scatter_columns(void *ctx, size_t from, size_t to)
@@ -50,14 +52,16 @@ static void scatter_columns(void *ctx, size_t from, size_t to)
         const float *dy = j->dy + n * j->C;
 
         for (size_t c = from; c < to; c++)
-            dw[c] += dy[c];
+            dw[c] += j->scale * dy[c];
     }
 }
 
 void embed_backward(struct kern *k, float *dwte, float *dwpe, const float *dy,
-                    const int32_t *ids, const int32_t *pos, size_t N, size_t C)
+                    const int32_t *ids, const int32_t *pos, size_t N, size_t C,
+                    float scale)
 {
-    struct backward_job token = {dwte, dy, ids, N, C}, place = {dwpe, dy, pos, N, C};
+    struct backward_job token = {dwte, dy, ids, N, C, scale},
+                        place = {dwpe, dy, pos, N, C, 1};
 
     kern_columns(k, C, N, scatter_columns, &token);
     if (pos)

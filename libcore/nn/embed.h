@@ -1,6 +1,6 @@
 /*
  * Token embedding, with learned positions where the model has them:
- *     y_n = wte[ids_n] + wpe[pos_n]
+ *     y_n = scale wte[ids_n] + wpe[pos_n]
  *   ids  (N)      each in 0..V-1, checked by the caller
  *   pos  (N)      each below the rows of wpe; NULL iff wpe is NULL
  *   wte  (V, C)   wpe (positions, C) or NULL
@@ -16,11 +16,12 @@
 #include <stdint.h>
 
 void embed_forward(struct kern *k, float *y, const int32_t *ids, const int32_t *pos,
-                   const float *wte, const float *wpe, size_t N, size_t C);
+                   const float *wte, const float *wpe, size_t N, size_t C, float scale);
 
-/* dwte[ids_n] += dy_n,  dwpe[pos_n] += dy_n, in order of n: the same bits at any number
+/* dwte[ids_n] += scale dy_n,  dwpe[pos_n] += dy_n, in order of n: the same bits at any number
  * of threads.  dwpe is NULL iff pos is. */
 void embed_backward(struct kern *k, float *dwte, float *dwpe, const float *dy,
-                    const int32_t *ids, const int32_t *pos, size_t N, size_t C);
+                    const int32_t *ids, const int32_t *pos, size_t N, size_t C,
+                    float scale);
 
 #endif

@@ -29,4 +29,16 @@ void rmsnorm_backward(struct kern *k, float *dx, float *dw, const float *dy,
                       const float *x, const float *w, const float *r, size_t N,
                       size_t C, struct rmsnorm p);
 
+/* The same for each of H heads of C floats that lie side by side in each of N rows of
+ * x, ldx apart, with one gain (C) for all of them; r (N, H).  y may be x. */
+void rmsnorm_heads_forward(struct kern *k, float *y, size_t ldy, float *r,
+                           const float *x, size_t ldx, const float *w, size_t N,
+                           size_t H, size_t C, struct rmsnorm p);
+
+/* In place: dy (N rows, lddy apart) holds the gradient with respect to y on entry, to x
+ * on return (no accumulation); dw accumulates. */
+void rmsnorm_heads_backward(struct kern *k, float *dy, size_t lddy, float *dw,
+                            const float *x, size_t ldx, const float *w, const float *r,
+                            size_t N, size_t H, size_t C, struct rmsnorm p);
+
 #endif

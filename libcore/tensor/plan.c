@@ -117,3 +117,50 @@ void plan_transpose(float *dst, const float *src, size_t rows, size_t cols)
                 for (size_t j = j0; j < j0 + TILE && j < cols; j++)
                     dst[j * rows + i] = src[i * cols + j];
 }
+
+int plan_reordered(const struct plan_param *q)
+{
+    return (q->flags & (PLAN_TRANSPOSED | PLAN_BY_HEAD)) != 0;
+}
+
+/* Runs of `run` floats: run (i, j) of (rows, cols) becomes run (j, i). */
+static void turn_runs(float *dst, const float *src, size_t rows, size_t cols,
+                      size_t run)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++)
+            memcpy(dst + (j * rows + i) * run, src + (i * cols + j) * run,
+                   run * sizeof *dst);
+}
+
+/* q, k and v of one head are 3 runs of D rows of weights, or of D biases. */
+static size_t head_run(const struct plan *p, const struct plan_param *q)
+{
+    return q->flags & PLAN_VECTOR ? p->head : p->head * q->cols;
+}
+
+void plan_import(const struct plan *p, const struct plan_param *q, float *dst,
+                 const float *src)
+{
+    const size_t n = q->rows * q->cols;
+
+    if (q->flags & PLAN_TRANSPOSED)
+        plan_transpose(dst, src, q->cols, q->rows);
+    else if (q->flags & PLAN_BY_HEAD)
+        turn_runs(dst, src, n / head_run(p, q) / 3, 3, head_run(p, q));
+    else
+        memcpy(dst, src, n * sizeof *dst);
+}
+
+void plan_export(const struct plan *p, const struct plan_param *q, float *dst,
+                 const float *src)
+{
+    const size_t n = q->rows * q->cols;
+
+    if (q->flags & PLAN_TRANSPOSED)
+        plan_transpose(dst, src, q->rows, q->cols);
+    else if (q->flags & PLAN_BY_HEAD)
+        turn_runs(dst, src, 3, n / head_run(p, q) / 3, head_run(p, q));
+    else
+        memcpy(dst, src, n * sizeof *dst);
+}

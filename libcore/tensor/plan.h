@@ -27,6 +27,9 @@ enum plan_flag {
     PLAN_TRANSPOSED = 2, /* the checkpoint has (inputs, outputs): gpt2's Conv1D */
     PLAN_VECTOR = 4,     /* one dimension in the checkpoint; rows is 1 */
     PLAN_QK = 8,         /* in llama's GGUF files the rows of each head are permuted */
+    PLAN_BY_HEAD = 16,   /* the checkpoint has each head's q, k and v together: rows
+                            (H, 3, D), in memory (3, H, D): gpt_neox */
+    PLAN_PLUS_ONE = 32,  /* GGUF files have it with 1 added: gains of gemma */
 };
 
 struct plan_param {
@@ -42,6 +45,7 @@ struct plan {
     struct plan_param *param; /* in memory order */
     size_t n, cap;
     size_t size; /* floats of the block, a multiple of 16 */
+    size_t head; /* D, for PLAN_BY_HEAD: set before such a parameter is used */
     int failed;  /* an errcode of plan_add, told by plan_done */
 };
 
@@ -66,6 +70,15 @@ size_t plan_count(const struct plan *p);
  * ERR_NOMEM. */
 int plan_hash(const struct plan *p, const float *block, uint64_t *out,
               struct err *e) MUST_CHECK;
+
+/* 1 if the checkpoint has the parameter's numbers in another order than memory: then
+ * plan_import turns theirs (src) into ours (dst), plan_export ours into theirs.  src and
+ * dst hold all of the parameter and may not overlap. */
+int plan_reordered(const struct plan_param *q);
+void plan_import(const struct plan *p, const struct plan_param *q, float *dst,
+                 const float *src);
+void plan_export(const struct plan *p, const struct plan_param *q, float *dst,
+                 const float *src);
 
 /* dst (cols, rows) = src (rows, cols) transposed, both contiguous.  Cannot fail. */
 void plan_transpose(float *dst, const float *src, size_t rows, size_t cols);

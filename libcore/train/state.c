@@ -79,7 +79,7 @@ static int block_read(float *block, const struct plan *plan, const char *path,
         if (!x || x->dtype != DTYPE_F32 || x->count != n) {
             rc = err_set(e, ERR_SHAPE, "%s: '%s' is not F32 of %zu x %zu", path,
                          p->name, p->rows, p->cols);
-        } else if (p->flags & PLAN_TRANSPOSED) {
+        } else if (plan_reordered(p)) {
             float *more = realloc(rows, n * sizeof *rows);
             if (!more) {
                 rc = err_set(e, ERR_NOMEM, "%s: no memory", path);
@@ -87,7 +87,7 @@ static int block_read(float *block, const struct plan *plan, const char *path,
             }
             rows = more;
             memcpy(rows, x->data, n * sizeof *rows);
-            plan_transpose(block + p->offset, rows, p->cols, p->rows);
+            plan_import(plan, p, block + p->offset, rows);
         } else {
             memcpy(block + p->offset, x->data, n * sizeof *block);
         }

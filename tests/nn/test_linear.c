@@ -146,6 +146,7 @@ struct embed {
     float *wte, *wpe, *a, *y;
     int32_t *ids, *pos; /* pos NULL: no positions */
     size_t N, C;
+    float scale;
 };
 
 static double embed_loss(void *ctx)
@@ -153,7 +154,7 @@ static double embed_loss(void *ctx)
     struct embed *f = ctx;
 
     embed_forward(f->m.k, f->y, f->ids, f->pos, f->wte, f->pos ? f->wpe : NULL, f->N,
-                  f->C);
+                  f->C, f->scale);
     return dot_double(f->a, f->y, f->N * f->C);
 }
 
@@ -165,7 +166,8 @@ TheoryDataPoints(embed, gradient) = {
 Theory((size_t N, size_t C, int positions), embed, gradient)
 {
     int32_t ids[PLACES], pos[PLACES];
-    struct embed f = {.ids = ids, .pos = positions ? pos : NULL, .N = N, .C = C};
+    struct embed f = {
+        .ids = ids, .pos = positions ? pos : NULL, .N = N, .C = C, .scale = 1.7f};
     float *dwte = zeros(VOCAB * C), *dwpe = zeros(PLACES * C);
 
     machine_new(&f.m, 2, NULL);
@@ -177,7 +179,8 @@ Theory((size_t N, size_t C, int positions), embed, gradient)
         ids[n] = (int32_t)(n * n % VOCAB); /* again and again the same */
         pos[n] = (int32_t)(n % 17);
     }
-    embed_backward(f.m.k, dwte, positions ? dwpe : NULL, f.a, ids, f.pos, N, C);
+    embed_backward(f.m.k, dwte, positions ? dwpe : NULL, f.a, ids, f.pos, N, C,
+                   f.scale);
     cr_expect_lt(gradcheck(f.wte, dwte, VOCAB * C, 1e-1f, embed_loss, &f), 1e-5);
     cr_expect_lt(gradcheck(f.wpe, dwpe, PLACES * C, 1e-1f, embed_loss, &f), 1e-5);
     free(dwte);
