@@ -37,9 +37,14 @@ stream_of() {
     cagsr-cat -s -f -o "$1"
 }
 
-# The real model's file, or a skip.
+# The real model's file, or a skip: CAGSR_SMOLLM2, else what is in build/models.
 smollm2() {
-    for m in "${CAGSR_SMOLLM2:-}" "$BUILD"/models/*.gguf "$SRC"/build/models/*.gguf; do
+    if [ -n "${CAGSR_SMOLLM2+set}" ]; then
+        set -- "$CAGSR_SMOLLM2"
+    else
+        set -- "$BUILD"/models/*.gguf "$SRC"/build/models/*.gguf
+    fi
+    for m in "$@"; do
         if [ -f "$m" ]; then
             echo "$m"
             return 0

@@ -2,6 +2,7 @@
  * The real SmolLM2-135M-Instruct against torch on the same dequantised weights.  Skipped
  * with a line if the file is not there: CAGSR_SMOLLM2, or build/models/.
  */
+#include "base/file.h"
 #include "base/json.h"
 #include "model/generate.h"
 #include "model/head.h"
@@ -25,7 +26,7 @@ static char *find_model(void)
     glob_t g;
 
     if (env)
-        return strdup(env);
+        return file_exists(env) ? strdup(env) : NULL;
     if (glob("build/models/SmolLM2-135M-Instruct*.gguf", 0, NULL, &g) == 0)
         path = strdup(g.gl_pathv[0]);
     globfree(&g);
