@@ -120,7 +120,8 @@ enum arch_tensor {
 /* '#' stands for the layer's number.  hf NULL: this family has no such tensor. */
 struct arch_name {
     const char *hf, *gguf;
-    unsigned flags; /* PLAN_TRANSPOSED, PLAN_QK ...: tensor/plan.h */
+    unsigned flags;   /* PLAN_TRANSPOSED, PLAN_QK ...: tensor/plan.h */
+    const char *also; /* another name in some checkpoints, without '#'; or NULL */
 };
 
 struct family {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct arch_name names[ARCH_TENSORS] = {
-    LLAMA_NAMES(PLAN_QK),
+    LLAMA_NAMES(PLAN_QK, 0),
     [ARCH_LN1] = {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", 0},
     [ARCH_LN2] = {"model.layers.#.post_attention_layernorm.weight",
                   "blk.#.ffn_norm.weight", 0},

@@ -1,6 +1,7 @@
 /*
  * Qwen2 and Qwen2.5: llama with biases on q, k and v, and, where a config turns it on, a
- * sliding window in the layers from max_window_layers on.
+ * sliding window in the layers from max_window_layers on.  Qwen3 has a norm on each
+ * head's q and k instead of the biases.
  */
 #include "arch/llama.h"
 #include "base/json.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 static const struct arch_name names[ARCH_TENSORS] = {
-    LLAMA_NAMES(0),
+    LLAMA_NAMES(0, 0),
     [ARCH_LN1] = {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", 0},
     [ARCH_LN2] = {"model.layers.#.post_attention_layernorm.weight",
                   "blk.#.ffn_norm.weight", 0},
@@ -36,8 +37,8 @@ static int windows(struct arch *a, const json_t *config, const char *where,
     return rc < 0 ? rc : 0;
 }
 
-static int from_config(struct arch *a, const json_t *config, const char *where,
-                       struct err *e)
+static int qwen2_from_config(struct arch *a, const json_t *config, const char *where,
+                             struct err *e)
 {
     int rc;
 
@@ -48,15 +49,39 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
     return windows(a, config, where, e);
 }
 
-static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
+static int qwen3_from_config(struct arch *a, const json_t *config, const char *where,
+                             struct err *e)
+{
+    int bias = 0, rc;
+
+    llama_kind(a);
+    a->qk_norm = QK_HEADS;
+    a->D = 128;
+    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
+        (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0)
+        return rc;
+    a->bias_qkv = a->bias_o = bias;
+    return windows(a, config, where, e);
+}
+
+static int qwen2_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 {
     llama_kind(a);
     return llama_from_gguf(a, g, "qwen2", e);
 }
 
+static int qwen3_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
+{
+    llama_kind(a);
+    a->qk_norm = QK_HEADS;
+    return llama_from_gguf(a, g, "qwen3", e);
+}
+
+/* What GGUF files have of these families: no window, and biases as the family's. */
 static int to_config(json_t *config, const struct arch *a)
 {
     return llama_to_config(config, a) |
+           fields_put(config, "attention_bias", json_boolean(a->bias_o)) |
            fields_put(config, "use_sliding_window", json_false());
 }
 
@@ -67,7 +92,19 @@ const struct family family_qwen2 = {
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,
-    .from_config = from_config,
-    .from_gguf = from_gguf,
+    .from_config = qwen2_from_config,
+    .from_gguf = qwen2_from_gguf,
+    .to_config = to_config,
+};
+
+const struct family family_qwen3 = {
+    .name = "qwen3",
+    .class_name = "Qwen3ForCausalLM",
+    .gguf = "qwen3",
+    .prefix = "model.",
+    .names = names,
+    .skip = llama_skip,
+    .from_config = qwen3_from_config,
+    .from_gguf = qwen3_from_gguf,
     .to_config = to_config,
 };

@@ -8,10 +8,7 @@
 #include <string.h>
 
 static const struct family *const families[] = {
-    &family_gpt2,
-    &family_llama,
-    &family_mistral,
-    &family_qwen2,
+    &family_gpt2,   &family_llama,   &family_mistral, &family_qwen2,
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

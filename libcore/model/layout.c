@@ -23,8 +23,14 @@ static const char *expand(char out[NAME_MAX_BYTES], const char *name, size_t l)
 struct walk {
     struct model *m;
     size_t l; /* the layer */
-    int strip;
+    const struct weights *w;
+    int strip; /* the family's prefix is left out, as published gpt2 does */
 };
+
+static int has(const struct weights *w, const char *name)
+{
+    return w && weights_kind(w) == WEIGHTS_HF && weights_find(w, name);
+}
 
 static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t cols,
                   unsigned flags)
@@ -36,6 +42,8 @@ static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t 
     if (!n->hf)
         return MODEL_NONE;
     const char *name = expand(hf, n->hf, w->l);
+    if (n->also && has(w->w, n->also))
+        name = n->also;
     if (w->strip && strncmp(name, f->prefix, strlen(f->prefix)) == 0)
         name += strlen(f->prefix);
     return plan_add(&w->m->plan, rows, cols, flags | n->flags, name,
@@ -123,10 +131,13 @@ static void add_layer(const struct walk *w, struct model_layer *y)
     y->post2 = add_if(w, after, ARCH_POST2, a->C);
 }
 
-int model_layout(struct model *m, int strip, struct err *e)
+int model_layout(struct model *m, const struct weights *weights, struct err *e)
 {
     const struct arch *a = &m->arch;
-    struct walk w = {.m = m, .strip = strip};
+    const char *first = a->family->names[ARCH_EMBED].hf;
+    struct walk w = {.m = m, .w = weights};
+
+    w.strip = !has(weights, first) && has(weights, first + strlen(a->family->prefix));
 
     m->layer = calloc(a->L, sizeof *m->layer);
     if (!m->layer)

@@ -164,6 +164,11 @@ static int ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
+static int is_head(const struct arch_name *n, const char *name)
+{
+    return strcmp(name, n->hf) == 0 || (n->also && strcmp(name, n->also) == 0);
+}
+
 static int is_known(const struct model *m, const struct weights *w, const char *name)
 {
     const struct family *f = m->arch.family;
@@ -178,7 +183,7 @@ static int is_known(const struct model *m, const struct weights *w, const char *
     for (const char *const *s = f->skip; *s; s++)
         if (ends_with(name, *s))
             return 1;
-    return m->arch.tied && strcmp(name, f->names[ARCH_HEAD].hf) == 0;
+    return m->arch.tied && is_head(&f->names[ARCH_HEAD], name);
 }
 
 /* A tensor that no parameter takes would change what the model computes. */
@@ -195,14 +200,6 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
                            t->file, t->name, m->arch.family->name);
     }
     return 0;
-}
-
-int model_stripped(const struct arch *a, const struct weights *w)
-{
-    const char *name = a->family->names[ARCH_EMBED].hf;
-
-    return weights_kind(w) == WEIGHTS_HF && !weights_find(w, name) &&
-           weights_find(w, name + strlen(a->family->prefix));
 }
 
 /* Parameters lie in the plan's order: the embedding, layer by layer, the norm, the

@@ -42,11 +42,11 @@ static size_t block_size(const struct model *m)
 }
 
 /* After arch is known: the plan, the block of zeros, the frequencies. */
-static int prepare(struct model *m, int strip, struct err *e)
+static int prepare(struct model *m, const struct weights *w, struct err *e)
 {
     int rc;
 
-    if ((rc = model_layout(m, strip, e)) < 0 || (rc = frequencies(m, e)) < 0)
+    if ((rc = model_layout(m, w, e)) < 0 || (rc = frequencies(m, e)) < 0)
         return rc;
     m->own.used = block_size(m) * sizeof *m->params;
     if ((rc = arena_alloc(&m->own, m->path, e)) < 0)
@@ -65,8 +65,7 @@ static int open_weights(struct model *m, struct weights *w, struct err *e)
         if (!m->config || !m->dir)
             return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
     }
-    if ((rc = arch_read(&m->arch, w, e)) < 0 ||
-        (rc = prepare(m, model_stripped(&m->arch, w), e)) < 0)
+    if ((rc = arch_read(&m->arch, w, e)) < 0 || (rc = prepare(m, w, e)) < 0)
         return rc;
     return m->mode == MODEL_READ ? model_attach(m, w, e) : model_load(m, w, e);
 }
@@ -171,7 +170,7 @@ static int random_from(struct model *m, uint64_t seed, struct err *e)
         (rc = arch_from_config(&m->arch, m->config, m->path, e)) < 0 ||
         (rc = json_opt_double(&deviation, m->config, "initializer_range", m->path, e)) <
             0 ||
-        (rc = prepare(m, 0, e)) < 0)
+        (rc = prepare(m, NULL, e)) < 0)
         return rc;
     if (!(deviation >= 0 && deviation <= 1e3))
         return err_set(e, ERR_FILE, "%s: 'initializer_range': %g is not in 0..1000",

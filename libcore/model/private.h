@@ -8,9 +8,9 @@
 
 #include "io/weights.h"
 
-/* Walks arch's parameters: fills plan, layer and the offsets.  strip: names go without
- * the family's prefix, as published gpt2 has them. */
-int model_layout(struct model *m, int strip, struct err *e) MUST_CHECK;
+/* Walks arch's parameters: fills plan, layer and the offsets.  Names are those of w where
+ * a family has several; w NULL: the first. */
+int model_layout(struct model *m, const struct weights *w, struct err *e) MUST_CHECK;
 
 /* Fills params (allocated, zeros) from w, packs as the mode says, sets hash. */
 int model_load(struct model *m, const struct weights *w, struct err *e) MUST_CHECK;
@@ -18,9 +18,6 @@ int model_load(struct model *m, const struct weights *w, struct err *e) MUST_CHE
 /* MODEL_READ: checks that w has no tensor without a place, and sets m->weights, which the
  * model owns then. */
 int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;
-
-/* 1 if the embedding's tensor stands in w without the family's prefix. */
-int model_stripped(const struct arch *a, const struct weights *w);
 
 /* The tables of rope (nn/rope.h) of N positions, each (N, R), of the kinds of layers
  * that the model has; the others are not looked at. */

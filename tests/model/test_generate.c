@@ -16,8 +16,9 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",     "gpt2-f16",   "llama-tiny",   "smollm2-tiny", "llama3-tiny",
-    "llama-sharded", "llama-bf16", "mistral-tiny", "qwen2-tiny",
+    "gpt2-tiny",     "gpt2-f16",    "llama-tiny",   "smollm2-tiny", "llama3-tiny",
+    "llama-sharded", "llama-bf16",  "mistral-tiny", "qwen2-tiny",   "qwen3-tiny",
+    "gptneox-tiny",  "gemma2-tiny", "gemma3-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

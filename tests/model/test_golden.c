@@ -16,8 +16,9 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",     "gpt2-f16",   "llama-tiny",   "smollm2-tiny", "llama3-tiny",
-    "llama-sharded", "llama-bf16", "mistral-tiny", "qwen2-tiny",
+    "gpt2-tiny",     "gpt2-f16",    "llama-tiny",   "smollm2-tiny", "llama3-tiny",
+    "llama-sharded", "llama-bf16",  "mistral-tiny", "qwen2-tiny",   "qwen3-tiny",
+    "gptneox-tiny",  "gemma2-tiny", "gemma3-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families, SEQS = 2 };
 
@@ -243,9 +244,7 @@ static void check_gradient(const struct fixture *f, const struct plan_param *p,
     float *want = golden_must(&f->want, &count, "grad.%s", p->name);
 
     cr_assert_eq(count, n);
-    memcpy(got, grads + p->offset, n * sizeof *got);
-    if (p->flags & PLAN_TRANSPOSED)
-        plan_transpose(got, grads + p->offset, p->rows, p->cols);
+    plan_export(&f->m->plan, p, got, grads + p->offset);
     const double d = worst_difference(got, want, n);
     cr_expect_leq(d, 1e-4, "%s: grad.%s differs by %g", f->name, p->name, d);
     free(got);

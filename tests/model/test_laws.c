@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"gpt2-tiny", "llama3-tiny", "mistral-tiny",
-                                    "smollm2-tiny", "qwen2-tiny"};
+static const char *const names[] = {"gpt2-tiny",    "llama3-tiny", "mistral-tiny",
+                                    "smollm2-tiny", "qwen2-tiny",  "qwen3-tiny",
+                                    "gptneox-tiny", "gemma2-tiny", "gemma3-tiny"};
 enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
 static const size_t lengths[N] = {6, 1, 9};
 

@@ -23,6 +23,10 @@ static const char *const names[] = {"gpt2-tiny",
                                     "llama-bf16",
                                     "smollm2-tiny",
                                     "qwen2-tiny",
+                                    "qwen3-tiny",
+                                    "gptneox-tiny",
+                                    "gemma2-tiny",
+                                    "gemma3-tiny",
                                     "gguf/llama-q4_1.gguf",
                                     "gguf/qwen2-tiny-f32.gguf"};
 enum { NAMES = sizeof names / sizeof *names };
