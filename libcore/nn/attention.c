@@ -52,7 +52,8 @@ struct forward {
 static void tell(const struct attn_tap *tap, size_t run, const struct keys *ks,
                  const struct lanes *l, size_t x, const float *e, float by, float *p)
 {
-    const size_t own = l->to[x] - ks->slots[0], S = ks->pre + own;
+    const size_t own = l->to[x] > ks->slots[0] ? l->to[x] - ks->slots[0] : 0;
+    const size_t S = ks->pre + own;
 
     memset(p, 0, S * sizeof *p);
     for (size_t j = l->from[x]; j < ks->pre; j++)
@@ -75,6 +76,7 @@ ISA_BODY void forward_lanes(const struct forward *f, size_t run, const struct ke
     for (size_t x = 0; x < l->n; x++) {
         float *ex = e + x * ld, peak;
 
+        add_bias(ex, ks, l, x);
         cap_scores(ex, ks, l);
         mask(ex, ks, l, x);
         const float sum = exponentials(ex, l->begin, l->end, &peak);
@@ -144,7 +146,7 @@ void attn_forward(struct kern *k, const struct attn_shape *s,
 
     for (size_t r = 0; r < n; r++) {
         tasks += blocks(&runs[r]);
-        S = runs[r].n && runs[r].at + runs[r].n > S ? runs[r].at + runs[r].n : S;
+        S = runs[r].n && seen(&runs[r]) > S ? seen(&runs[r]) : S;
     }
     struct forward f = {.s = s,
                         .runs = runs,

@@ -1,7 +1,8 @@
 /*
- * Causal attention over packed keys and values, forward and backward.
+ * Attention over packed keys and values, forward and backward.
  *
- *     s_j = scale q . k_j,   p = softmax(s) over the keys seen,   out = sum_j p_j v_j
+ *     s_j = scale q . k_j + bias,   p = softmax(s) over the keys seen,
+ *     out = sum_j p_j v_j
  * and with a cap, softmax of cap tanh(s / cap) (nn/softcap.h).
  *
  * One kernel serves training, scoring and generation: what differs is only where keys
@@ -22,11 +23,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What head h adds to the score of query i and key j, by how far they lie apart:
+ * by_distance[h][S + j - i] (nn/relative.h).  S is above every position. */
+struct attn_bias {
+    const float *by_distance; /* (H, 2 S) */
+    const uint16_t *bucket;   /* (2 S) of each distance; below n */
+    size_t S, n;
+};
+
 struct attn_shape {
     size_t H, G, D;
     float scale;
     size_t window; /* key j is seen from position i if i - window < j <= i; 0: all */
     float cap;     /* 0: none */
+    const struct attn_bias *bias; /* NULL: none */
 };
 
 /* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in
@@ -48,7 +58,11 @@ void attn_store_put(const struct attn_shape *s, const struct attn_store *st, siz
                     const float *k, const float *v, size_t ldkv, size_t n);
 
 /* n consecutive queries of one sequence.  Position i of the sequence is prefix position
- * i for i < pre, and own position i - pre behind. */
+ * i for i < pre, and own position i - pre behind.
+ *
+ * A query sees the positions up to its own; or, with `all`, the positions 0..all-1
+ * wherever it stands: an encoder's rows (pre 0, all n), or a decoder's rows that look at
+ * an encoder's (all pre: nothing is their own). */
 struct attn_run {
     const float *q; /* (n, H D), ldq apart */
     float *out;     /* (n, H D), ldout apart */
@@ -57,14 +71,15 @@ struct attn_run {
     size_t at;                /* position of the first query */
     struct attn_store prefix; /* all its `pre` positions may be seen */
     size_t pre;               /* 0: no prefix */
-    struct attn_store own;    /* its positions 0..at+n-1-pre are filled */
+    struct attn_store own;    /* its positions 0..at+n-1-pre (all-1-pre) are filled */
+    size_t all;               /* 0: causal; no window otherwise */
 };
 
 /*
  * What happens to probabilities on the way: called for each query row `i` of run `r`
  * and each head h, in ascending order of h for one row, all heads of a row by the same
- * thread.  p holds the S = position + 1 probabilities of the row (prefix first); keys
- * outside the window are 0.  Borrowed for the call.
+ * thread.  p holds the S = position + 1, or `all`, probabilities of the row (prefix
+ * first); keys outside the window are 0.  Borrowed for the call.
  */
 struct attn_tap {
     void (*fn)(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S);
@@ -91,9 +106,10 @@ struct attn_grad {
     const float *dout;
     float *dq;
     float *dk, *dv; /* (n, G D), ldkv apart, overwritten: of the run's own positions,
-                         which must all be in it (at == pre) */
+                         which must all be in it (at == pre); NULL if it has none */
     float
         *dpre; /* (2, pre, G D) out: of the prefix, keys then values; NULL: pre is 0 */
+    float *dbias; /* (H, bias->n) out: of the bias, by bucket; NULL without one */
 };
 void attn_backward(struct kern *k, const struct attn_shape *s,
                    const struct attn_run *runs, const struct attn_grad *grads, size_t n,

@@ -53,15 +53,22 @@ struct keys {
     float scale;
     size_t window;
     float cap;
+    const struct attn_bias *bias;
 };
 
 struct lanes {
     size_t n; /* 1..4; lanes beyond repeat the first */
-    size_t row[LANES], head[LANES];
+    size_t row[LANES], head[LANES], position[LANES];
     const float *q[LANES];
     size_t from[LANES], to[LANES]; /* slots seen, but for the gap behind the prefix */
     size_t begin, end;             /* slots computed: whole panels */
 };
+
+/* Positions that some query of the run sees. */
+static inline size_t seen(const struct attn_run *r)
+{
+    return r->all ? r->all : r->at + r->n;
+}
 
 static inline size_t slot(const struct keys *ks, size_t position)
 {
@@ -84,10 +91,11 @@ static inline void lanes_take(struct lanes *l, const struct keys *ks,
 
         l->row[x] = y / share;
         l->head[x] = g * share + y % share;
+        l->position[x] = position;
         l->q[x] = r->q + l->row[x] * ldq + l->head[x] * s->D;
         l->from[x] =
             s->window && position >= s->window ? slot(ks, position + 1 - s->window) : 0;
-        l->to[x] = slot(ks, position) + 1;
+        l->to[x] = slot(ks, r->all ? r->all - 1 : position) + 1;
         if (l->from[x] / VEC * VEC < l->begin)
             l->begin = l->from[x] / VEC * VEC;
         if (round_up(l->to[x], VEC) > l->end)
@@ -183,6 +191,22 @@ static inline void mask(float *s, const struct keys *ks, const struct lanes *l,
     blank(s, l->to[x], l->end);
 }
 
+/* Adds the bias of lane x to its scores s, for the keys it sees. */
+ISA_BODY void add_bias(float *s, const struct keys *ks, const struct lanes *l, size_t x)
+{
+    const struct attn_bias *b = ks->bias;
+    const size_t top = ks->slots[0], to = l->to[x];
+
+    if (!b)
+        return;
+    const float *by =
+        b->by_distance + (2 * l->head[x] + 1) * b->S - l->position[x]; /* j = 0 */
+    for (size_t j = l->from[x]; j < ks->pre && j < to; j++)
+        s[j] += by[j];
+    for (size_t j = l->from[x] > top ? l->from[x] : top; j < to; j++)
+        s[j] += by[ks->pre + j - top];
+}
+
 /* s[from..to) = exp(s - its maximum); returns the sum, *peak the maximum. */
 ISA_BODY float exponentials(float *s, size_t from, size_t to, float *peak)
 {
@@ -255,7 +279,8 @@ static inline void keys_of(struct keys *ks, const struct attn_shape *s,
         .scale = s->scale,
         .window = s->window,
         .cap = s->cap,
-        .slots = {round_up(r->pre, VEC), round_up(r->at + r->n - r->pre, VEC)}};
+        .bias = s->bias,
+        .slots = {round_up(r->pre, VEC), round_up(seen(r) - r->pre, VEC)}};
     for (int i = 0; i < 2; i++) {
         if (ks->slots[i] == 0)
             continue;
