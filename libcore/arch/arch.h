@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "io/gguf.h"
+#include "io/gguf_write.h"
 #include "io/weights.h"
 #include "nn/act.h"
 #include "nn/rope.h"
@@ -128,6 +129,8 @@ struct family {
     const char *name;       /* config.json's model_type */
     const char *class_name; /* its architectures[0] */
     const char *gguf;       /* general.architecture; NULL: not read from GGUF */
+    const char *gguf_out;   /* of the files that we write, if it is another family's */
+    enum act gguf_act;      /* what that architecture implies */
     const char *prefix;     /* of all names but the head's, which published checkpoints
                                may leave out: "transformer." */
     const struct arch_name *names; /* (ARCH_TENSORS) */
@@ -156,5 +159,23 @@ const struct family *arch_family_gguf(const char *architecture);
 
 /* A whole config.json for *a; the caller owns it.  NULL: no memory. */
 json_t *arch_config(const struct arch *a);
+
+/* ---- as GGUF ----------------------------------------------------------------------- */
+
+/* general.architecture of a file that we write; NULL: this family has none. */
+const char *arch_gguf_name(const struct arch *a);
+
+/* Puts the keys "ARCHITECTURE.*".  ERR_FILE, naming `where`, for what GGUF's architecture
+ * cannot say. */
+int arch_to_gguf(const struct arch *a, struct gguf_meta *out, const char *where,
+                 struct err *e) MUST_CHECK;
+
+/* The context that the file will claim: no architecture we write has windows, so it ends
+ * with the shortest one, up to which there is no difference. */
+size_t arch_gguf_context(const struct arch *a);
+
+/* The tensor "rope_freqs.weight" by which the frequencies are divided: its values, of
+ * which there are R/2 at most, into by.  Returns their number; 0: none is needed. */
+size_t arch_gguf_divisors(double *by, const struct arch *a);
 
 #endif

@@ -128,6 +128,7 @@ const struct family family_gpt2 = {
     .name = "gpt2",
     .class_name = "GPT2LMHeadModel",
     .gguf = "gpt2",
+    .gguf_act = ACT_GELU_TANH,
     .prefix = "transformer.",
     .names = names,
     .skip = skip,

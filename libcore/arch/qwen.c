@@ -89,6 +89,7 @@ const struct family family_qwen2 = {
     .name = "qwen2",
     .class_name = "Qwen2ForCausalLM",
     .gguf = "qwen2",
+    .gguf_act = ACT_SILU,
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,

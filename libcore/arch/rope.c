@@ -273,17 +273,19 @@ static int explains(const struct rope *r, const struct arch *a, const float *by)
     return 1;
 }
 
-/* Llama 3.1 and 3.2: what is published, but for the factor (8 or 32). */
-static int divisors(struct rope *r, const struct arch *a, const struct gguf *g,
-                    const struct gguf_tensor *t, struct err *e)
+/* Llama 3.1 and 3.2: what is published, but for the factor (8 or 32).  Files that we
+ * wrote say all four (to_gguf.c). */
+static int llama3_gguf(struct rope *r, const struct arch *a, const struct gguf *g,
+                       const float *by, struct err *e)
 {
-    float by[ARCH_WIDTH_MAX / 2];
+    const struct {
+        const char *key;
+        double *out;
+    } keys[] = {{"factor", &r->factor},
+                {"low_freq_factor", &r->low},
+                {"high_freq_factor", &r->high},
+                {"original_context_length", &r->original}};
 
-    if (t->type != QUANT_F32 || t->count != a->R / 2)
-        return err_set(e, ERR_SHAPE,
-                       "%s: 'rope_freqs.weight' is not %zu float32 values", g->path,
-                       a->R / 2);
-    memcpy(by, t->data, a->R / 2 * sizeof *by);
     *r = (struct rope){.base = r->base,
                        .scaling = ROPE_LLAMA3,
                        .low = 1,
@@ -292,6 +294,33 @@ static int divisors(struct rope *r, const struct arch *a, const struct gguf *g,
                        .gain = 1};
     for (size_t i = 0; i < a->R / 2; i++)
         r->factor = by[i] > r->factor ? by[i] : r->factor;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char key[128];
+        int rc;
+
+        snprintf(key, sizeof key, "%s.rope.llama3.%s", a->family->gguf, keys[i].key);
+        if ((rc = gguf_get_double(keys[i].out, g, key, e)) < 0)
+            return rc;
+        if (!(*keys[i].out > 0))
+            return err_set(e, ERR_FILE, "%s: '%s' is %g, a number above 0 expected",
+                           g->path, key, *keys[i].out);
+    }
+    return 0;
+}
+
+static int divisors(struct rope *r, const struct arch *a, const struct gguf *g,
+                    const struct gguf_tensor *t, struct err *e)
+{
+    float by[ARCH_WIDTH_MAX / 2];
+    int rc;
+
+    if (t->type != QUANT_F32 || t->count != a->R / 2)
+        return err_set(e, ERR_SHAPE,
+                       "%s: 'rope_freqs.weight' is not %zu float32 values", g->path,
+                       a->R / 2);
+    memcpy(by, t->data, a->R / 2 * sizeof *by);
+    if ((rc = llama3_gguf(r, a, g, by, e)) < 0)
+        return rc;
     if (!explains(r, a, by))
         return err_set(e, ERR_FILE,
                        "%s: 'rope_freqs.weight' is not the scaling of Llama 3",

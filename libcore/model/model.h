@@ -123,6 +123,19 @@ int model_write(const struct model *m, const struct checkpoint *c,
 int model_save(const struct model *m, const char *dir, enum checkpoint_mode mode,
                const struct model_save_opts *opts, struct err *e) MUST_CHECK;
 
+/* As GGUF: puts general.* and the architecture's keys (of a GGUF source all metadata, the
+ * tokenizer's too; else the caller puts that: tok_to_gguf), for matrices of a type that
+ * quant_can_narrow; ERR_FILE for what the format cannot say. */
+int model_gguf_meta(const struct model *m, enum quant_type type, struct gguf_meta *out,
+                    struct err *e) MUST_CHECK;
+
+/* Then the file, from front to back, to fd, which `where` names.  The type is that of
+ * matrices; which tensors get another one is said in save_gguf.c.  ERR_IO; ERR_NUMERIC
+ * if a value does not fit its type. */
+int model_write_gguf(const struct model *m, enum quant_type type,
+                     const struct gguf_meta *meta, int fd, const char *where,
+                     struct err *e) MUST_CHECK;
+
 /* Writes a block laid out like the plan (gradients) to one safetensors file, names and
  * shapes as in the checkpoint, F32. */
 int model_write_block(const struct model *m, const float *block, const char *path,
