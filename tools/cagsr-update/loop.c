@@ -109,14 +109,35 @@ static int update(struct run *r, struct train_result *res, struct err *e)
                       cli_now() - start, e);
 }
 
-/* Interrupts wait until the update is whole; then the run is saved and ends. */
+/*
+ * Interrupts wait until the update is whole; then the run is saved and ends.  The main
+ * thread blocks them meanwhile and looks whether one is pending.  Threads that others
+ * made (OpenBLAS does before main) do not block them, so that the handler, run by one
+ * of those, sends the signal on to the main thread; run by the main thread, which waits
+ * for input then, it does what no handler would do.
+ */
+static void on_interrupt(int sig)
+{
+    if (gettid() != getpid()) {
+        tgkill(getpid(), getpid(), sig);
+        return;
+    }
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
 static sigset_t interrupts(void)
 {
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct sigaction old, new = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        sigaddset(&set, signals[i]);
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            sigaction(signals[i], &new, NULL);
+    }
     return set;
 }
 

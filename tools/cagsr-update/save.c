@@ -167,9 +167,15 @@ static int say(struct output *out, const struct source *s, int done, struct err 
 
 int output_begin(struct output *out, const struct opts *o, struct err *e)
 {
+    struct checkpoint c = {0};
+    int rc;
+
     out->o = o;
     if (o->out && file_exists(o->out) && !may_replace(out))
         return err_set(e, ERR_USAGE, "%s: exists; -f replaces it", o->out);
+    if (o->out && (rc = checkpoint_begin(&c, o->out, CHECKPOINT_REPLACE, e)) < 0)
+        return rc;
+    checkpoint_abort(&c);
     return o->publish ? publisher_begin(&out->publisher, o->publish, e) : 0;
 }
 
