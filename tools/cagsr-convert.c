@@ -15,11 +15,18 @@ struct opts {
     int dtype; /* of dtypes */
     size_t shard;
     int no_tokenizer;
+    int gguf;
+    int type; /* of types */
 };
 
 static const char *const dtype_words[] = {"own", "f32", "f16", "bf16", NULL};
 static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F32, DTYPE_F16, DTYPE_BF16};
 enum { OWN };
+
+static const char *const type_words[] = {"f32", "f16", "bf16", "q8_0", "q4_0", NULL};
+static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16, QUANT_Q8_0,
+                                        QUANT_Q4_0};
+enum { TYPE_F16 = 1 };
 
 static const struct cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, offsetof(struct opts, dtype), "TYPE",
@@ -29,15 +36,19 @@ static const struct cli_option options[] = {
      "bytes of tensors in one file (5G)", .lo = 1, .hi = 1e15},
     {"no-tokenizer", 0, CLI_FLAG, offsetof(struct opts, no_tokenizer), NULL,
      "only the model: leave its tokenizer where it is"},
+    {"gguf", 0, CLI_FLAG, offsetof(struct opts, gguf), NULL,
+     "write one GGUF file instead of a directory"},
+    {"type", 0, CLI_CHOICE, offsetof(struct opts, type), "TYPE",
+     "with --gguf: type of its matrices: f32, f16, bf16, q8_0, q4_0 (f16)",
+     .choices = type_words},
     {0},
 };
 
 static const struct cli_tool tool = {
     .name = "cagsr-convert",
-    .synopsis = "[-f] [--dtype TYPE] [--max-shard-size BYTES] [--no-tokenizer] -o "
-                "directory model",
-    .summary =
-        "Converts a model: GGUF or a Hugging Face directory to such a directory.",
+    .synopsis = "[-f] [--no-tokenizer] [--dtype TYPE] [--max-shard-size BYTES] | "
+                "[--gguf [--type TYPE]] -o output model",
+    .summary = "Converts a model between Hugging Face directories and GGUF files.",
     .common = CLI_OUTPUT | CLI_THREADS | CLI_FORCE,
     .options = options,
     .max_files = 1,
@@ -72,15 +83,63 @@ static int to_directory(const struct opts *o, const struct model *m, struct err 
     return rc;
 }
 
+/* ---- to GGUF -------------------------------------------------------------------------- */
+
+static int gather(const struct opts *o, const struct model *m, struct gguf_meta *meta,
+                  struct err *e)
+{
+    const size_t context = arch_gguf_context(&m->arch);
+    int rc = model_gguf_meta(m, types[o->type], meta, e);
+
+    if (rc < 0 || !m->dir) /* a GGUF's metadata brings its tokenizer */
+        return rc;
+    if (context < m->arch.context)
+        cli_note(
+            &tool, &o->common,
+            "%s: GGUF's %s has no sliding window: its context ends where the window "
+            "does, at %zu",
+            m->path, arch_gguf_name(&m->arch), context);
+    if (o->no_tokenizer) {
+        tok_none_to_gguf(meta, m->arch.bos, m->arch.stop, m->arch.stops);
+        return 0;
+    }
+    if ((rc = tok_to_gguf(m->path, m->arch.V, meta, e)) == 0)
+        cli_note(&tool, &o->common, "%s: brings no tokenizer, none is written",
+                 m->path);
+    return rc;
+}
+
+static int to_gguf(const struct opts *o, const struct model *m, struct err *e)
+{
+    struct gguf_meta meta = {0};
+    struct cli_output out = {.fd = -1};
+    int rc = gather(o, m, &meta, e);
+
+    if (rc >= 0 && (rc = cli_output_open(&out, &o->common, e)) >= 0)
+        rc = model_write_gguf(m, types[o->type], &meta, out.fd, o->common.output, e);
+    rc = cli_output_close(&out, rc, e);
+    gguf_meta_release(&meta);
+    return rc;
+}
+
 /* ---- the command line ---------------------------------------------------------------- */
 
-static int check(const struct cli_common *c, struct err *e)
+static int check(const struct opts *o, struct err *e)
 {
+    const struct cli_common *c = &o->common;
+
     if (c->nfiles == 0 || strcmp(c->files[0], "-") == 0)
         return err_set(e, ERR_USAGE, "which model? a directory or a .gguf file");
     if (!c->output)
         return err_set(e, ERR_USAGE, "-o says what to write");
-    if (!c->force && file_exists(c->output))
+    const int is_pipe = o->gguf && strcmp(c->output, "-") == 0;
+    if (o->gguf && (cli_given(c, "dtype") || cli_given(c, "max-shard-size")))
+        return err_set(e, ERR_USAGE,
+                       "--dtype and --max-shard-size are for directories; --gguf has "
+                       "--type and writes one file");
+    if (!o->gguf && cli_given(c, "type"))
+        return err_set(e, ERR_USAGE, "--type is for --gguf; directories have --dtype");
+    if (!c->force && !is_pipe && file_exists(c->output))
         return err_set(e, ERR_USAGE, "%s: exists; -f replaces it", c->output);
     return 0;
 }
@@ -91,21 +150,21 @@ static int convert(const struct opts *o, struct kern *kern, struct err *e)
     int rc = model_open(&m, o->common.files[0], kern, MODEL_READ, e);
 
     if (rc >= 0)
-        rc = to_directory(o, m, e);
+        rc = o->gguf ? to_gguf(o, m, e) : to_directory(o, m, e);
     model_close(m);
     return rc;
 }
 
 int main(int argc, char **argv)
 {
-    struct opts o = {.shard = (size_t)5 << 30};
+    struct opts o = {.shard = (size_t)5 << 30, .type = TYPE_F16};
     struct par *par = NULL;
     struct kern *kern = NULL;
     struct err e = {0};
     int rc;
 
     cli_parse(&tool, &o, argc, argv);
-    rc = check(&o.common, &e);
+    rc = check(&o, &e);
     if (rc >= 0)
         rc = par_new(&par, o.common.threads, &e);
     if (rc >= 0)

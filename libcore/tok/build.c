@@ -151,6 +151,11 @@ const struct chain *tok_chain(const char *name)
     return NULL;
 }
 
+const struct chain *tok_chain_at(size_t i)
+{
+    return i < sizeof chains / sizeof *chains ? &chains[i] : NULL;
+}
+
 int tok_take_chain(struct tok *t, const struct chain *c, struct err *e)
 {
     for (size_t k = 0; k < CHAIN_STEPS && c->regex[k]; k++) {

@@ -117,6 +117,7 @@ struct chain {
     int bos; /* BOS goes in front unless the file says otherwise */
 };
 const struct chain *tok_chain(const char *name); /* NULL: not known */
+const struct chain *tok_chain_at(size_t i);      /* NULL: no more */
 int tok_take_chain(struct tok *t, const struct chain *c, struct err *e) MUST_CHECK;
 extern const char tok_step_names[]; /* for errors */
 

@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "io/checkpoint.h"
+#include "io/gguf_write.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -137,5 +138,16 @@ int tok_decode(struct tok *t, const int32_t *id, size_t n, enum tok_show show,
  * template) and generation_config.json are made.  1 written, 0 if the model brings no
  * tokenizer; ERR_FILE, ERR_IO, ERR_NOMEM. */
 int tok_save(const char *path, const struct checkpoint *c, struct err *e) MUST_CHECK;
+
+/* Puts the tokenizer of the directory `dir` into a GGUF's metadata, for a model whose
+ * embedding has V rows: "tokenizer.*" without what model_gguf_meta puts.  1, or 0 if there
+ * is no tokenizer (the file says so, and has the ids of its stops); ERR_FILE for what the
+ * format cannot say. */
+int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out,
+                struct err *e) MUST_CHECK;
+
+/* The same for a model without: that there is none, and the ids that begin (-1: none is
+ * named) and end a text. */
+void tok_none_to_gguf(struct gguf_meta *out, int32_t bos, const int32_t *stop, size_t n);
 
 #endif

@@ -1,0 +1,293 @@
+/*
+ * A tokenizer as GGUF metadata.
+ *
+ * The format names a pre-tokenizer instead of describing it, and llama.cpp knows the
+ * names.  A tokenizer.json describes one, in more than one way.  So the name is found by
+ * what it does: the chain that cuts a probing text at the same places.
+ */
+#include "base/file.h"
+#include "base/json.h"
+#include "tok/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* tokenizer.ggml.token_type */
+enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3, TYPE_USER = 4, TYPE_UNUSED = 5 };
+
+/* ---- the pre-tokenizer -------------------------------------------------------------- */
+
+/* Everything on which the chains that we know differ: digits alone, in threes, or all
+ * together; contractions in both cases; blanks before words, numbers and signs; line ends
+ * with what stands before and behind them; marks, other scripts, other digits. */
+static const char probe[] =
+    "Hello  world, it's I'LL we've 1 12 123 1234567 x=3.14;  a1b2 \t\tq\n"
+    "\n\n  if (x) {\r\n\treturn  -1; // no!\n}   \n   \n$5 <|tag|> #1 @me ...?!! \"q\" "
+    "ein Stra\xc3\x9f\x65 na\xc3\xafve e\xcc\x81t\xc3\xa9 "
+    "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 "
+    "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xb8\x96\xe7\x95\x8c "
+    "\xd9\xa3\xd9\xa4 \xc2\xb2\xe2\x85\xa3 \xf0\x9f\x98\x80\xf0\x9f\x98\x80 "
+    "\xe0\xa4\xa8\xe0\xa4\xae\xe0\xa4\xb8\xe0\xa5\x8d\xe0\xa4\xa4\xe0\xa5\x87 "
+    "\xc2\xa0\xe2\x80\x83(a)\xe2\x80\x94[b] foo_bar fooBar 'tis o'clock'S\n ";
+
+/* The pieces that p cuts the probe into. */
+static int cut_probe(struct pieces *out, const struct pretok *p, struct err *e)
+{
+    struct passage text = {0};
+    const size_t n = sizeof probe - 1;
+    int rc = passage_reserve(&text, n, PASSAGE_STRAIGHT, e);
+
+    if (rc >= 0) {
+        memcpy(text.text, probe, n);
+        text.n = n;
+        rc = pretok_run(p, &text, out, e);
+    }
+    free(text.text);
+    free(text.end);
+    return rc;
+}
+
+/* 1 if the chain cuts as `want` says, 0 if not. */
+static int cuts_so(const struct chain *c, const struct pieces *want, struct err *e)
+{
+    struct tok t = {.where = (char *)c->name, .pretok = pretok_new()};
+    struct pieces got = {0};
+    int rc = t.pretok ? tok_take_chain(&t, c, e) : err_set(e, ERR_NOMEM, "no memory");
+
+    if (rc >= 0)
+        rc = cut_probe(&got, t.pretok, e);
+    if (rc >= 0)
+        rc = got.n == want->n && memcmp(got.v, want->v, got.n * sizeof *got.v) == 0;
+    free(got.v);
+    pretok_free(t.pretok);
+    return rc;
+}
+
+/* *out NULL: none does the same. */
+static int find_chain(const struct chain **out, const struct tok *t, struct err *e)
+{
+    struct pieces want = {0};
+    int rc = cut_probe(&want, t->pretok, e);
+
+    *out = NULL;
+    for (size_t i = 0; rc >= 0 && !*out; i++) {
+        const struct chain *c = tok_chain_at(i);
+
+        if (!c)
+            break;
+        if (c->nfc != t->nfc || c->ignore_merges != t->ignore_merges)
+            continue;
+        if ((rc = cuts_so(c, &want, e)) > 0)
+            *out = c;
+    }
+    free(want.v);
+    return rc;
+}
+
+static int put_pre(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    const struct chain *c;
+    const int rc = find_chain(&c, t, e);
+
+    if (rc < 0)
+        return rc;
+    if (!c)
+        return err_set(e, ERR_FILE,
+                       "%s: its pre-tokenizer is none that GGUF has a name for that we "
+                       "write: %s",
+                       t->where, tok_step_names);
+    gguf_put_str(out, "tokenizer.ggml.pre", c->name, strlen(c->name));
+    return 0;
+}
+
+/* ---- tokens and merges -------------------------------------------------------------- */
+
+static int put_types(struct gguf_meta *out, const struct tok *t, size_t V,
+                     struct err *e)
+{
+    unsigned char *type = calloc(V + 1, 1);
+
+    if (!type)
+        return err_set(e, ERR_NOMEM, "%s: no memory for %zu types", t->path, V);
+    for (size_t id = 0; id < V; id++) {
+        size_t n;
+
+        type[id] = vocab_text(&t->vocab, (int32_t)id, &n) ? TYPE_NORMAL : TYPE_UNUSED;
+    }
+    for (size_t i = 0; i < t->nadded; i++)
+        type[t->added[i].id] = t->added[i].special ? TYPE_CONTROL : TYPE_USER;
+    gguf_put_array(out, "tokenizer.ggml.token_type", GGUF_I32, V);
+    for (size_t id = 0; id < V; id++)
+        gguf_add_i32(out, type[id]);
+    free(type);
+    return 0;
+}
+
+/* Ids without a token get a text that nobody writes. */
+static void put_tokens(struct gguf_meta *out, const struct tok *t, size_t V)
+{
+    gguf_put_array(out, "tokenizer.ggml.tokens", GGUF_STRING, V);
+    for (size_t id = 0; id < V; id++) {
+        char pad[32];
+        size_t n;
+        const char *text = vocab_text(&t->vocab, (int32_t)id, &n);
+
+        if (!text) {
+            n = (size_t)snprintf(pad, sizeof pad, "[PAD%zu]", id);
+            text = pad;
+        }
+        gguf_add_str(out, text, n);
+    }
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct bpe_merge *x = a, *y = b;
+
+    return x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+/* "left right", in the order of their ranks. */
+static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    struct bpe_merge *m = calloc(t->bpe.slots + 1, sizeof *m);
+    size_t n = 0;
+
+    if (!m)
+        return err_set(e, ERR_NOMEM, "%s: no memory for its merges", t->path);
+    for (size_t i = 0; i < t->bpe.slots; i++)
+        if (t->bpe.slot[i].left >= 0)
+            m[n++] = t->bpe.slot[i];
+    qsort(m, n, sizeof *m, by_rank);
+    gguf_put_array(out, "tokenizer.ggml.merges", GGUF_STRING, n);
+    for (size_t i = 0; i < n; i++) {
+        char both[2 * VOCAB_MAX_TEXT + 1];
+        size_t left, right;
+        const char *l = vocab_text(&t->vocab, m[i].left, &left);
+        const char *r = vocab_text(&t->vocab, m[i].right, &right);
+
+        memcpy(both, l, left);
+        both[left] = ' ';
+        memcpy(both + left + 1, r, right);
+        gguf_add_str(out, both, left + 1 + right);
+    }
+    free(m);
+    return 0;
+}
+
+/* ---- special ids -------------------------------------------------------------------- */
+
+static void put_id(struct gguf_meta *out, const char *key, int32_t id)
+{
+    if (id >= 0)
+        gguf_put_size(out, key, (size_t)id);
+}
+
+/* EOS (the first stop where none is named), and up to two more tokens that end an answer.
+ */
+static void put_stops(struct gguf_meta *out, int32_t eos, const int32_t *stop, size_t n)
+{
+    static const char *const keys[] = {"tokenizer.ggml.eot_token_id",
+                                       "tokenizer.ggml.eom_token_id"};
+    size_t k = 0;
+
+    if (eos < 0 && n > 0)
+        eos = stop[0];
+    put_id(out, "tokenizer.ggml.eos_token_id", eos);
+    for (size_t i = 0; i < n && k < 2; i++)
+        if (stop[i] != eos)
+            put_id(out, keys[k++], stop[i]);
+}
+
+void tok_none_to_gguf(struct gguf_meta *out, int32_t bos, const int32_t *stop, size_t n)
+{
+    gguf_put_str(out, "tokenizer.ggml.model", "none", 4);
+    put_id(out, "tokenizer.ggml.bos_token_id", bos);
+    put_stops(out, -1, stop, n);
+}
+
+/* What a file of the directory names and we do not keep: padding, unknown. */
+static int put_named(struct gguf_meta *out, const struct tok *t, const char *dir,
+                     struct err *e)
+{
+    static const struct {
+        const char *key, *gguf;
+    } names[] = {{"pad_token", "tokenizer.ggml.padding_token_id"},
+                 {"unk_token", "tokenizer.ggml.unknown_token_id"}};
+    char *path = file_join(dir, "tokenizer_config.json");
+    json_t *file = NULL;
+    int rc = path ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", dir);
+
+    if (rc >= 0 && file_exists(path))
+        rc = json_read_file(&file, path, e);
+    for (size_t i = 0; rc >= 0 && i < sizeof names / sizeof *names; i++) {
+        const json_t *v = json_object_get(file, names[i].key);
+        const char *text =
+            json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+
+        put_id(out, names[i].gguf, text ? tok_find(t, text) : -1);
+    }
+    json_decref(file);
+    free(path);
+    return rc;
+}
+
+/* BOS in front and EOS behind are all that the format can say. */
+static int put_around(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    const int32_t bos = t->bos >= 0 || !t->nbefore ? t->bos : t->before[0];
+    const int fits = t->nbefore <= 1 && t->nbehind <= 1 &&
+                     (!t->nbefore || t->before[0] == bos) &&
+                     (!t->nbehind || t->behind[0] == t->eos);
+
+    if (!fits)
+        return err_set(e, ERR_FILE,
+                       "%s: its post-processor adds more than BOS and EOS, which GGUF "
+                       "cannot say",
+                       t->where);
+    put_id(out, "tokenizer.ggml.bos_token_id", bos);
+    gguf_put_bool(out, "tokenizer.ggml.add_bos_token", t->nbefore > 0);
+    gguf_put_bool(out, "tokenizer.ggml.add_eos_token", t->nbehind > 0);
+    return 0;
+}
+
+/* ---- all ---------------------------------------------------------------------------- */
+
+static int put_text(struct gguf_meta *out, const struct tok *t, const char *dir,
+                    size_t V, struct err *e)
+{
+    int rc;
+
+    if (t->kind != TOK_BPE)
+        return err_set(e, ERR_FILE,
+                       "%s: only byte-level BPE tokenizers are written as GGUF",
+                       t->where);
+    if (t->vocab.size > V)
+        return err_set(e, ERR_FILE, "%s: %zu tokens, but the model has %zu", t->where,
+                       t->vocab.size, V);
+    gguf_put_str(out, "tokenizer.ggml.model", "gpt2", 4);
+    if ((rc = put_pre(out, t, e)) < 0 || (rc = put_types(out, t, V, e)) < 0 ||
+        (rc = put_merges(out, t, e)) < 0 || (rc = put_around(out, t, e)) < 0)
+        return rc;
+    put_tokens(out, t, V);
+    put_stops(out, t->eos, t->stop, t->nstop);
+    if (t->chat)
+        gguf_put_str(out, "tokenizer.chat_template", t->chat, strlen(t->chat));
+    return put_named(out, t, dir, e);
+}
+
+int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out, struct err *e)
+{
+    struct tok *t;
+    int rc = tok_open(&t, dir, e);
+
+    if (rc < 0)
+        return rc;
+    if (tok_has_text(t))
+        rc = put_text(out, t, dir, V, e);
+    else
+        tok_none_to_gguf(out, t->bos, t->stop, t->nstop);
+    const int has = tok_has_text(t);
+    tok_close(t);
+    return rc < 0 ? rc : has;
+}
