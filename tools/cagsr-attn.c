@@ -141,7 +141,8 @@ static int read_candidate(const struct run *x, struct sample *s, const struct re
         (rc = check_ids(x, s, "prompt_ids", s->prompt_ids, s->P, e)) < 0 ||
         (rc = check_ids(x, s, "ids", s->ids, s->T, e)) < 0)
         return rc;
-    if (s->P > context || s->T > context - s->P)
+    /* the last token is predicted, never read */
+    if (s->P > context || s->T > context - s->P + 1)
         return rec_fault(
             r, ERR_RECORD, e, "ids",
             "%zu tokens behind a prompt of %zu, the model's context is %zu", s->T, s->P,

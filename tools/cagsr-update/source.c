@@ -60,11 +60,14 @@ static int check_ids(const struct source *s, const struct rec *r, const char *fi
     return 0;
 }
 
-static int check_length(const struct source *s, const struct rec *r, size_t P, size_t T,
-                        struct err *e)
+int source_check_length(const struct source *s, const struct rec *r, const char *field,
+                        size_t P, size_t T, struct err *e)
 {
-    if (P + T > model_context(s->m))
-        return rec_fault(r, ERR_RECORD, e, "ids",
+    /* the last token is predicted, and read only by a score */
+    const size_t unread = s->algo->flags & ALGO_SCORE ? 0 : 1;
+
+    if (P + T > model_context(s->m) + unread)
+        return rec_fault(r, ERR_RECORD, e, field,
                          "%zu tokens with the prompt's, the model has %zu positions",
                          P + T, model_context(s->m));
     return 0;
@@ -219,7 +222,7 @@ static int read_sample(struct source *s, const struct rec *r, struct err *e)
     s->records++;
     if ((rc = check_ids(s, r, "prompt_ids", v->prompt_ids, v->P, e)) < 0 ||
         (rc = check_ids(s, r, "ids", v->ids, v->T, e)) < 0 ||
-        (rc = check_length(s, r, v->P, v->T, e)) < 0 ||
+        (rc = source_check_length(s, r, "ids", v->P, v->T, e)) < 0 ||
         (rc = check_policy(s, r, e)) < 0)
         return rc;
     if (s->one.ngroups == 0)
@@ -257,7 +260,7 @@ static int pair_side(struct source *s, const struct rec *r, const char *ids_key,
 
     if ((rc = rec_get_i32s(r, ids_key, &s->buf[0], &n.ids, &n.T, e)) < 0 ||
         (rc = check_ids(s, r, ids_key, n.ids, n.T, e)) < 0 ||
-        (rc = check_length(s, r, s->one.group[0].P, n.T, e)) < 0)
+        (rc = source_check_length(s, r, ids_key, s->one.group[0].P, n.T, e)) < 0)
         return rc;
     if (n.T == 0)
         return rec_fault(r, ERR_RECORD, e, ids_key, "empty");

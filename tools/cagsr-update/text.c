@@ -129,10 +129,8 @@ static int add_answer(struct source *s, const struct rec *r, const char *key,
         with_end[ids->n] = end;
     if (T == 0)
         return rec_fault(r, ERR_RECORD, e, key, "no tokens");
-    if (P + T > model_context(s->m))
-        return rec_fault(r, ERR_RECORD, e, key,
-                         "%zu tokens with the prompt's, the model has %zu positions",
-                         P + T, model_context(s->m));
+    if ((rc = source_check_length(s, r, key, P, T, e)) < 0)
+        return rc;
     const struct train_new n = {
         .T = T, .ids = with_end, .reward = reward, .temperature = 1, .ended = 1};
     return train_data_cand(&s->one, &n, e);

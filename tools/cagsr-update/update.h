@@ -80,6 +80,10 @@ int source_skip(struct source *s, const struct train_cursor *had, struct err *e)
 int source_text(struct source *s, const struct rec *r, struct train_data *d,
                 struct err *e);
 
+/* ERR_RECORD if the model has no room for P tokens of prompt and T of response. */
+int source_check_length(const struct source *s, const struct rec *r, const char *field,
+                        size_t P, size_t T, struct err *e);
+
 /* ---- save.c: where the result goes ----------------------------------------------------- */
 
 struct output {
