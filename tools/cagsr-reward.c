@@ -370,6 +370,7 @@ static int run(struct run *r, struct err *e)
     rc = rec_writer_end(io.out.w, rc, e);
     rec_writer_free(io.out.w);
     rec_reader_free(io.spooled);
+    coprocess_free(io.exec);
     rec_reader_free(io.in);
     rec_group_release(&io.group);
     batch_release(&io.batch);

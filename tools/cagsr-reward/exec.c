@@ -239,7 +239,6 @@ int coprocess_end(struct coprocess *c, int rc, struct err *e)
         return rc;
     if (rc < 0 && c->pid > 0)
         kill(-c->pid, SIGKILL); /* we stop reading: it may wait for us for ever */
-    rec_reader_free(c->answers);
     if (c->from >= 0)
         close(c->from);
     if (!c->feeding && c->to >= 0)
@@ -262,6 +261,13 @@ int coprocess_end(struct coprocess *c, int rc, struct err *e)
                      "--exec '%.128s': stopped reading before the end: %.300s",
                      c->o->exec, c->err.text);
     }
-    free(c);
     return rc;
+}
+
+void coprocess_free(struct coprocess *c)
+{
+    if (!c)
+        return;
+    rec_reader_free(c->answers);
+    free(c);
 }

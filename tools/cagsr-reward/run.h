@@ -279,8 +279,11 @@ int coprocess_start(struct coprocess **out, const struct opts *o, struct rec_rea
 struct rec_reader *coprocess_reader(struct coprocess *c);
 /* Call around each read: the clock of --timeout runs only while we wait. */
 void coprocess_waiting(struct coprocess *c, int waiting);
-/* Ends it: rc is the result of reading.  Says which of the three failed. */
+/* Ends it: rc is the result of reading.  Says which of the three failed.  NULL is fine. */
 int coprocess_end(struct coprocess *c, int rc, struct err *e) MUST_CHECK;
+/* Frees what has ended, and its reader: records and headers borrowed from that go too.
+ * NULL is fine. */
+void coprocess_free(struct coprocess *c);
 
 /* ---- memory ---------------------------------------------------------------------------- */
 /* *array of at least n elements; never shrinks.  ERR_NOMEM. */
