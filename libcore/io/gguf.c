@@ -242,8 +242,9 @@ static int take_tensor(struct cursor *c, struct gguf_tensor *t, uint64_t *offset
     if (name.n == 0 || memchr(name.s, 0, name.n))
         return err_set(c->e, ERR_FILE, "%s: a tensor's name is empty or holds a NUL",
                        c->path);
-    if (!(t->name = strndup(name.s, name.n)))
+    if (!(t->name = calloc(name.n + 1, 1)))
         return err_set(c->e, ERR_NOMEM, "%s: no memory for its tensors", c->path);
+    memcpy(t->name, name.s, name.n);
     if ((rc = take_dims(c, t)) < 0 || (rc = take_quant(c, t)) < 0 ||
         (rc = take_u64(c, offset, "a tensor")) < 0)
         return rc;
