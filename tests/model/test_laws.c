@@ -239,6 +239,10 @@ Test(laws, scoring_in_pieces)
         cr_expect_leq(worst_difference(r[0][n].logp, r[1][n].logp, lengths[n]), 1e-5);
         cr_expect_leq(worst_difference(r[0][n].entropy, r[1][n].entropy, lengths[n]),
                       1e-5);
+        for (size_t i = 0; i < 2; i++) {
+            free(r[i][n].logp);
+            free(r[i][n].entropy);
+        }
     }
     close_fixture(&f);
 }

@@ -15,7 +15,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One case as arrays; all of it lives until the program ends. */
+/* What the tests make lives until they end: memory, tables and files, freed by `forget`. */
+static struct kept {
+    void *p;
+    void (*free)(void *);
+    struct kept *next;
+} * kept;
+
+static void *keep(void *p, void (*release)(void *))
+{
+    struct kept *k = malloc(sizeof *k);
+
+    cr_assert(p && k);
+    *k = (struct kept){p, release, kept};
+    kept = k;
+    return p;
+}
+
+static void forget(void)
+{
+    for (struct kept *k = kept, *next; k; k = next) {
+        next = k->next;
+        k->free(k->p);
+        free(k);
+    }
+    kept = NULL;
+}
+
+TestSuite(golden, .fini = forget);
+
+/* One case as arrays. */
 struct gold {
     const json_t *in, *params;
     char name[96];
@@ -33,10 +62,17 @@ struct gold {
 
 static void *zeros(size_t n, size_t size)
 {
-    void *p = calloc(n + 1, size);
+    return keep(calloc(n + 1, size), free);
+}
 
-    cr_assert_not_null(p);
-    return p;
+static void forget_json(void *p)
+{
+    json_decref(p);
+}
+
+static void forget_table(void *p)
+{
+    ngram_table_release(p);
 }
 
 static const json_t *member(const json_t *o, const char *key)
@@ -85,7 +121,7 @@ static const json_t *load(const char *name)
 
     snprintf(path, sizeof path, "%s/reward/%s", dir ? dir : "tests/golden", name);
     cr_assert_eq(json_read_file(&o, path, &e), 0, "%s", e.text);
-    return o;
+    return keep(o, forget_json);
 }
 
 static int32_t *int_list(const json_t *a, size_t *n)
@@ -164,6 +200,7 @@ static struct gold *read_case(const json_t *in, const char *file, size_t i)
     struct gold *g = zeros(1, sizeof *g);
     size_t n;
 
+    keep(&g->table, forget_table); /* before g itself goes */
     g->in = in;
     g->params = member(in, "params");
     g->P = (size_t)number(in, "P");
