@@ -8,6 +8,7 @@
 #define CAGSR_TESTS_FUZZ_H
 
 #include "base/err.h"
+#include "io/tree.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -30,18 +31,30 @@ static inline int fuzz_said(int rc, const struct err *e)
     return rc;
 }
 
-/* A directory in memory that this process writes its files to, again and again; what a
- * process leaves there is a few small files. */
+/* A directory in memory that this process writes its files to, again and again; it goes
+ * when the process ends. */
+static inline char *fuzz_dir_name(void)
+{
+    static char dir[] = "/dev/shm/cagsr-fuzz-XXXXXX";
+
+    return dir;
+}
+
+static inline void fuzz_dir_remove(void)
+{
+    (void)!tree_remove(fuzz_dir_name(), NULL);
+}
+
 static inline const char *fuzz_dir(void)
 {
-    static char dir[64];
+    static int made;
 
-    if (!dir[0]) {
-        snprintf(dir, sizeof dir, "/dev/shm/cagsr-fuzz-XXXXXX");
-        if (!mkdtemp(dir))
+    if (!made) {
+        if (!mkdtemp(fuzz_dir_name()) || atexit(fuzz_dir_remove) != 0)
             abort();
+        made = 1;
     }
-    return dir;
+    return fuzz_dir_name();
 }
 
 /* "fuzz_dir()/name" with these bytes; the path is borrowed until the next call. */

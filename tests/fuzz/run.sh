@@ -22,7 +22,7 @@ libs="$BUILD/libcagsr.a $(pkg-config --libs openblas msgpack libpcre2-8 libutf8p
 
 # The parts of the tool that a target includes from.
 parts() {
-    sed -n "s|^#include \"../../tools/\([a-z-]*\)/.*|$BUILD/\1.a|p" "tests/fuzz/fuzz_$1.c" | sort -u
+    sed -n "s|^#include \"../../tools/\([a-z-]*\)[/.].*|$BUILD/\1.a|p" "tests/fuzz/fuzz_$1.c" | sort -u
 }
 
 seed() { # target: files that are good input for it
