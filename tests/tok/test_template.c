@@ -161,8 +161,8 @@ Test(template, refused)
         "",
         "{{ messages }}",
         "{% for message in messages %}",
-        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
-        "message['content'] + '<|im_end|>'}}{% endfor %}",
+        ("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + "
+         "message['content'] + '<|im_end|>'}}{% endfor %}"),
         "{{ 'open",
         "{% if",
         "{{ 'open }}",
