@@ -64,9 +64,9 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 OPT = -O3 -g -fopenmp-simd -fno-math-errno -fno-trapping-math
 ifeq ($(MODE),asan)
 OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=address,undefined \
-	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-pass-failed
 else ifeq ($(MODE),tsan)
-OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=thread
+OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=thread -Wno-pass-failed
 else ifeq ($(MODE),cov)
 OPT = -O0 -g --coverage
 endif
