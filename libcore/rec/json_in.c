@@ -1,6 +1,6 @@
 #include "rec/json.h"
 
-#include "rec/base64.h"
+#include "base/base64.h"
 #include "rec/buf.h"
 #include "rec/private.h"
 
@@ -129,10 +129,16 @@ static int put_int(struct reading *q, const json_t *j, const json_t *obj, int de
 
 static int bytes_of(struct reading *q, const char *tag, const json_t *j)
 {
+    const size_t n = json_string_length(j);
+
     rec_buf_clear(&q->bytes);
-    if (!json_is_string(j) ||
-        rec_base64_get(&q->bytes, json_string_value(j), json_string_length(j)) < 0)
+    unsigned char *to = rec_buf_room(&q->bytes, base64_room(n));
+    const int64_t got =
+        to && json_is_string(j) ? base64_get(to, json_string_value(j), n) : -1;
+
+    if (got < 0 && !q->bytes.oom)
         return wrong(q, tag, "base64");
+    q->bytes.n = got > 0 ? (size_t)got : 0;
     return 0;
 }
 

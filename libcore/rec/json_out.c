@@ -1,6 +1,6 @@
 #include "rec/json.h"
 
-#include "rec/base64.h"
+#include "base/base64.h"
 #include "rec/buf.h"
 #include "rec/private.h"
 #include "rec/scan.h"
@@ -55,7 +55,12 @@ static void put_string(struct rec_buf *out, const char *s, size_t n)
 static void put_base64(struct rec_buf *out, const unsigned char *p, size_t n)
 {
     rec_buf_str(out, "\"");
-    rec_base64_put(out, p, n);
+    unsigned char *to = rec_buf_room(out, base64_size(n));
+
+    if (to) {
+        base64_put((char *)to, p, n);
+        out->n += base64_size(n);
+    }
     rec_buf_str(out, "\"");
 }
 

@@ -1,26 +1,29 @@
-#include "rec/base64.h"
-
-#include "rec/buf.h"
+#include "base/base64.h"
 
 static const char digit[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void rec_base64_put(struct rec_buf *out, const unsigned char *p, size_t n)
+size_t base64_size(size_t n)
 {
-    unsigned char *to = rec_buf_room(out, (n + 2) / 3 * 4);
+    return (n + 2) / 3 * 4;
+}
 
-    if (!to)
-        return;
+size_t base64_room(size_t n)
+{
+    return n / 4 * 3;
+}
+
+void base64_put(char *out, const unsigned char *p, size_t n)
+{
     for (size_t i = 0; i < n; i += 3) {
         const unsigned b1 = i + 1 < n ? p[i + 1] : 0, b2 = i + 2 < n ? p[i + 2] : 0;
         const unsigned v = (unsigned)p[i] << 16 | b1 << 8 | b2;
 
-        *to++ = (unsigned char)digit[v >> 18];
-        *to++ = (unsigned char)digit[v >> 12 & 63];
-        *to++ = i + 1 < n ? (unsigned char)digit[v >> 6 & 63] : '=';
-        *to++ = i + 2 < n ? (unsigned char)digit[v & 63] : '=';
+        *out++ = digit[v >> 18];
+        *out++ = digit[v >> 12 & 63];
+        *out++ = i + 1 < n ? digit[v >> 6 & 63] : '=';
+        *out++ = i + 2 < n ? digit[v & 63] : '=';
     }
-    out->n += (n + 2) / 3 * 4;
 }
 
 static int value_of(char c)
@@ -34,8 +37,10 @@ static int value_of(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-int rec_base64_get(struct rec_buf *out, const char *s, size_t n)
+int64_t base64_get(unsigned char *out, const char *s, size_t n)
 {
+    const unsigned char *from = out;
+
     if (n % 4)
         return -1;
     for (size_t i = 0; i < n; i += 4) {
@@ -51,9 +56,8 @@ int rec_base64_get(struct rec_buf *out, const char *s, size_t n)
         }
         if (v & ((1u << 8 * pad) - 1)) /* bits that stand for nothing */
             return -1;
-        const unsigned char b[3] = {(unsigned char)(v >> 16), (unsigned char)(v >> 8),
-                                    (unsigned char)v};
-        rec_buf_add(out, b, 3 - pad);
+        for (size_t j = 0; j < 3 - pad; j++)
+            *out++ = (unsigned char)(v >> (16 - 8 * j));
     }
-    return 0;
+    return out - from;
 }
