@@ -41,21 +41,20 @@ static int list_lengths(struct added_set *s, struct err *e)
     return 0;
 }
 
-int added_set_build(struct added_set *s, const struct tok *t, int normalized,
-                    struct err *e)
+int added_set_build(struct added_set *s, struct tok *t, int normalized, struct err *e)
 {
-    for (size_t i = 0; i < t->nadded; i++) {
-        size_t n;
-        const char *text = vocab_text(&t->bytes, t->added[i].id, &n);
-        int rc;
+    struct passage text = {0};
+    int rc = 0;
 
-        if (t->added[i].normalized != normalized || n == 0)
+    for (size_t i = 0; i < t->nadded && rc == 0; i++) {
+        if (t->added[i].normalized != normalized ||
+            (rc = tok_content(t, &t->added[i], &text, e)) < 0 || text.n == 0)
             continue;
-        if ((rc = vocab_add(&s->text, i, text, n, t->where, e)) < 0)
-            return rc;
-        s->first[(unsigned char)text[0]] = 1;
+        rc = vocab_add(&s->text, i, text.text, text.n, t->where, e);
+        s->first[(unsigned char)text.text[0]] = 1;
     }
-    return list_lengths(s, e);
+    passage_release(&text);
+    return rc < 0 ? rc : list_lengths(s, e);
 }
 
 /* Rust's \w, near enough for a word boundary: letters, marks, digits, connectors. */
@@ -75,13 +74,6 @@ static int is_word(uint32_t c)
     case UTF8PROC_CATEGORY_PC: return 1;
     default: return c == 0x200c || c == 0x200d;
     }
-}
-
-static int is_white(uint32_t c)
-{
-    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-           c == 0x205f || c == 0x3000;
 }
 
 /* Where the character that ends before `at` begins. */
@@ -112,11 +104,12 @@ static void take_white(const struct added *a, const char *text, size_t n, size_t
 
     while (a->lstrip && *at > from) {
         const size_t b = step_back(text, *at);
-        if (!is_white(utf8_get(text + b, *at - b, &len)))
+        if (!class_has(&class_white, utf8_get(text + b, *at - b, &len)))
             break;
         *at = b;
     }
-    while (a->rstrip && *end < n && is_white(utf8_get(text + *end, n - *end, &len)))
+    while (a->rstrip && *end < n &&
+           class_has(&class_white, utf8_get(text + *end, n - *end, &len)))
         *end += len;
 }
 

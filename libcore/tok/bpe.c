@@ -1,5 +1,6 @@
 /*
- * A word is a doubly linked list of symbols, at first one per byte.  A heap holds the
+ * A word is a doubly linked list of symbols, at first one per byte or
+ * character.  A heap holds the
  * pairs that can be joined, lowest rank first, leftmost first among equals.  Joining
  * makes its right symbol empty and may push two new pairs; a pair popped whose symbols
  * have changed since is stale and dropped.  So a word of n bytes costs O(n log n), be it
@@ -7,28 +8,18 @@
  */
 #include "tok/bpe.h"
 
-#include "base/hash.h"
+#include "tok/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define BPE_NONE UINT32_MAX
 
-enum { BPE_CACHE = 8192, BPE_CACHED = 24 };
-
-struct bpe_word {
-    uint8_t n, tokens; /* n == 0: free */
-    uint8_t len[BPE_CACHED];
-    unsigned char text[BPE_CACHED];
-    int32_t id[BPE_CACHED];
-};
-
 void bpe_release(struct bpe *b)
 {
     free(b->slot);
     free(b->symbol);
     free(b->heap);
-    free(b->cache);
     *b = (struct bpe){0};
 }
 
@@ -41,8 +32,7 @@ int bpe_init(struct bpe *b, size_t merges, struct err *e)
     *b = (struct bpe){.slots = slots};
     memset(b->byte_id, 0xff, sizeof b->byte_id);
     b->slot = malloc(slots * sizeof *b->slot);
-    b->cache = calloc(BPE_CACHE, sizeof *b->cache);
-    if (!b->slot || !b->cache)
+    if (!b->slot)
         return err_set(e, ERR_NOMEM, "no memory for %zu merges", merges);
     for (size_t i = 0; i < slots; i++)
         b->slot[i].left = -1;
@@ -138,25 +128,98 @@ static int reserve(struct bpe *b, size_t n, struct err *e)
     return 0;
 }
 
-/* One symbol per byte that has a token; returns their number.  The bytes that have none
- * are counted to the symbol before them (the first one takes those in front). */
-static uint32_t spread(struct bpe *b, const unsigned char *word, size_t n)
+static void add_symbol(struct bpe *b, uint32_t *k, int32_t id, size_t n)
 {
-    uint32_t k = 0, lost = 0;
+    b->symbol[*k] =
+        (struct bpe_symbol){.id = id, .n = (uint32_t)n, .prev = *k - 1, .next = *k + 1};
+    ++*k;
+}
+
+/* Bytes that have no token are counted to the symbol before them (the first one takes
+ * those in front). */
+static void drop(struct bpe *b, uint32_t k, uint32_t *lost, size_t n)
+{
+    if (k > 0)
+        b->symbol[k - 1].n += (uint32_t)n;
+    else
+        *lost += (uint32_t)n;
+}
+
+/* One symbol per byte; returns their number. */
+static uint32_t spread_bytes(struct bpe *b, const unsigned char *word, size_t n,
+                             uint32_t *lost)
+{
+    uint32_t k = 0;
 
     for (size_t i = 0; i < n; i++) {
         const int32_t id = b->byte_id[word[i]];
 
-        if (id < 0 && k > 0)
-            b->symbol[k - 1].n++;
-        else if (id < 0)
-            lost++;
-        else {
-            b->symbol[k] =
-                (struct bpe_symbol){.id = id, .n = 1, .prev = k - 1, .next = k + 1};
-            k++;
-        }
+        if (id < 0)
+            drop(b, k, lost, 1);
+        else
+            add_symbol(b, &k, id, 1);
     }
+    return k;
+}
+
+/* The token of a character. */
+static int32_t char_id(const struct bpe *b, const unsigned char *s, size_t len)
+{
+    const int32_t id = vocab_find(b->vocab, (const char *)s, len);
+
+    return id < b->vocab_size ? id : -1;
+}
+
+/* All bytes of a character as symbols: 1, or 0 if one has no token. */
+static int fall_back(struct bpe *b, uint32_t *k, const unsigned char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!b->byte_fallback || b->byte_id[s[i]] < 0)
+            return 0;
+    for (size_t i = 0; i < len; i++)
+        add_symbol(b, k, b->byte_id[s[i]], 1);
+    return 1;
+}
+
+/* One symbol per character; those that have no token are its bytes, or else unknown,
+ * neighbours fused if b->fuse_unk.  As in the tokenizers library, unknown characters wait
+ * while bytes go ahead. */
+static uint32_t spread_chars(struct bpe *b, const unsigned char *word, size_t n,
+                             uint32_t *lost)
+{
+    uint32_t k = 0;
+    size_t unknown = 0; /* bytes that wait */
+
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_length(word[i]);
+        const int32_t id = char_id(b, word + i, len);
+
+        if (id < 0 && fall_back(b, &k, word + i, len))
+            continue;
+        if (id < 0 && b->unk < 0) {
+            drop(b, k, lost, len);
+            continue;
+        }
+        if (unknown > 0 && (id >= 0 || !b->fuse_unk)) {
+            add_symbol(b, &k, b->unk, unknown);
+            unknown = 0;
+        }
+        if (id >= 0)
+            add_symbol(b, &k, id, len);
+        else
+            unknown += len;
+    }
+    if (unknown > 0)
+        add_symbol(b, &k, b->unk, unknown);
+    return k;
+}
+
+static uint32_t spread(struct bpe *b, const unsigned char *word, size_t n)
+{
+    uint32_t lost = 0;
+    const uint32_t k =
+        b->vocab ? spread_chars(b, word, n, &lost) : spread_bytes(b, word, n, &lost);
+
     if (k > 0) {
         b->symbol[0].n += lost;
         b->symbol[0].prev = b->symbol[k - 1].next = BPE_NONE;
@@ -197,13 +260,15 @@ static void join(struct bpe *b, size_t *heap, const struct bpe_pair *p)
     offer(b, heap, p->at);
 }
 
-static int64_t merge_word(struct bpe *b, const unsigned char *word, size_t n,
-                          int32_t *id, uint32_t *len, struct err *e)
+int64_t bpe_encode(struct bpe *b, const unsigned char *word, size_t n, int32_t *id,
+                   uint32_t *len, struct err *e)
 {
     size_t heap = 0;
     int64_t tokens = 0;
     int rc;
 
+    if (n >= BPE_NONE / 4)
+        return err_set(e, ERR_RECORD, "a word of %zu bytes without a break", n);
     if ((rc = reserve(b, n, e)) < 0)
         return rc;
     const uint32_t k = spread(b, word, n);
@@ -219,34 +284,4 @@ static int64_t merge_word(struct bpe *b, const unsigned char *word, size_t n,
         len[tokens++] = b->symbol[i].n;
     }
     return tokens;
-}
-
-int64_t bpe_encode(struct bpe *b, const unsigned char *word, size_t n, int32_t *id,
-                   uint32_t *len, struct err *e)
-{
-    if (n >= BPE_NONE / 4)
-        return err_set(e, ERR_RECORD, "a word of %zu bytes without a break", n);
-    if (n > BPE_CACHED)
-        return merge_word(b, word, n, id, len, e);
-    struct bpe_word *w = &b->cache[hash64(word, n) & (BPE_CACHE - 1)];
-
-    if (w->n != n || memcmp(w->text, word, n) != 0) {
-        const int64_t tokens = merge_word(b, word, n, id, len, e);
-
-        if (tokens < 0)
-            return tokens;
-        w->n = (uint8_t)n;
-        w->tokens = (uint8_t)tokens;
-        memcpy(w->text, word, n);
-        for (int64_t i = 0; i < tokens; i++) {
-            w->id[i] = id[i];
-            w->len[i] = (uint8_t)len[i];
-        }
-        return tokens;
-    }
-    for (size_t i = 0; i < w->tokens; i++) {
-        id[i] = w->id[i];
-        len[i] = w->len[i];
-    }
-    return w->tokens;
 }

@@ -1,10 +1,12 @@
 /*
- * Byte-pair merges: a word, byte by byte, joined pair by pair in the order of the ranks.
+ * Byte-pair merges: a word, byte by byte or character by character, joined pair by pair in
+ * the order of the ranks.
  */
 #ifndef CAGSR_TOK_BPE_H
 #define CAGSR_TOK_BPE_H
 
 #include "base/err.h"
+#include "tok/vocab.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,22 +28,23 @@ struct bpe_pair {
     int32_t left, right;
 };
 
-struct bpe_word; /* a word and its tokens, remembered */
-
 /* Zero-initialised is empty. */
 struct bpe {
     struct bpe_merge *slot; /* (slots) open addressing by (left, right) */
     size_t slots, merges;
     int32_t byte_id[256]; /* the token of each byte; -1: none, the byte is dropped as
                              by the tokenizers library */
+    const struct vocab *vocab; /* not NULL: words go by characters, which are tokens of
+                                  this one below vocab_size; byte_id is the fallback */
+    int32_t vocab_size, unk;   /* unk: of other characters; -1: they are dropped */
+    int byte_fallback, fuse_unk;
     struct bpe_symbol *symbol; /* scratch of the longest word so far */
     struct bpe_pair *heap;
-    size_t room;            /* bytes of a word that the scratch holds */
-    struct bpe_word *cache; /* (BPE_CACHE) by hash */
+    size_t room; /* bytes of a word that the scratch holds */
 };
 void bpe_release(struct bpe *b);
 
-/* Makes room for `merges` merges and the cache.  ERR_NOMEM. */
+/* Makes room for `merges` merges.  ERR_NOMEM. */
 int bpe_init(struct bpe *b, size_t merges, struct err *e) MUST_CHECK;
 
 /* left right -> id at this rank; a pair given again takes the later rank.  At most as

@@ -21,12 +21,29 @@ int tok_set_str(char **to, const char *s, size_t n, struct err *e)
     return 0;
 }
 
-int tok_start_bpe(struct tok *t, size_t merges, struct err *e)
+static void find_fallback(struct tok *t)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "<0x%02X>", b);
+        t->bpe.byte_id[b] = vocab_find(&t->vocab, name, 6);
+    }
+}
+
+int tok_start_bpe(struct tok *t, enum bpe_unit unit, size_t merges, struct err *e)
 {
     int rc = bpe_init(&t->bpe, merges, e);
 
     if (rc < 0)
         return rc;
+    t->bpe.unk = t->unk;
+    t->bpe.vocab_size = (int32_t)t->vocab.size;
+    if (unit == BPE_CHARS) {
+        t->bpe.vocab = &t->vocab;
+        find_fallback(t);
+        return 0;
+    }
     for (unsigned c = 0; c < 256; c++) {
         char s[4];
         const int32_t id =
@@ -126,19 +143,19 @@ int tok_add_stop(struct tok *t, int32_t id, struct err *e)
 const char tok_step_names[] = "gpt-2, llama-bpe, smollm, qwen2, default";
 
 static const struct chain chains[] = {
-    {"gpt-2", {pretok_gpt2}, 0, 0, 0},
-    {"gpt2", {pretok_gpt2}, 0, 0, 0},
-    {"smollm", {"\\p{N}", pretok_gpt2}, 0, 0, 0},
-    {"llama-bpe", {pretok_llama3}, 0, 1, 1},
-    {"llama3", {pretok_llama3}, 0, 1, 1},
-    {"llama-v3", {pretok_llama3}, 0, 1, 1},
-    {"qwen2", {pretok_qwen2}, 1, 0, 0},
-    {"deepseek-r1-qwen", {pretok_qwen2}, 1, 0, 0},
+    {"gpt-2", {pretok_gpt2}, NULL, 0, 0},
+    {"gpt2", {pretok_gpt2}, NULL, 0, 0},
+    {"smollm", {"\\p{N}", pretok_gpt2}, NULL, 0, 0},
+    {"llama-bpe", {pretok_llama3}, NULL, 1, 1},
+    {"llama3", {pretok_llama3}, NULL, 1, 1},
+    {"llama-v3", {pretok_llama3}, NULL, 1, 1},
+    {"qwen2", {pretok_qwen2}, "NFC", 0, 0},
+    {"deepseek-r1-qwen", {pretok_qwen2}, "NFC", 0, 0},
     {"default",
      {"[\\p{P}\\$\\+<=>\\^~\\|]+",
       "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)",
       "\\p{N}+", "[0-9][0-9][0-9]"},
-     0,
+     NULL,
      0,
      0},
 };
@@ -164,57 +181,68 @@ int tok_take_chain(struct tok *t, const struct chain *c, struct err *e)
         if (rc < 0)
             return rc;
     }
-    t->nfc = c->nfc;
+    t->byte_level = 1;
     t->ignore_merges = c->ignore_merges;
     t->add_bos = c->bos;
-    return 0;
+    json_t *form = c->normalizer ? json_pack("{s:s}", "type", c->normalizer) : NULL;
+    json_t *decoder = json_pack("{s:s}", "type", "ByteLevel");
+    int rc = decoder && (form || !c->normalizer)
+                 ? normal_add(t->normalizer, form, t->where, e)
+                 : err_set(e, ERR_NOMEM, "no memory");
+
+    if (rc == 0)
+        rc = decoding_read(&t->decoding, decoder, t->where, e);
+    json_decref(form);
+    json_decref(decoder);
+    return rc;
 }
 
 /* ---- the end ----------------------------------------------------------------------------*/
 
-/* Turns the file's spelling into bytes; a text with a character outside the alphabet
- * stands for itself. */
-static size_t unspell(char *out, const char *text, size_t n)
+/* The text by which an added token is found: its content, normalised if it says so. */
+int tok_content(struct tok *t, const struct added *a, struct passage *out,
+                struct err *e)
 {
-    size_t k = 0, len;
+    struct passage given = {0};
+    size_t n;
 
-    for (size_t i = 0; i < n; i += len) {
-        const int b = alphabet_byte(utf8_get(text + i, n - i, &len));
+    given.text = (char *)(uintptr_t)vocab_text(&t->vocab, a->id, &n);
+    given.n = n;
+    const int rc = passage_copy(out, &given, 0, n, e);
 
-        if (b < 0) {
-            memcpy(out, text, n);
-            return n;
-        }
-        out[k++] = (char)b;
-    }
-    return k;
+    return rc < 0 || !a->normalized ? rc : normal_run(t->normalizer, out, e);
+}
+
+int tok_show(struct tok *t, int32_t id, enum token_place place, struct token_text *out,
+             struct err *e)
+{
+    size_t n;
+    const char *text = vocab_text(&t->vocab, id, &n);
+
+    /* the alphabet spells what the model reads; added tokens are as they are */
+    if (t->decoding.lossy && t->flags[id] & ID_ADDED)
+        return decoding_plain(text, n, out, e);
+    return decoding_token(&t->decoding, text, n, place, out, e);
 }
 
 static int fill_bytes(struct tok *t, struct err *e)
 {
-    char *buf = malloc(VOCAB_MAX_TEXT + 1);
-    int rc = buf ? 0 : err_set(e, ERR_NOMEM, "no memory for the tokens");
+    struct token_text shown = {0};
+    int rc = 0;
 
-    for (size_t i = 0; i < t->nadded && rc == 0; i++) {
+    for (size_t id = 0; id < t->vocab.size && rc >= 0; id++) {
         size_t n;
-        const char *text = vocab_text(&t->vocab, t->added[i].id, &n);
 
-        rc = vocab_add(&t->bytes, (size_t)t->added[i].id, text, n, t->where, e);
-    }
-    for (size_t id = 0; id < t->vocab.size && rc == 0; id++) {
-        size_t n, have;
-        const char *text = vocab_text(&t->vocab, (int32_t)id, &n);
-
-        if (!text || vocab_text(&t->bytes, (int32_t)id, &have))
+        if (!vocab_text(&t->vocab, (int32_t)id, &n))
             continue;
-        if (t->kind == TOK_BPE) {
-            n = unspell(buf, text, n);
-            text = buf;
-        }
-        rc = vocab_add(&t->bytes, id, text, n, t->where, e);
+        rc = tok_show(t, (int32_t)id, TOKEN_INSIDE, &shown, e);
+        if (rc > 0)
+            t->flags[id] |= ID_BYTE;
+        if (rc >= 0)
+            rc = vocab_add(&t->bytes, id, shown.n ? shown.s : "", shown.n, t->where, e);
     }
-    free(buf);
-    return rc;
+    free(shown.s);
+    return rc < 0 ? rc : 0;
 }
 
 int tok_finish(struct tok *t, struct err *e)
@@ -223,12 +251,14 @@ int tok_finish(struct tok *t, struct err *e)
 
     if (t->kind == TOK_NONE)
         return 0;
-    t->special = calloc(t->vocab.size + 1, 1);
-    if (!t->special)
+    t->flags = calloc(t->vocab.size + 1, 1);
+    if (!t->flags)
         return err_set(e, ERR_NOMEM, "no memory for %zu tokens", t->vocab.size);
     for (size_t i = 0; i < t->nadded; i++)
-        t->special[t->added[i].id] = (unsigned char)t->added[i].special;
-    if ((rc = fill_bytes(t, e)) < 0 || (rc = added_set_build(&t->raw, t, 0, e)) < 0)
+        t->flags[t->added[i].id] =
+            (unsigned char)(ID_ADDED | (t->added[i].special ? ID_SPECIAL : 0));
+    if ((rc = fill_bytes(t, e)) < 0 || (rc = added_set_build(&t->raw, t, 0, e)) < 0 ||
+        (rc = added_set_build(&t->normal, t, 1, e)) < 0)
         return rc;
-    return added_set_build(&t->normal, t, 1, e);
+    return cache_init(&t->cache, e);
 }

@@ -69,27 +69,74 @@ static int reserve_word(struct tok *t, size_t n, struct err *e)
     return 0;
 }
 
-static int bpe_word(struct tok *t, const struct passage *p, struct piece w,
-                    struct tok_ids *out, struct err *e)
+/* The token that the whole word is, in the spelling of the file; -1. */
+static int32_t whole(struct tok *t, const char *s, size_t n)
+{
+    const size_t k = t->byte_level ? alphabet_spell(t->spell, s, n) : n;
+    const int32_t id = vocab_find(&t->vocab, t->byte_level ? t->spell : s, k);
+
+    return id >= 0 && (size_t)id < t->model_size ? id : -1;
+}
+
+static int64_t one_token(struct tok *t, int32_t id, size_t n)
+{
+    t->word_id[0] = id;
+    t->word_len[0] = (uint32_t)n;
+    return 1;
+}
+
+static int64_t whole_word(struct tok *t, const char *s, size_t n, struct err *e)
+{
+    int32_t id = whole(t, s, n);
+
+    if (id < 0)
+        id = t->unk;
+    if (id < 0)
+        return err_set(e, ERR_RECORD, "the vocabulary of '%s' has no word '%.*s'",
+                       t->where, (int)(n < 60 ? n : 60), s);
+    return one_token(t, id, n);
+}
+
+static int64_t bpe_word(struct tok *t, const char *s, size_t n, struct err *e)
+{
+    const int32_t id = t->ignore_merges ? whole(t, s, n) : -1;
+
+    if (id >= 0)
+        return one_token(t, id, n);
+    return bpe_encode(&t->bpe, (const unsigned char *)s, n, t->word_id, t->word_len, e);
+}
+
+/* The model: tokens of a word into word_id and word_len; their number. */
+static int64_t model_word(struct tok *t, const char *s, size_t n, struct err *e)
+{
+    switch (t->kind) {
+    case TOK_BPE: return bpe_word(t, s, n, e);
+    case TOK_UNIGRAM:
+        return unigram_encode(&t->unigram, s, n, t->word_id, t->word_len, e);
+    case TOK_WORDPIECE:
+        return (int64_t)wordpiece_encode(&t->wordpiece, s, n, t->word_id, t->word_len);
+    case TOK_WORDS: return whole_word(t, s, n, e);
+    case TOK_NONE: break;
+    }
+    return 0;
+}
+
+static int encode_word(struct tok *t, const struct passage *p, struct piece w,
+                       struct tok_ids *out, struct err *e)
 {
     const char *s = p->text + w.at;
+    size_t at = w.at;
     int rc;
 
     if ((rc = reserve_word(t, w.n, e)) < 0)
         return rc;
-    if (t->ignore_merges) {
-        const size_t k = alphabet_spell(t->spell, s, w.n);
-        const int32_t id = vocab_find(&t->vocab, t->spell, k);
-
-        if (id >= 0)
-            return push(out, id, passage_end(p, w.at + w.n), e);
+    int64_t k = cache_get(&t->cache, s, w.n, t->word_id, t->word_len);
+    if (k < 0) {
+        k = model_word(t, s, w.n, e);
+        if (k < 0)
+            return (int)k;
+        cache_put(&t->cache, s, w.n, t->word_id, t->word_len, (size_t)k);
     }
-    const int64_t k =
-        bpe_encode(&t->bpe, (const unsigned char *)s, w.n, t->word_id, t->word_len, e);
-    size_t at = w.at;
-
-    if (k < 0)
-        return (int)k;
     if ((rc = reserve_ids(out, (size_t)k, e)) < 0)
         return rc;
     for (int64_t i = 0; i < k; i++) {
@@ -100,80 +147,61 @@ static int bpe_word(struct tok *t, const struct passage *p, struct piece w,
     return 0;
 }
 
-static int whole_word(struct tok *t, const struct passage *p, struct piece w,
-                      struct tok_ids *out, struct err *e)
-{
-    const char *s = p->text + w.at;
-    int32_t id = vocab_find(&t->vocab, s, w.n);
-
-    if (id < 0)
-        id = t->unk;
-    if (id < 0)
-        return err_set(e, ERR_RECORD, "the vocabulary of '%s' has no word '%.*s'",
-                       t->where, (int)(w.n < 60 ? w.n : 60), s);
-    return push(out, id, passage_end(p, w.at + w.n), e);
-}
-
 /* Text between added tokens, normalised already: words, then the model. */
-static int encode_words(struct tok *t, const char *text, size_t n,
-                        const struct passage *map, size_t from, struct tok_ids *out,
-                        struct err *e)
+static int encode_words(struct tok *t, const struct passage *text, size_t at, size_t n,
+                        struct tok_ids *out, struct err *e)
 {
     struct passage *p = &t->passage;
     int rc;
 
     if (n == 0)
         return 0;
-    if ((rc = normal_run(p, text, n, passage_end(map, from), 0, e)) < 0)
+    if ((rc = passage_copy(p, text, at, n, e)) < 0)
         return rc;
-    if (map->end) {
-        if ((rc = passage_reserve(p, n, PASSAGE_MAPPED, e)) < 0)
-            return rc;
-        memcpy(p->end, map->end + from, n * sizeof *p->end);
-    }
     rc = pretok_run(t->pretok, p, &t->pieces, e);
     for (size_t i = 0; i < t->pieces.n && rc == 0; i++)
-        rc = t->kind == TOK_BPE ? bpe_word(t, p, t->pieces.v[i], out, e)
-                                : whole_word(t, p, t->pieces.v[i], out, e);
+        rc = encode_word(t, p, t->pieces.v[i], out, e);
     return rc;
 }
 
-/* Text between added tokens of the first stage. */
-static int encode_gap(struct tok *t, const char *text, size_t n, uint32_t from,
+/* Text between added tokens of the first stage: bytes at .. at+n of the text given. */
+static int encode_gap(struct tok *t, const struct passage *text, size_t from, size_t n,
                       struct tok_ids *out, struct err *e)
 {
     struct passage p = {0};
     size_t done = 0, at = 0, end = 0, which;
-    int rc = normal_run(&p, text, n, from, t->nfc, e);
+    int rc = passage_copy(&p, text, from, n, e);
 
+    if (rc == 0)
+        rc = normal_run(t->normalizer, &p, e);
     while (rc == 0 && added_next(t, &t->normal, p.text, p.n, done, &which, &at, &end)) {
-        rc = encode_words(t, p.text + done, at - done, &p, done, out, e);
+        rc = encode_words(t, &p, done, at - done, out, e);
         if (rc == 0)
             rc = push(out, t->added[which].id, passage_end(&p, end), e);
         done = end;
     }
     if (rc == 0)
-        rc = encode_words(t, p.text + done, p.n - done, &p, done, out, e);
-    free(p.text);
-    free(p.end);
+        rc = encode_words(t, &p, done, p.n - done, out, e);
+    passage_release(&p);
     return rc;
 }
 
-static int encode_text(struct tok *t, const char *text, size_t n, struct tok_ids *out,
+static int encode_text(struct tok *t, const struct passage *text, struct tok_ids *out,
                        struct err *e)
 {
+    const size_t n = text->n;
     size_t done = 0, at, end, which;
     int rc = 0;
 
-    while (rc == 0 && added_next(t, &t->raw, text, n, done, &which, &at, &end)) {
+    while (rc == 0 && added_next(t, &t->raw, text->text, n, done, &which, &at, &end)) {
         if (at > done)
-            rc = encode_gap(t, text + done, at - done, (uint32_t)done, out, e);
+            rc = encode_gap(t, text, done, at - done, out, e);
         if (rc == 0)
             rc = push(out, t->added[which].id, (uint32_t)end, e);
         done = end;
     }
     if (rc == 0 && n > done)
-        rc = encode_gap(t, text + done, n - done, (uint32_t)done, out, e);
+        rc = encode_gap(t, text, done, n - done, out, e);
     return rc;
 }
 
@@ -181,6 +209,10 @@ int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
                struct tok_ids *out, struct err *e)
 {
     const size_t good = utf8_valid(text, n);
+    const struct passage given = {
+        .text = (char *)(uintptr_t)text, /* only read */
+        .n = n,
+        .head = n > 0 ? (uint32_t)utf8_length((unsigned char)*text) : 0};
     int rc = 0;
 
     out->n = 0;
@@ -193,7 +225,7 @@ int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
     for (size_t i = 0; add == TOK_ADD_SPECIAL && i < t->nbefore && rc == 0; i++)
         rc = push(out, t->before[i], 0, e);
     if (rc == 0)
-        rc = encode_text(t, text, n, out, e);
+        rc = encode_text(t, &given, out, e);
     for (size_t i = 0; add == TOK_ADD_SPECIAL && i < t->nbehind && rc == 0; i++)
         rc = push(out, t->behind[i], (uint32_t)n, e);
     return rc;

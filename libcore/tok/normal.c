@@ -1,166 +1,262 @@
-/*
- * Unicode's form C by utf8proc, with the way back to the text given.
- *
- * Nothing below U+0300 joins what is before it, so the text falls into runs that begin
- * at such characters and are normalised one by one; most are in form C already.  Inside
- * a run that changes, each grapheme cluster belongs, as a whole, to the token that has
- * its last byte.
- */
-#include "tok/private.h"
-#include "tok/utf8.h"
+#include "tok/normal.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "tok/normal_steps.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
-static int form_c(const char *s, size_t n, utf8proc_uint8_t **out, size_t *len,
-                  struct err *e)
+enum { STEPS_MAX = 32, DEPTH_MAX = 8 };
+
+struct normal {
+    struct normal_step step[STEPS_MAX];
+    size_t n;
+    struct changes changes; /* scratch */
+    struct passage spare;
+};
+
+struct normal *normal_new(void)
 {
-    const utf8proc_ssize_t k =
-        utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, out,
-                     UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    return calloc(1, sizeof(struct normal));
+}
 
-    if (k < 0)
-        return err_set(e, k == UTF8PROC_ERROR_NOMEM ? ERR_NOMEM : ERR_RECORD,
-                       "the text has no normal form: %s", utf8proc_errmsg(k));
-    *len = (size_t)k;
+static void step_release(struct normal_step *s)
+{
+    free(s->text);
+    regex_free(s->regex);
+    charsmap_free(s->map);
+}
+
+void normal_free(struct normal *n)
+{
+    if (!n)
+        return;
+    for (size_t i = 0; i < n->n; i++)
+        step_release(&n->step[i]);
+    free(n->changes.v);
+    passage_release(&n->spare);
+    free(n);
+}
+
+int normal_push(struct normal *n, struct normal_step s, struct err *e)
+{
+    if (n->n == STEPS_MAX) {
+        step_release(&s);
+        return err_set(e, ERR_FILE, "more than %d normalizers in a row", STEPS_MAX);
+    }
+    n->step[n->n++] = s;
     return 0;
 }
 
-/* Appends bytes that all end where the text given ends at `end`, but for the last one
- * they cover nothing. */
-static int append_block(struct passage *out, const char *s, size_t n, uint32_t begin,
-                        uint32_t end, struct err *e)
+int normal_run(struct normal *n, struct passage *p, struct err *e)
 {
-    const int rc = passage_reserve(out, out->n + n, PASSAGE_MAPPED, e);
+    for (size_t i = 0; i < n->n && p->n > 0; i++) {
+        const struct normal_step *s = &n->step[i];
+
+        n->changes.n = 0;
+        int rc = s->run(s, p->text, p->n, &n->changes, e);
+        if (rc > 0)
+            rc = passage_apply(p, &n->changes, &n->spare, e);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- from tokenizer.json ----------------------------------------------------------------
+ * One row per name. `step` is what is pushed; `read` completes it from the file's members;
+ * `expand` pushes several. */
+
+struct kind {
+    const char *type;
+    struct normal_step step;
+    int (*read)(struct normal_step *s, const json_t *v, const char *where,
+                struct err *e);
+    int (*expand)(struct normal *n, const json_t *v, const char *where, struct err *e);
+};
+
+static int read_text(struct normal_step *s, const json_t *v, const char *key,
+                     const char *where, struct err *e)
+{
+    const char *text = NULL;
+    const int rc = json_get_str(&text, v, key, where, e);
 
     if (rc < 0)
         return rc;
-    memcpy(out->text + out->n, s, n);
-    for (size_t i = 0; i < n; i++)
-        out->end[out->n + i] = i + 1 < n ? begin : end;
-    out->n += n;
-    return 0;
+    s->text = strdup(text);
+    return s->text ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", where);
 }
 
-static int append_same(struct passage *out, const char *s, size_t n, uint32_t begin,
-                       struct err *e)
-{
-    const int rc = passage_reserve(out, out->n + n, PASSAGE_MAPPED, e);
-
-    if (rc < 0)
-        return rc;
-    memcpy(out->text + out->n, s, n);
-    for (size_t i = 0; i < n; i++)
-        out->end[out->n + i] = begin + (uint32_t)i + 1;
-    out->n += n;
-    return 0;
-}
-
-/* Bytes of the grapheme cluster at the start of s[0..n). */
-static size_t cluster(const char *s, size_t n)
-{
-    utf8proc_int32_t state = 0;
-    size_t len, at = 0;
-    uint32_t c = utf8_get(s, n, &len);
-
-    for (at = len; at < n; at += len) {
-        const uint32_t next = utf8_get(s + at, n - at, &len);
-
-        if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)c,
-                                             (utf8proc_int32_t)next, &state))
-            break;
-        c = next;
-    }
-    return at;
-}
-
-/* A run that changes: cluster by cluster, if that gives the same text as the whole. */
-static int append_changed(struct passage *out, const char *s, size_t n, uint32_t begin,
-                          const char *whole, size_t nwhole, struct err *e)
-{
-    const size_t mark = out->n;
-    int rc = 0;
-
-    for (size_t at = 0; at < n && rc == 0;) {
-        const size_t len = cluster(s + at, n - at);
-        utf8proc_uint8_t *c = NULL;
-        size_t k = 0;
-
-        rc = form_c(s + at, len, &c, &k, e);
-        if (rc == 0 && k == len && memcmp(c, s + at, k) == 0)
-            rc = append_same(out, s + at, len, begin + (uint32_t)at, e);
-        else if (rc == 0)
-            rc = append_block(out, (char *)c, k, begin + (uint32_t)at,
-                              begin + (uint32_t)(at + len), e);
-        free(c);
-        at += len;
-    }
-    if (rc < 0 || (out->n - mark == nwhole && !memcmp(out->text + mark, whole, nwhole)))
-        return rc;
-    out->n = mark;
-    return append_block(out, whole, nwhole, begin, begin + (uint32_t)n, e);
-}
-
-/* Bytes of the run at the start of s[0..n): a character, and all from U+0300 on behind
- * it.  *high: there are such. */
-static size_t run_length(const char *s, size_t n, int *high)
-{
-    size_t len, at;
-
-    *high = utf8_get(s, n, &len) >= 0x300;
-    for (at = len; at < n; at += len) {
-        if (utf8_get(s + at, n - at, &len) < 0x300)
-            break;
-        *high = 1;
-    }
-    return at;
-}
-
-static int normal_run_c(struct passage *out, const char *s, size_t n, uint32_t from,
+static int read_prepend(struct normal_step *s, const json_t *v, const char *where,
                         struct err *e)
 {
-    int rc = 0, high;
+    return read_text(s, v, "prepend", where, e);
+}
 
-    for (size_t at = 0, len; at < n && rc == 0; at += len) {
-        len = run_length(s + at, n - at, &high);
-        utf8proc_uint8_t *c = NULL;
-        size_t k = 0;
+static int read_append(struct normal_step *s, const json_t *v, const char *where,
+                       struct err *e)
+{
+    return read_text(s, v, "append", where, e);
+}
 
-        if (high && (rc = form_c(s + at, len, &c, &k, e)) < 0)
-            return rc;
-        if (!high || (k == len && memcmp(c, s + at, k) == 0))
-            rc = append_same(out, s + at, len, from + (uint32_t)at, e);
-        else
-            rc = append_changed(out, s + at, len, from + (uint32_t)at, (char *)c, k, e);
-        free(c);
-    }
+static int read_replace(struct normal_step *s, const json_t *v, const char *where,
+                        struct err *e)
+{
+    const json_t *pattern = json_object_get(v, "pattern");
+    const char *regex = json_string_value(json_object_get(pattern, "Regex"));
+    const char *literal = json_string_value(json_object_get(pattern, "String"));
+    const int rc = read_text(s, v, "content", where, e);
+
+    if (rc < 0)
+        return rc;
+    if (!regex && !literal)
+        return err_set(e, ERR_FILE, "%s: 'Replace' without a 'pattern'", where);
+    return regex ? regex_new(&s->regex, regex, where, e)
+                 : regex_new_literal(&s->regex, literal, where, e);
+}
+
+static int read_strip(struct normal_step *s, const json_t *v, const char *where,
+                      struct err *e)
+{
+    const int rc = json_opt_bool(&s->left, v, "strip_left", where, e);
+
+    return rc < 0 ? rc : json_opt_bool(&s->right, v, "strip_right", where, e);
+}
+
+static int read_charsmap(struct normal_step *s, const json_t *v, const char *where,
+                         struct err *e)
+{
+    const char *text = NULL;
+    int rc = json_get_str(&text, v, "precompiled_charsmap", where, e);
+
+    if (rc < 0)
+        return rc;
+    const size_t n = strlen(text);
+    unsigned char *data = malloc(base64_room(n) + 1);
+    const int64_t got = data ? base64_get(data, text, n) : 0;
+
+    if (!data)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory for %zu bytes", where, n);
+    else if (got < 0)
+        rc = err_set(e, ERR_FILE, "%s: 'precompiled_charsmap' is not base64", where);
+    else
+        rc = charsmap_new(&s->map, data, (size_t)got, where, e);
+    free(data);
     return rc;
 }
 
-static int is_ascii(const char *s, size_t n)
+static int expand_nmt(struct normal *n, const json_t *v, const char *where,
+                      struct err *e)
 {
-    unsigned char any = 0;
+    const int rc = normal_push(n, (struct normal_step){.run = normal_nmt_filter}, e);
 
-    for (size_t i = 0; i < n; i++)
-        any |= (unsigned char)s[i];
-    return any < 0x80;
+    (void)v;
+    (void)where;
+    return rc < 0 ? rc : normal_push(n, (struct normal_step){.run = normal_nmt_map}, e);
 }
 
-int normal_run(struct passage *out, const char *text, size_t n, uint32_t from, int nfc,
-               struct err *e)
+/* In BERT's order; "strip_accents" is as "lowercase" where the file does not say. */
+static int expand_bert(struct normal *n, const json_t *v, const char *where,
+                       struct err *e)
 {
-    out->n = 0;
-    out->from = from;
-    if (nfc && !is_ascii(text, n))
-        return normal_run_c(out, text, n, from, e);
-    free(out->end);
-    out->end = NULL;
-    const int rc = passage_reserve(out, n, PASSAGE_STRAIGHT, e);
+    int clean = 1, chinese = 1, lower = 1, rc;
 
-    if (rc < 0)
+    if ((rc = json_opt_bool(&clean, v, "clean_text", where, e)) < 0 ||
+        (rc = json_opt_bool(&chinese, v, "handle_chinese_chars", where, e)) < 0 ||
+        (rc = json_opt_bool(&lower, v, "lowercase", where, e)) < 0)
         return rc;
-    memcpy(out->text, text, n);
-    out->n = n;
-    return 0;
+    int accents = lower;
+    if ((rc = json_opt_bool(&accents, v, "strip_accents", where, e)) < 0)
+        return rc;
+    const struct {
+        int on;
+        struct normal_step step;
+    } steps[] = {
+        {clean, {.run = normal_bert_filter}},
+        {clean, {.run = normal_bert_map}},
+        {chinese, {.run = normal_bert_chinese}},
+        {accents, {.run = normal_form, .form = FORM_D}},
+        {accents, {.run = normal_filter, .class = &class_nonspacing}},
+        {lower, {.run = normal_lowercase}},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == 0; i++)
+        if (steps[i].on)
+            rc = normal_push(n, steps[i].step, e);
+    return rc;
+}
+
+static const struct kind kinds[] = {
+    {"NFC", {.run = normal_form, .form = FORM_C}},
+    {"NFD", {.run = normal_form, .form = FORM_D}},
+    {"NFKC", {.run = normal_form, .form = FORM_KC}},
+    {"NFKD", {.run = normal_form, .form = FORM_KD}},
+    {"Lowercase", {.run = normal_lowercase}},
+    {"StripAccents", {.run = normal_filter, .class = &class_mark}},
+    {"Strip", {.run = normal_strip}, .read = read_strip},
+    {"Prepend", {.run = normal_prepend}, .read = read_prepend},
+    {"Append", {.run = normal_append}, .read = read_append},
+    {"Replace", {.run = normal_replace}, .read = read_replace},
+    {"Nmt", .expand = expand_nmt},
+    {"BertNormalizer", .expand = expand_bert},
+    {"Precompiled", {.run = normal_charsmap}, .read = read_charsmap},
+};
+
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static int unknown(const char *type, const char *where, struct err *e)
+{
+    char names[256] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < KINDS; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s, ", kinds[i].type);
+    return err_set(e, ERR_FILE, "%s: 'normalizer' is '%s'; supported: none, %sSequence",
+                   where, type, names);
+}
+
+static int add_one(struct normal *n, const struct kind *k, const json_t *v,
+                   const char *where, struct err *e)
+{
+    struct normal_step s = k->step;
+    int rc = 0;
+
+    if (k->expand)
+        return k->expand(n, v, where, e);
+    if (k->read && (rc = k->read(&s, v, where, e)) < 0) {
+        step_release(&s);
+        return rc;
+    }
+    return normal_push(n, s, e);
+}
+
+static int add_at(struct normal *n, const json_t *v, int depth, const char *where,
+                  struct err *e)
+{
+    const char *type = json_string_value(json_object_get(v, "type"));
+    const json_t *one;
+    size_t i;
+    int rc = 0;
+
+    if (!v || json_is_null(v))
+        return 0;
+    if (!type || depth > DEPTH_MAX)
+        return unknown("", where, e);
+    if (strcmp(type, "Sequence") == 0) {
+        json_array_foreach(json_object_get(v, "normalizers"), i, one)
+        {
+            if ((rc = add_at(n, one, depth + 1, where, e)) < 0)
+                break;
+        }
+        return rc;
+    }
+    for (i = 0; i < KINDS; i++)
+        if (strcmp(type, kinds[i].type) == 0)
+            return add_one(n, &kinds[i], v, where, e);
+    return unknown(type, where, e);
+}
+
+int normal_add(struct normal *n, const json_t *v, const char *where, struct err *e)
+{
+    return add_at(n, v, 0, where, e);
 }

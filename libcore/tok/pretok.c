@@ -1,7 +1,7 @@
 #include "tok/pretok.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "tok/regex.h"
+#include "tok/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,36 +15,30 @@ const char pretok_qwen2[] =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|"
     " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-/* Steps for one match, before an expression counts as running away. */
-enum { MATCH_LIMIT = 20000000, STEPS_MAX = 16 };
+enum { STEPS_MAX = 16 };
 
 struct step {
-    pcre2_code *code; /* NULL: put a blank in front */
+    int (*run)(struct pretok *p, const struct step *s, struct passage *text,
+               struct pieces *v, struct err *e);
+    struct regex *regex;
+    const struct class *class;
     enum split_behavior behavior;
     enum split_invert invert;
+    char mark[5]; /* Metaspace */
+    enum metaspace_prepend prepend;
+    enum metaspace_cut cut;
 };
 
 struct pretok {
     struct step step[STEPS_MAX];
     size_t n;
-    pcre2_match_data *match;
-    pcre2_match_context *context;
+    struct pieces pieces; /* scratch */
+    struct passage spare;
 };
 
 struct pretok *pretok_new(void)
 {
-    struct pretok *p = calloc(1, sizeof *p);
-
-    if (!p)
-        return NULL;
-    p->match = pcre2_match_data_create(1, NULL);
-    p->context = pcre2_match_context_create(NULL);
-    if (!p->match || !p->context) {
-        pretok_free(p);
-        return NULL;
-    }
-    pcre2_set_match_limit(p->context, MATCH_LIMIT);
-    return p;
+    return calloc(1, sizeof(struct pretok));
 }
 
 void pretok_free(struct pretok *p)
@@ -52,158 +46,13 @@ void pretok_free(struct pretok *p)
     if (!p)
         return;
     for (size_t i = 0; i < p->n; i++)
-        pcre2_code_free(p->step[i].code);
-    pcre2_match_data_free(p->match);
-    pcre2_match_context_free(p->context);
+        regex_free(p->step[i].regex);
+    free(p->pieces.v);
+    passage_release(&p->spare);
     free(p);
 }
 
-/* ---- Oniguruma's dialect ----------------------------------------------------------------
- * The two agree on what tokenizers use, but for white space: PCRE2's \s has U+180E, which
- * left the property White_Space in Unicode 6.3.  So \s and \S are written out.  ^ and $
- * are those of lines (Ruby's syntax).  What means another thing in PCRE2 is refused. */
-
-#define WHITE                                                                          \
-    "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}" \
-    "\\x{202f}\\x{205f}\\x{3000}"
-
-/* Writes the escape \c of the source at p; returns the end, NULL if it is refused. */
-static char *put_escape(char *p, char c, int in_class)
-{
-    const char *r = NULL;
-
-    if (c == 'h' || c == 'H' || (c == 'S' && in_class))
-        return NULL;
-    if (c == 's')
-        r = in_class ? WHITE : "[" WHITE "]";
-    else if (c == 'S')
-        r = "[^" WHITE "]";
-    if (!r) {
-        *p++ = '\\';
-        *p++ = c;
-        return p;
-    }
-    memcpy(p, r, strlen(r));
-    return p + strlen(r);
-}
-
-/* The malloc'd expression in PCRE2's dialect; NULL without memory; *refused points at
- * what cannot be said in it. */
-static char *translate(const char *regex, const char **refused)
-{
-    static const char head[] = "(*LF)";
-    const size_t longest = sizeof "[^" WHITE "]";
-    char *out = malloc(sizeof head + strlen(regex) / 2 * longest + strlen(regex) + 1);
-    char *p = out;
-    int in_class = 0;
-
-    *refused = NULL;
-    if (!out)
-        return NULL;
-    memcpy(p, head, sizeof head - 1);
-    p += sizeof head - 1;
-    for (const char *s = regex; *s; s++) {
-        if (*s == '\\' && s[1]) {
-            if (!(p = put_escape(p, *++s, in_class))) {
-                *refused = s - 1;
-                break;
-            }
-            continue;
-        }
-        if (in_class && (*s == '[' || (*s == '&' && s[1] == '&'))) {
-            *refused = s; /* classes inside classes, intersections */
-            break;
-        }
-        if (*s == '[')
-            in_class = 1;
-        else if (*s == ']')
-            in_class = 0;
-        *p++ = *s;
-    }
-    if (!*refused)
-        *p = '\0';
-    return out;
-}
-
-static int compile(pcre2_code **code, const char *regex, const char *where,
-                   struct err *e)
-{
-    const char *refused;
-    char *pattern = translate(regex, &refused);
-    PCRE2_UCHAR text[128];
-    PCRE2_SIZE at;
-    int rc;
-
-    if (!pattern)
-        return err_set(e, ERR_NOMEM, "%s: no memory", where);
-    if (refused) {
-        free(pattern);
-        return err_set(e, ERR_FILE, "%s: '%.100s' in a regular expression is not read",
-                       where, refused);
-    }
-    *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                          PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &rc, &at, NULL);
-    free(pattern);
-    if (!*code) {
-        pcre2_get_error_message(rc, text, sizeof text);
-        return err_set(e, ERR_FILE, "%s: '%.200s' is no regular expression: %s", where,
-                       regex, (const char *)text);
-    }
-    (void)pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE); /* without JIT: slower */
-    return 0;
-}
-
-static int add(struct pretok *p, struct step s, struct err *e)
-{
-    if (p->n == STEPS_MAX) {
-        pcre2_code_free(s.code);
-        return err_set(e, ERR_FILE, "more than %d pre-tokenizers in a row", STEPS_MAX);
-    }
-    p->step[p->n++] = s;
-    return 0;
-}
-
-int pretok_add_blank(struct pretok *p, struct err *e)
-{
-    return add(p, (struct step){0}, e);
-}
-
-int pretok_add_split(struct pretok *p, const char *regex, enum split_behavior behavior,
-                     enum split_invert invert, const char *where, struct err *e)
-{
-    struct step s = {.behavior = behavior, .invert = invert};
-    const int rc = compile(&s.code, regex, where, e);
-
-    return rc < 0 ? rc : add(p, s, e);
-}
-
-/* ---- running --------------------------------------------------------------------------*/
-
-int passage_reserve(struct passage *t, size_t n, enum passage_map map, struct err *e)
-{
-    if (n > t->cap || (map == PASSAGE_MAPPED && !t->end)) {
-        const size_t cap = n > t->cap ? n + n / 2 + 64 : t->cap;
-        char *text = realloc(t->text, cap);
-
-        if (text)
-            t->text = text;
-        uint32_t *end =
-            map == PASSAGE_MAPPED ? realloc(t->end, cap * sizeof *end) : NULL;
-        if (!text || (map == PASSAGE_MAPPED && !end))
-            return err_set(e, ERR_NOMEM, "no memory for a text of %zu bytes", n);
-        if (map == PASSAGE_MAPPED)
-            t->end = end;
-        t->cap = cap;
-    }
-    return 0;
-}
-
-uint32_t passage_end(const struct passage *t, size_t n)
-{
-    if (n == 0)
-        return t->from;
-    return t->end ? t->end[n - 1] : t->from + (uint32_t)n;
-}
+/* ---- cutting --------------------------------------------------------------------------*/
 
 static int push(struct pieces *v, size_t at, size_t n, struct err *e)
 {
@@ -274,104 +123,259 @@ static int part(struct cutter *c, size_t at, size_t n, int hit, struct err *e)
     return 0;
 }
 
-/* Cuts text[at .. at+n) by one step. */
-static int cut(const struct pretok *p, const struct step *s, const char *text,
-               struct piece piece, struct pieces *out, struct err *e)
+/* Cuts text[at .. at+n) at the matches of an expression. */
+static int cut_regex(const struct step *s, const char *text, struct piece piece,
+                     struct pieces *out, struct err *e)
 {
-    const PCRE2_SPTR subject = (PCRE2_SPTR)text + piece.at;
-    const PCRE2_SIZE *ov = pcre2_get_ovector_pointer(p->match);
     const int match = s->invert == SPLIT_MATCHES;
     struct cutter c = {.out = out, .behavior = s->behavior};
-    size_t done = 0, from = 0;
+    const char *t = text + piece.at;
+    size_t done = 0, at, end;
     int rc;
 
-    while (from < piece.n) {
-        rc = pcre2_match(s->code, subject, piece.n, from, PCRE2_NO_UTF_CHECK, p->match,
-                         p->context);
-        if (rc == PCRE2_ERROR_NOMATCH)
-            break;
-        if (rc < 0)
-            return err_set(
-                e, ERR_RECORD,
-                "the tokenizer's regular expression gives up at byte %zu of a "
-                "piece of %zu (PCRE2 error %d)",
-                from, piece.n, rc);
-        if (ov[1] <= ov[0]) { /* an empty match: on to the next character */
-            for (from = ov[0] + 1; from < piece.n && (subject[from] & 0xc0) == 0x80;)
-                from++;
-            continue;
-        }
-        if ((rc = part(&c, piece.at + done, ov[0] - done, !match, e)) < 0 ||
-            (rc = part(&c, piece.at + ov[0], ov[1] - ov[0], match, e)) < 0)
+    while ((rc = regex_next(s->regex, t, piece.n, done, &at, &end, e)) > 0) {
+        if ((rc = part(&c, piece.at + done, at - done, !match, e)) < 0 ||
+            (rc = part(&c, piece.at + at, end - at, match, e)) < 0)
             return rc;
-        done = from = ov[1];
+        done = end;
     }
-    if ((rc = part(&c, piece.at + done, piece.n - done, !match, e)) < 0)
+    if (rc < 0 || (rc = part(&c, piece.at + done, piece.n - done, !match, e)) < 0)
         return rc;
     return flush(&c, e);
 }
 
-static int cut_all(const struct pretok *p, const struct step *s, const char *text,
-                   const struct pieces *in, struct pieces *out, struct err *e)
+/* The same at each character of a class. */
+static int cut_class(const struct step *s, const char *text, struct piece piece,
+                     struct pieces *out, struct err *e)
 {
+    struct cutter c = {.out = out, .behavior = s->behavior};
+    const char *t = text + piece.at;
+    size_t done = 0, len;
+    int rc;
+
+    for (size_t at = 0; at < piece.n; at += len) {
+        if (!class_has(s->class, utf8_get(t + at, piece.n - at, &len)))
+            continue;
+        if ((rc = part(&c, piece.at + done, at - done, 0, e)) < 0 ||
+            (rc = part(&c, piece.at + at, len, 1, e)) < 0)
+            return rc;
+        done = at + len;
+    }
+    if ((rc = part(&c, piece.at + done, piece.n - done, 0, e)) < 0)
+        return rc;
+    return flush(&c, e);
+}
+
+static int cut_all(struct pretok *p, const struct step *s, struct passage *text,
+                   struct pieces *v, struct err *e)
+{
+    const struct pieces swap = p->pieces;
     int rc = 0;
 
-    for (size_t i = 0; i < in->n && rc == 0; i++)
-        rc = cut(p, s, text, in->v[i], out, e);
+    p->pieces = *v;
+    *v = swap;
+    v->n = 0;
+    for (size_t i = 0; i < p->pieces.n && rc == 0; i++)
+        rc = s->regex ? cut_regex(s, text->text, p->pieces.v[i], v, e)
+                      : cut_class(s, text->text, p->pieces.v[i], v, e);
     return rc;
 }
 
-/* Puts a blank in front of each piece without one: text, map and pieces anew. */
-static int blank_all(struct passage *t, struct pieces *v, struct err *e)
+/* ---- putting in front -----------------------------------------------------------------*/
+
+static void put(struct passage *to, const char *s, size_t n, uint32_t end)
 {
-    struct passage to = {.from = t->from};
-    const int rc = passage_reserve(&to, t->n + v->n, PASSAGE_MAPPED, e);
+    memcpy(to->text + to->n, s, n);
+    for (size_t i = 0; i < n; i++)
+        to->end[to->n++] = end;
+}
 
-    if (rc < 0) {
-        free(to.text);
-        return rc;
-    }
-    for (size_t i = 0; i < v->n; i++) {
-        struct piece *p = &v->v[i];
-        const size_t at = to.n;
+/* The bytes of `text` from `at` on. */
+static void put_same(struct passage *to, const struct passage *text, size_t at,
+                     size_t n)
+{
+    memcpy(to->text + to->n, text->text + at, n);
+    for (size_t i = 0; i < n; i++)
+        to->end[to->n++] = passage_end(text, at + i + 1);
+}
 
-        if (t->text[p->at] != ' ') {
-            to.end[to.n] = passage_end(t, p->at);
-            to.text[to.n++] = ' ';
-        }
-        for (size_t j = 0; j < p->n; j++) {
-            to.end[to.n] = passage_end(t, p->at + j + 1);
-            to.text[to.n++] = t->text[p->at + j];
-        }
-        *p = (struct piece){.at = at, .n = to.n - at};
+/* An empty passage in p->spare, with room for n bytes. */
+static int begin(struct pretok *p, const struct passage *text, size_t n, struct err *e)
+{
+    const int rc = passage_reserve(&p->spare, n, PASSAGE_MAPPED, e);
+
+    p->spare.n = 0;
+    p->spare.from = text->from;
+    p->spare.head = text->head;
+    return rc;
+}
+
+static void end(struct pretok *p, struct passage *text)
+{
+    const struct passage swap = *text;
+
+    *text = p->spare;
+    p->spare = swap;
+}
+
+/* `s`, and the first character of the piece, which both end where that character does. */
+static size_t put_front(struct passage *to, const struct passage *text, const char *s,
+                        size_t at)
+{
+    const size_t len = utf8_length((unsigned char)text->text[at]);
+    const uint32_t there = passage_end(text, at + len);
+
+    put(to, s, strlen(s), there);
+    put(to, text->text + at, len, there);
+    return len;
+}
+
+static int blank_all(struct pretok *p, const struct step *s, struct passage *text,
+                     struct pieces *v, struct err *e)
+{
+    const int rc = begin(p, text, text->n + v->n, e);
+
+    (void)s;
+    for (size_t i = 0; i < v->n && rc == 0; i++) {
+        struct piece *w = &v->v[i];
+        const size_t at = p->spare.n;
+        const size_t had =
+            text->text[w->at] == ' ' ? 0 : put_front(&p->spare, text, " ", w->at);
+
+        put_same(&p->spare, text, w->at + had, w->n - had);
+        *w = (struct piece){.at = at, .n = p->spare.n - at};
     }
-    free(t->text);
-    free(t->end);
-    *t = to;
+    if (rc == 0)
+        end(p, text);
+    return rc;
+}
+
+/* ---- SentencePiece --------------------------------------------------------------------*/
+
+static int is_mark(const struct step *s, const char *text, size_t n)
+{
+    const size_t k = strlen(s->mark);
+
+    return n >= k && memcmp(text, s->mark, k) == 0;
+}
+
+static int wants_mark(const struct step *s, const struct passage *text, struct piece w)
+{
+    const char *t = text->text + w.at;
+
+    if (*t == ' ' || is_mark(s, t, w.n))
+        return 0;
+    return s->prepend == METASPACE_ALWAYS ||
+           (s->prepend == METASPACE_FIRST && passage_at_start(text, w.at));
+}
+
+/* One piece: marks for blanks, and in front; cut before each mark. */
+static int mark_piece(struct pretok *p, const struct step *s,
+                      const struct passage *text, struct piece w, struct pieces *v,
+                      struct err *e)
+{
+    struct passage *to = &p->spare;
+    size_t from = to->n, i = 0, len;
+    int rc = 0;
+
+    if (wants_mark(s, text, w))
+        i = put_front(to, text, s->mark, w.at);
+    for (; i < w.n && rc == 0; i += len) {
+        const char *t = text->text + w.at + i;
+        const int blank = *t == ' ';
+
+        len = blank ? 1 : utf8_length((unsigned char)*t);
+        if (s->cut && to->n > from && (blank || is_mark(s, t, w.n - i))) {
+            rc = push(v, from, to->n - from, e);
+            from = to->n;
+        }
+        if (blank)
+            put(to, s->mark, strlen(s->mark), passage_end(text, w.at + i + 1));
+        else
+            put_same(to, text, w.at + i, len);
+    }
+    return rc < 0 ? rc : push(v, from, to->n - from, e);
+}
+
+static int mark_all(struct pretok *p, const struct step *s, struct passage *text,
+                    struct pieces *v, struct err *e)
+{
+    const struct pieces swap = p->pieces;
+    const size_t k = strlen(s->mark);
+    int rc = begin(p, text, k * (text->n + v->n), e);
+
+    p->pieces = *v;
+    *v = swap;
+    v->n = 0;
+    for (size_t i = 0; i < p->pieces.n && rc == 0; i++)
+        rc = mark_piece(p, s, text, p->pieces.v[i], v, e);
+    if (rc == 0)
+        end(p, text);
+    return rc;
+}
+
+/* ---- the chain ------------------------------------------------------------------------*/
+
+static int add(struct pretok *p, struct step s, struct err *e)
+{
+    if (p->n == STEPS_MAX) {
+        regex_free(s.regex);
+        return err_set(e, ERR_FILE, "more than %d pre-tokenizers in a row", STEPS_MAX);
+    }
+    p->step[p->n++] = s;
     return 0;
 }
 
-int pretok_run(const struct pretok *p, struct passage *text, struct pieces *out,
+int pretok_add_blank(struct pretok *p, struct err *e)
+{
+    return add(p, (struct step){.run = blank_all}, e);
+}
+
+int pretok_add_split(struct pretok *p, const char *regex, enum split_behavior behavior,
+                     enum split_invert invert, const char *where, struct err *e)
+{
+    struct step s = {.run = cut_all, .behavior = behavior, .invert = invert};
+    const int rc = regex_new(&s.regex, regex, where, e);
+
+    return rc < 0 ? rc : add(p, s, e);
+}
+
+int pretok_add_split_text(struct pretok *p, const char *text,
+                          enum split_behavior behavior, enum split_invert invert,
+                          const char *where, struct err *e)
+{
+    struct step s = {.run = cut_all, .behavior = behavior, .invert = invert};
+    const int rc = regex_new_literal(&s.regex, text, where, e);
+
+    return rc < 0 ? rc : add(p, s, e);
+}
+
+int pretok_add_split_class(struct pretok *p, const struct class *k,
+                           enum split_behavior behavior, struct err *e)
+{
+    return add(p, (struct step){.run = cut_all, .class = k, .behavior = behavior}, e);
+}
+
+int pretok_add_metaspace(struct pretok *p, const char *mark,
+                         enum metaspace_prepend prepend, enum metaspace_cut cut,
+                         struct err *e)
+{
+    struct step s = {.run = mark_all, .prepend = prepend, .cut = cut};
+    const size_t n = strlen(mark);
+
+    if (n == 0 || n >= sizeof s.mark || utf8_length((unsigned char)*mark) != n)
+        return err_set(e, ERR_FILE, "Metaspace: '%.20s' is not one character", mark);
+    memcpy(s.mark, mark, n);
+    return add(p, s, e);
+}
+
+int pretok_run(struct pretok *p, struct passage *text, struct pieces *out,
                struct err *e)
 {
-    struct pieces from = {0};
-    int rc;
-
     out->n = 0;
-    rc = push(out, 0, text->n, e);
-    for (size_t i = 0; i < p->n && rc == 0; i++) {
-        const struct step *s = &p->step[i];
+    int rc = push(out, 0, text->n, e);
 
-        if (!s->code) {
-            rc = blank_all(text, out, e);
-            continue;
-        }
-        const struct pieces swap = from;
-        from = *out;
-        *out = swap;
-        out->n = 0;
-        rc = cut_all(p, s, text->text, &from, out, e);
-    }
-    free(from.v);
+    for (size_t i = 0; i < p->n && rc == 0; i++)
+        rc = p->step[i].run(p, &p->step[i], text, out, e);
     return rc;
 }

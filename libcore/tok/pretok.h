@@ -1,14 +1,16 @@
 /*
  * Pre-tokenizers: a text into the words that the model encodes one by one.
  *
- * Every pre-tokenizer that we read is a chain of steps; a step may put a blank in front of
- * each piece, and may cut each piece at the matches of a regular expression.  Regular
- * expressions are PCRE2 with UTF and UCP, given in the dialect of the files (Oniguruma).
+ * Every pre-tokenizer that we read is a chain of steps.  A step may put something in
+ * front of each piece, and may cut each piece, at the matches of a regular expression or
+ * at the characters of a class.
  */
 #ifndef CAGSR_TOK_PRETOK_H
 #define CAGSR_TOK_PRETOK_H
 
 #include "base/err.h"
+#include "tok/classes.h"
+#include "tok/passage.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,14 +27,6 @@ enum split_behavior {
 enum split_invert {
     SPLIT_MATCHES, /* the behavior is that of the matches */
     SPLIT_GAPS,    /* of what lies between them */
-};
-
-/* Text on its way to the model, with the way back to the text given. */
-struct passage {
-    char *text;
-    uint32_t *end; /* (n) offset in the text given behind byte i; NULL: from + i + 1 */
-    uint32_t from;
-    size_t n, cap;
 };
 
 struct piece {
@@ -58,18 +52,30 @@ int pretok_add_split(struct pretok *p, const char *regex, enum split_behavior be
                      enum split_invert invert, const char *where,
                      struct err *e) MUST_CHECK;
 
-/* Cuts the whole of *text (which a blank step rewrites) into *out.  ERR_RECORD if an
+/* The same at a text as it stands, and at each character of a class. */
+int pretok_add_split_text(struct pretok *p, const char *text,
+                          enum split_behavior behavior, enum split_invert invert,
+                          const char *where, struct err *e) MUST_CHECK;
+int pretok_add_split_class(struct pretok *p, const struct class *k,
+                           enum split_behavior behavior, struct err *e) MUST_CHECK;
+
+/* Appends SentencePiece's step: every blank becomes `mark` (one character, U+2581 in
+ * practice), pieces that do not begin with it get one in front, and each mark begins a
+ * piece. */
+enum metaspace_prepend {
+    METASPACE_NEVER,
+    METASPACE_FIRST, /* only the piece at the beginning of the text */
+    METASPACE_ALWAYS,
+};
+enum metaspace_cut { METASPACE_WHOLE, METASPACE_CUT };
+int pretok_add_metaspace(struct pretok *p, const char *mark,
+                         enum metaspace_prepend prepend, enum metaspace_cut cut,
+                         struct err *e) MUST_CHECK;
+
+/* Cuts the whole of *text (which some steps rewrite) into *out.  ERR_RECORD if an
  * expression gives up (a hostile one), ERR_NOMEM. */
-int pretok_run(const struct pretok *p, struct passage *text, struct pieces *out,
+int pretok_run(struct pretok *p, struct passage *text, struct pieces *out,
                struct err *e) MUST_CHECK;
-
-/* Room for n bytes (with `end` if with_end).  ERR_NOMEM. */
-enum passage_map { PASSAGE_STRAIGHT, PASSAGE_MAPPED };
-int passage_reserve(struct passage *t, size_t n, enum passage_map map,
-                    struct err *e) MUST_CHECK;
-
-/* Offset in the text given, behind the first n bytes (n = 0: where it begins). */
-uint32_t passage_end(const struct passage *t, size_t n);
 
 /* The expressions that the files mean by a name. */
 extern const char pretok_gpt2[], pretok_llama3[], pretok_qwen2[];

@@ -7,15 +7,27 @@
 #include "base/err.h"
 #include "io/gguf.h"
 #include "tok/bpe.h"
+#include "tok/cache.h"
+#include "tok/decoding.h"
+#include "tok/normal.h"
 #include "tok/pretok.h"
 #include "tok/tok.h"
+#include "tok/unigram.h"
 #include "tok/vocab.h"
+#include "tok/wordpiece.h"
 
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum tok_kind { TOK_NONE, TOK_BPE, TOK_WORDS };
+enum tok_kind { TOK_NONE, TOK_BPE, TOK_WORDS, TOK_UNIGRAM, TOK_WORDPIECE };
+
+/* What is known of an id, as bits. */
+enum {
+    ID_SPECIAL = 1,
+    ID_ADDED = 2,
+    ID_BYTE = 4, /* of byte fallback */
+};
 
 /* A token that is found in the text before anything else happens to it. */
 struct added {
@@ -39,15 +51,21 @@ struct tok {
     char *path;  /* as given to tok_open */
     char *where; /* the file that errors name */
     enum tok_kind kind;
-    struct vocab vocab;     /* the file's spelling */
-    struct vocab bytes;     /* what tokens stand for, by id; not looked up by text */
-    unsigned char *special; /* (vocab.size) 1: a special token */
+    struct vocab vocab; /* the file's spelling */
+    size_t model_size;  /* ids below are the model's; the others were added */
+    struct vocab bytes; /* what tokens stand for inside a text, by id; not looked up */
+    unsigned char *flags; /* (vocab.size) ID_... */
     struct bpe bpe;
+    struct unigram unigram;
+    struct wordpiece wordpiece;
+    struct cache cache;
+    struct normal *normalizer;
     struct pretok *pretok;
+    struct decoding decoding;
+    int byte_level;    /* words are spelled in the byte alphabet */
     int ignore_merges; /* a word that is a token is not merged */
-    int nfc;
-    int add_bos; /* GGUF: the default of the chain */
-    int32_t unk; /* -1: none */
+    int add_bos;       /* GGUF: the default of the chain */
+    int32_t unk;       /* -1: none */
     struct added *added;
     size_t nadded, added_cap;
     struct added_set raw, normal; /* the two stages */
@@ -64,7 +82,7 @@ struct tok {
     uint32_t *word_len;
     size_t word_cap;
     char *spell;
-    size_t spell_cap;
+    struct token_text shown; /* of tok_decoder_push */
 };
 
 /* ---- readers: each fills a tok whose path is set ---------------------------------------*/
@@ -83,15 +101,24 @@ int tok_read_gguf(struct tok *t, const char *path, struct err *e) MUST_CHECK;
  * chat_template.jinja of a directory: BOS, EOS, stops, chat template. */
 int tok_read_config(struct tok *t, const char *dir, struct err *e) MUST_CHECK;
 
-/* The pre-tokenizer that a JSON value of tokenizer.json describes. */
-int tok_read_steps(struct tok *t, const json_t *v, int *byte_level,
-                   struct err *e) MUST_CHECK;
+/* Parts of a tokenizer.json. */
+int tok_read_steps(struct tok *t, const json_t *v, struct err *e) MUST_CHECK;
+int tok_read_post(struct tok *t, const json_t *v, struct err *e) MUST_CHECK;
+
+/* An object's "type", "" where there is none; the members of a Sequence, else NULL; the
+ * error for a type that is not known. */
+const char *tok_json_type(const json_t *v);
+const json_t *tok_json_sequence(const json_t *v, const char *key);
+int tok_json_unknown(const struct tok *t, const char *key, const char *what,
+                     const char *supported, struct err *e);
 
 /* ---- building -------------------------------------------------------------------------*/
 
-/* The vocabulary of a BPE model is there: finds the byte tokens, takes memory for
- * `merges` merges. */
-int tok_start_bpe(struct tok *t, size_t merges, struct err *e) MUST_CHECK;
+/* The vocabulary of a BPE model is there: finds the byte tokens (by characters: <0x00> and
+ * so on), takes memory for `merges` merges. */
+enum bpe_unit { BPE_BYTES, BPE_CHARS };
+int tok_start_bpe(struct tok *t, enum bpe_unit unit, size_t merges,
+                  struct err *e) MUST_CHECK;
 
 /* Merge number `rank` of the file: both parts and the whole must be tokens. */
 int tok_add_merge(struct tok *t, const char *left, size_t nleft, const char *right,
@@ -113,7 +140,8 @@ enum { CHAIN_STEPS = 4 };
 struct chain {
     const char *name;
     const char *regex[CHAIN_STEPS]; /* cut one after the other, matches isolated */
-    int nfc, ignore_merges;
+    const char *normalizer;         /* a type without members, or NULL */
+    int ignore_merges;
     int bos; /* BOS goes in front unless the file says otherwise */
 };
 const struct chain *tok_chain(const char *name); /* NULL: not known */
@@ -123,6 +151,14 @@ extern const char tok_step_names[]; /* for errors */
 
 /* Replaces a malloc'd string by a copy of s[0..n).  ERR_NOMEM. */
 int tok_set_str(char **to, const char *s, size_t n, struct err *e) MUST_CHECK;
+
+/* The text by which an added token is found, into *out. */
+int tok_content(struct tok *t, const struct added *a, struct passage *out,
+                struct err *e) MUST_CHECK;
+
+/* What a token is shown as: 1 if it is a byte token, 0 if not. ERR_NOMEM. */
+int tok_show(struct tok *t, int32_t id, enum token_place place, struct token_text *out,
+             struct err *e) MUST_CHECK;
 
 /* Everything is there: bytes of the tokens, the sets of added tokens. */
 int tok_finish(struct tok *t, struct err *e) MUST_CHECK;
@@ -136,7 +172,7 @@ int alphabet_byte(uint32_t c); /* -1: no byte is spelled so */
 size_t alphabet_spell(char *out, const char *bytes, size_t n);
 
 /* ---- stages ---------------------------------------------------------------------------*/
-int added_set_build(struct added_set *s, const struct tok *t, int normalized,
+int added_set_build(struct added_set *s, struct tok *t, int normalized,
                     struct err *e) MUST_CHECK;
 void added_set_release(struct added_set *s);
 
@@ -144,10 +180,5 @@ void added_set_release(struct added_set *s);
  * [*at, *end) (white space it takes included), 0 if there is none. */
 int added_next(const struct tok *t, const struct added_set *s, const char *text,
                size_t n, size_t from, size_t *which, size_t *at, size_t *end);
-
-/* Puts text[0..n), which begins at offset `from` of the text given, into *out, in
- * Unicode's form C if nfc. */
-int normal_run(struct passage *out, const char *text, size_t n, uint32_t from, int nfc,
-               struct err *e) MUST_CHECK;
 
 #endif

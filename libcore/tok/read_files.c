@@ -65,7 +65,7 @@ static int read_merges_file(struct tok *t, const char *path, struct err *e)
     for (size_t i = 0; rc == 0 && i < n; i++)
         lines += text[i] == '\n';
     if (rc == 0)
-        rc = tok_start_bpe(t, lines, e);
+        rc = tok_start_bpe(t, BPE_BYTES, lines, e);
     while (rc == 0 && next_line(text, n, &at, &line, &len)) {
         const int version = rank == 0 && len >= 9 && memcmp(line, "#version:", 9) == 0;
 
@@ -182,6 +182,7 @@ int tok_read_files(struct tok *t, const char *dir, struct err *e)
             t->kind = TOK_BPE;
             if ((rc = read_vocab_file(t, vocab, e)) == 0)
                 rc = read_merges_file(t, merges, e);
+            t->model_size = t->vocab.size;
         }
         free(vocab);
         free(merges);

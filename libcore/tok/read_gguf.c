@@ -38,6 +38,7 @@ static int read_tokens(struct tok *t, const struct gguf *g, struct err *e)
         if ((rc = tok_add_added(t, s.s, s.n, a, e)) < 0)
             return rc;
     }
+    t->model_size = t->vocab.size;
     return 0;
 }
 
@@ -50,7 +51,7 @@ static int read_merges(struct tok *t, const struct gguf *g, struct err *e)
 
     if (rc == 0)
         return err_set(e, ERR_FILE, "%s: no 'tokenizer.ggml.merges'", t->where);
-    if (rc < 0 || (rc = tok_start_bpe(t, merges.n, e)) < 0)
+    if (rc < 0 || (rc = tok_start_bpe(t, BPE_BYTES, merges.n, e)) < 0)
         return rc;
     while (gguf_next_str(&merges, &s))
         if ((rc = tok_add_merge_line(t, s.s, s.n, rank++, e)) < 0)

@@ -179,12 +179,12 @@ static json_t *model(const struct tok *t, const struct gguf *g, struct err *e)
 static json_t *tokenizer_json(const struct tok *t, const struct gguf *g,
                               const struct chain *c, struct err *e)
 {
-    return json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0",
-                     "truncation", "padding", "added_tokens", added_tokens(t),
-                     "normalizer",
-                     c->nfc ? json_pack("{s:s}", "type", "NFC") : json_null(),
-                     "pre_tokenizer", steps(c), "post_processor", post_processor(t),
-                     "decoder", byte_level(), "model", model(t, g, e));
+    return json_pack(
+        "{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation",
+        "padding", "added_tokens", added_tokens(t), "normalizer",
+        c->normalizer ? json_pack("{s:s}", "type", c->normalizer) : json_null(),
+        "pre_tokenizer", steps(c), "post_processor", post_processor(t), "decoder",
+        byte_level(), "model", model(t, g, e));
 }
 
 /* ---- beside it --------------------------------------------------------------------------*/

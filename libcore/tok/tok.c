@@ -81,7 +81,8 @@ int tok_open(struct tok **out, const char *path, struct err *e)
         return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
     t->bos = t->eos = t->unk = -1;
     t->pretok = pretok_new();
-    if (!t->pretok)
+    t->normalizer = normal_new();
+    if (!t->pretok || !t->normalizer)
         rc = err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
     if (rc == 0)
         rc = read_any(t, path, e);
@@ -100,24 +101,29 @@ void tok_close(struct tok *t)
     vocab_release(&t->vocab);
     vocab_release(&t->bytes);
     bpe_release(&t->bpe);
+    unigram_release(&t->unigram);
+    wordpiece_release(&t->wordpiece);
+    cache_release(&t->cache);
+    normal_free(t->normalizer);
     pretok_free(t->pretok);
+    decoding_release(&t->decoding);
     added_set_release(&t->raw);
     added_set_release(&t->normal);
     free(t->path);
     free(t->where);
-    free(t->special);
+    free(t->flags);
     free(t->added);
     free(t->before);
     free(t->behind);
     free(t->stop);
     free(t->chat);
     free(t->chat_where);
-    free(t->passage.text);
-    free(t->passage.end);
+    passage_release(&t->passage);
     free(t->pieces.v);
     free(t->word_id);
     free(t->word_len);
     free(t->spell);
+    free(t->shown.s);
     free(t);
 }
 
@@ -138,12 +144,14 @@ int32_t tok_find(const struct tok *t, const char *text)
 
 const char *tok_bytes(const struct tok *t, int32_t id, size_t *n)
 {
-    return vocab_text(&t->bytes, id, n);
+    const int added = id >= 0 && (size_t)id < t->vocab.size && t->flags[id] & ID_ADDED;
+
+    return vocab_text(added ? &t->vocab : &t->bytes, id, n);
 }
 
 int tok_is_special(const struct tok *t, int32_t id)
 {
-    return id >= 0 && (size_t)id < t->vocab.size && t->special[id];
+    return id >= 0 && (size_t)id < t->vocab.size && (t->flags[id] & ID_SPECIAL) != 0;
 }
 
 int32_t tok_bos(const struct tok *t)

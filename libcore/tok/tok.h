@@ -1,10 +1,12 @@
 /*
  * Tokenizers: text to ids and back, with the byte of the text where every token ends.
  *
- * What is read: byte-level BPE (GPT-2, Llama 3, SmolLM, Qwen pre-tokenizers) and
- * WordLevel, from a Hugging Face directory (tokenizer.json, or vocab.json +
- * merges.txt), a tokenizer.json by name, or the metadata of a .gguf file.  Anything
- * else is an error that names the file, the key, its value and what is supported.
+ * What is read: BPE (byte-level, and SentencePiece's with byte fallback), Unigram,
+ * WordPiece and WordLevel, with the normalizers, pre-tokenizers and decoders of the
+ * tokenizers library, from a Hugging Face directory (tokenizer.json, or tokenizer.model,
+ * or vocab.json + merges.txt), a tokenizer.json or tokenizer.model by name, or the
+ * metadata of a .gguf file.  Ids and offsets are those of the library.  Anything else is
+ * an error that names the file, the key, its value and what is supported.
  *
  * Text is valid UTF-8 and may hold U+0000.  Files are hostile: every id, count and
  * string is checked before it is used.
@@ -71,7 +73,9 @@ struct tok_ids {
     int32_t *id;   /* (n) */
     uint32_t *end; /* (n) byte offset in the text where token i ends.  Never falls; a
                      token that stands for no text (a BOS put in front) has the width 0.
-                     May lie inside a character: byte-level tokens can split one. */
+                     May lie inside a character: byte tokens can split one.  Text that
+                     the tokenizer drops, white space in most cases, lies between the
+                     tokens: it belongs to the one behind it. */
     size_t n, cap;
 };
 void tok_ids_release(struct tok_ids *ids);
@@ -81,8 +85,9 @@ enum tok_add {
     TOK_ADD_SPECIAL, /* and what the post-processor puts around it (BOS, EOS) */
 };
 
-/* Replaces *out by the tokens of text[0..n), n < 2 GiB.  With a normalizer (NFC) offsets are those
- * of the text given, not of the normalised one.  ERR_RECORD if the text is not UTF-8 or
+/* Replaces *out by the tokens of text[0..n), n < 2 GiB.  Offsets are those of the
+ * text given, not of the normalised one: a character that was made of several ends where
+ * the first of them does, one of several that were made of one where that does.  ERR_RECORD if the text is not UTF-8 or
  * holds a word that a WordLevel vocabulary without unknown token does not have; ERR_FILE
  * without a vocabulary.  A byte that a BPE vocabulary lacks is dropped, as the tokenizers
  * library does. */
@@ -97,11 +102,22 @@ enum tok_show {
     TOK_SKIP_SPECIAL, /* they stand for nothing */
 };
 
+/* Byte tokens (byte fallback) that follow one another. */
+struct tok_run {
+    size_t at, token; /* where it begins, in text and among the tokens */
+    size_t bytes;     /* 0: there is none */
+    int spoilt;       /* it is not UTF-8: each byte is a U+FFFD */
+};
+
 /*
  * Decoding, token after token.  `text` is valid UTF-8 always: of the bytes so far, the
  * longest prefix that ends with a whole character; each maximal invalid part is one
  * U+FFFD.  Bytes that may still become a character wait until the next token, or
  * tok_decoder_finish.
+ *
+ * As the tokenizers library does, a SentencePiece tokenizer takes the blank off that it
+ * puts in front of a text, and an unbroken run of its byte tokens that turns out not to be
+ * UTF-8 becomes U+FFFD as a whole, byte by byte: text and ends of such a run change then.
  */
 struct tok_decoder {
     struct tok *tok;
@@ -112,7 +128,9 @@ struct tok_decoder {
     size_t tokens, etop; /* tokens pushed; room in end */
     char wait[4];        /* bytes of an unfinished character */
     size_t nwait;
-    size_t words; /* WordLevel: tokens that had text */
+    size_t words; /* tokens that had text */
+    size_t strip; /* characters that may still be taken off the beginning */
+    struct tok_run run;
 };
 void tok_decoder_init(struct tok_decoder *d, struct tok *t, enum tok_show show);
 void tok_decoder_reset(struct tok_decoder *d); /* to no tokens; memory is kept */

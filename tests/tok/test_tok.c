@@ -76,25 +76,26 @@ Test(tok, offsets)
     tok_close(t);
 }
 
-/* e + U+0301 becomes one character; its token ends where the two did. */
+/* e + U+0301 becomes one character; its token ends where the first of the two did. */
 Test(tok, offsets_through_nfc)
 {
     struct tok *t =
         open_good("{\"normalizer\":{\"type\":\"NFC\"}," BYTE_LEVEL "," MODEL "}");
 
-    cr_expect_str_eq(encoded(t, "ae\314\201b", 5), "0:1 6:4 1:5");
-    cr_expect_str_eq(encoded(t, "e\314\201e\314\201", 6), "6:3 6:6");
+    cr_expect_str_eq(encoded(t, "ae\314\201b", 5), "0:1 6:2 1:5");
+    cr_expect_str_eq(encoded(t, "e\314\201e\314\201", 6), "6:1 6:4");
     tok_close(t);
 }
 
-Test(tok, prefix_space_has_no_width)
+/* It ends where the character behind it does, for which nothing is left. */
+Test(tok, prefix_space)
 {
     struct tok *t = open_good("{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":"
                               "{\"type\":\"ByteLevel\","
                               "\"add_prefix_space\":true}," MODEL "}");
 
     cr_expect_str_eq(encoded(t, "a a", 3), "7:1 7:3");
-    cr_expect_str_eq(encoded(t, "bb", 2), "2:0 1:1 1:2");
+    cr_expect_str_eq(encoded(t, "bb", 2), "2:1 1:1 1:2");
     tok_close(t);
 }
 
@@ -231,7 +232,25 @@ Test(tok, refused)
         {"{", ".json"},
         {"[]", "tokenizer.json"},
         {"{}", "'model'"},
-        {"{\"model\":{\"type\":\"Unigram\"}}", "'Unigram'; supported: BPE"},
+        {"{\"model\":{\"type\":\"Other\"}}", "'Other'; supported: BPE"},
+        {"{\"model\":{\"type\":\"Unigram\"}}", "'vocab'"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "[piece, score]"},
+        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}}",
+         "'unk_id'"},
+        {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "'unk_token'"},
+        {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"?\"}"
+         "," MODEL "}",
+         "base64"},
+        {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+         "\"/////w==\"}," MODEL "}",
+         "charsmap"},
+        {"{\"decoder\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
+        {"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{"
+         "\"type\":\"Strip\",\"content\":\" \",\"stop\":1}]}," MODEL "}",
+         "behind 'Fuse'"},
+        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+         "\"ByteLevel\"},{\"type\":\"Digits\"}]}," MODEL "}",
+         "behind 'ByteLevel'"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", "'vocab'"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "'a'"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1e99},\"merges\":[]}}", ""},
@@ -246,16 +265,19 @@ Test(tok, refused)
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}",
          "merge 0"},
         {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}", "merges"},
-        {"{" MODEL "}", "ByteLevel"},
-        {"{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},"
+        {"{" BYTE_LEVEL
+         ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},"
          "\"merges\":[]}}",
          "byte_fallback"},
         {"{\"normalizer\":{\"type\":\"Prepend\"}," BYTE_LEVEL "," MODEL "}",
-         "'Prepend'"},
-        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":"
-         "\"Metaspace\"}"
-         "," MODEL "}",
-         "'Metaspace'"},
+         "'prepend'"},
+        {"{\"normalizer\":{\"type\":\"Other\"}," BYTE_LEVEL "," MODEL "}",
+         "'Other'; supported"},
+        {"{\"pre_tokenizer\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "'replacement'"},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," MODEL
+         "}",
+         "one character"},
         {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Split\","
          "\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}",
          "'('"},

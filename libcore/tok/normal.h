@@ -1,0 +1,28 @@
+/*
+ * Normalizers: what becomes of a text before it is cut into words.
+ *
+ * A chain of steps, each rewriting the whole text; the names, and what they do down to the
+ * offsets, are those of the tokenizers library.
+ */
+#ifndef CAGSR_TOK_NORMAL_H
+#define CAGSR_TOK_NORMAL_H
+
+#include "base/err.h"
+#include "tok/passage.h"
+
+#include <jansson.h>
+
+struct normal; /* a chain */
+
+struct normal *normal_new(void); /* NULL: no memory */
+void normal_free(struct normal *n);
+
+/* Appends what a "normalizer" of tokenizer.json describes (null: nothing).  `where` names
+ * the file.  ERR_FILE, ERR_NOMEM. */
+int normal_add(struct normal *n, const json_t *v, const char *where,
+               struct err *e) MUST_CHECK;
+
+/* Rewrites *p.  ERR_RECORD if an expression gives up, ERR_NOMEM. */
+int normal_run(struct normal *n, struct passage *p, struct err *e) MUST_CHECK;
+
+#endif
