@@ -44,8 +44,8 @@ int fields_only(const json_t *config, const char *key, int only, const char *whe
 
 /* The ropes of both kinds of layers and R, of Hugging Face: old form (rope_theta,
  * rope_scaling) or new (rope_parameters, for each kind its own or one for both).  A
- * base and an R that are there already are the defaults; else 10000 and D.  With
- * longrope, the context ends where the long factors would begin. */
+ * base and an R that are there already are the defaults; else 10000 and D.  The context
+ * becomes what the scaling allows. */
 int fields_rope(struct arch *a, const json_t *config, const char *where,
                 struct err *e) MUST_CHECK;
 int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architecture,

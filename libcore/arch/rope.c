@@ -132,8 +132,7 @@ static int divisors_of(double *by, size_t n, const struct source *s, const char 
     return 0;
 }
 
-/* The long factors are for sequences beyond the original context: fields_rope keeps
- * positions inside it. */
+/* By the short factors: see positions(). */
 static int longrope(struct rope *r, const struct source *s, struct err *e)
 {
     int rc;
@@ -227,6 +226,20 @@ static int read_kind(struct arch *a, struct rope *r, const json_t *config,
     return scaling(r, &s, e);
 }
 
+/* The context that the scaling allows: longrope's long factors, for sequences beyond the
+ * original context, would turn all positions otherwise; dynamic's grows with the factor,
+ * where a config gives the original. */
+static size_t positions(const struct rope *r, size_t context)
+{
+    double n = (double)context;
+
+    if (r->scaling == ROPE_LONG)
+        n = fmin(n, r->original);
+    if (r->scaling == ROPE_DYNAMIC)
+        n = fmin(fmax(n, n * r->factor), ARCH_CONTEXT_MAX);
+    return (size_t)n;
+}
+
 int fields_rope(struct arch *a, const json_t *config, const char *where, struct err *e)
 {
     static const char *const names[ARCH_KINDS] = {
@@ -250,10 +263,7 @@ int fields_rope(struct arch *a, const json_t *config, const char *where, struct 
             0)
             return rc;
     }
-    for (size_t k = 0; k < ARCH_KINDS; k++)
-        if (a->kind[k].rope.scaling == ROPE_LONG &&
-            (double)a->context > a->kind[k].rope.original)
-            a->context = (size_t)a->kind[k].rope.original;
+    a->context = positions(&a->kind[ARCH_FULL].rope, a->context);
     return 0;
 }
 

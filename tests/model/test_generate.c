@@ -16,9 +16,11 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",     "gpt2-f16",    "llama-tiny",   "smollm2-tiny", "llama3-tiny",
-    "llama-sharded", "llama-bf16",  "mistral-tiny", "qwen2-tiny",   "qwen3-tiny",
-    "gptneox-tiny",  "gemma2-tiny", "gemma3-tiny",
+    "gpt2-tiny",       "gpt2-f16",         "llama-tiny",        "smollm2-tiny",
+    "llama3-tiny",     "llama-sharded",    "llama-bf16",        "mistral-tiny",
+    "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
+    "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
+    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

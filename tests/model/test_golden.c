@@ -16,11 +16,14 @@
 #include <string.h>
 
 static const char *const families[] = {
-    "gpt2-tiny",     "gpt2-f16",    "llama-tiny",   "smollm2-tiny", "llama3-tiny",
-    "llama-sharded", "llama-bf16",  "mistral-tiny", "qwen2-tiny",   "qwen3-tiny",
-    "gptneox-tiny",  "gemma2-tiny", "gemma3-tiny",
+    "gpt2-tiny",       "gpt2-f16",         "llama-tiny",        "smollm2-tiny",
+    "llama3-tiny",     "llama-sharded",    "llama-bf16",        "mistral-tiny",
+    "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
+    "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
+    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
 };
-enum { FAMILIES = sizeof families / sizeof *families, SEQS = 2 };
+/* The last one comes token by token from a cache: it has logits only. */
+enum { FAMILIES = sizeof families / sizeof *families, WHOLE = FAMILIES - 1, SEQS = 2 };
 
 struct fixture {
     const char *name;
@@ -142,7 +145,8 @@ ParameterizedTest(size_t *i, golden, forward)
     cr_assert_geq(pass_new(&p, f.m, 0, PASS_TRAIN, &e), 0);
     cr_assert_geq(head_new(&h, f.m, &e), 0);
     cr_assert_geq(pass_forward(p, &f.b, NULL, &hidden, &e), 0, "%s", e.text);
-    check_states(&f, p, hidden);
+    if (*i < WHOLE)
+        check_states(&f, p, hidden);
     check_head(&f, h, hidden);
     head_free(h);
     pass_free(p);
@@ -178,11 +182,11 @@ static void check_attention(struct fixture *f, struct pass *p, int s)
 
 ParameterizedTestParameters(golden, attention)
 {
-    static size_t index[FAMILIES];
+    static size_t index[WHOLE];
 
-    for (size_t i = 0; i < FAMILIES; i++)
+    for (size_t i = 0; i < WHOLE; i++)
         index[i] = i;
-    return cr_make_param_array(size_t, index, FAMILIES);
+    return cr_make_param_array(size_t, index, WHOLE);
 }
 ParameterizedTest(size_t *i, golden, attention)
 {
@@ -253,11 +257,11 @@ static void check_gradient(const struct fixture *f, const struct plan_param *p,
 
 ParameterizedTestParameters(golden, gradients)
 {
-    static size_t index[FAMILIES];
+    static size_t index[WHOLE];
 
-    for (size_t i = 0; i < FAMILIES; i++)
+    for (size_t i = 0; i < WHOLE; i++)
         index[i] = i;
-    return cr_make_param_array(size_t, index, FAMILIES);
+    return cr_make_param_array(size_t, index, WHOLE);
 }
 ParameterizedTest(size_t *i, golden, gradients)
 {

@@ -16,9 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"gpt2-tiny",    "llama3-tiny", "mistral-tiny",
-                                    "smollm2-tiny", "qwen2-tiny",  "qwen3-tiny",
-                                    "gptneox-tiny", "gemma2-tiny", "gemma3-tiny"};
+static const char *const names[] = {
+    "gpt2-tiny",       "llama3-tiny",      "mistral-tiny",      "smollm2-tiny",
+    "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
+    "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
+    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny"};
 enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
 static const size_t lengths[N] = {6, 1, 9};
 

@@ -27,6 +27,13 @@ static const char *const names[] = {"gpt2-tiny",
                                     "gptneox-tiny",
                                     "gemma2-tiny",
                                     "gemma3-tiny",
+                                    "gemma-tiny",
+                                    "olmo2-tiny",
+                                    "phi3-tiny",
+                                    "qwen2-yarn-tiny",
+                                    "gptneox-seq-tiny",
+                                    "gemma3-kinds-tiny",
+                                    "llama-dynamic-tiny",
                                     "gguf/llama-q4_1.gguf",
                                     "gguf/qwen2-tiny-f32.gguf"};
 enum { NAMES = sizeof names / sizeof *names };

@@ -447,8 +447,10 @@ Test(state, goes_on_with_the_same_bits)
 /* ---- torch -------------------------------------------------------------------------------- */
 
 static const char *const families[] = {
-    "llama-tiny", "gpt2-tiny",  "smollm2-tiny", "llama3-tiny", "mistral-tiny",
-    "qwen2-tiny", "qwen3-tiny", "gptneox-tiny", "gemma2-tiny", "gemma3-tiny"};
+    "llama-tiny",   "gpt2-tiny",       "smollm2-tiny",     "llama3-tiny",
+    "mistral-tiny", "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",
+    "gemma2-tiny",  "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",
+    "phi3-tiny",    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny"};
 enum { NFAMILIES = sizeof families / sizeof *families };
 
 static const struct st_entry *entry(const struct safetensors *st, const char *name)

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Golden data of model families and rope scalings, from torch and transformers.
+
+    make_families.py [NAME ...]     writes tests/golden/NAME/ and tests/golden/rope/
+
+Weights are random floats; the expected numbers are computed in float64 from the stored
+weights and rounded to float32.  Names and shapes of tensors are those of the other golden
+directories: sN.hidden.l, sN.norm, sN.logits, sN.attn.l, sN.logp_*, sN.ent_*, sN.loss,
+sN.greedy, loss, grad.NAME, adam.loss, adam.gnorm, adam.stat.NAME.  Made with torch 2.13
+and transformers 5.23; the same numbers come out each time.
+"""
+import json, math, os, shutil, sys
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import save_file
+from torch.overrides import TorchFunctionMode
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+transformers.logging.set_verbosity_error()
+torch.set_num_threads(1)
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+LLAMA = dict(vocab_size=61, hidden_size=24, intermediate_size=36, num_hidden_layers=2,
+             num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+             hidden_act="silu", rms_norm_eps=1e-6, rope_theta=10000.0, attention_dropout=0.0,
+             tie_word_embeddings=False, bos_token_id=1, eos_token_id=2, torch_dtype="float32")
+GEMMA3 = dict(LLAMA, model_type="gemma3_text", architectures=["Gemma3ForCausalLM"],
+              num_hidden_layers=3, num_key_value_heads=1, head_dim=10,
+              hidden_activation="gelu_pytorch_tanh", sliding_window=3,
+              query_pre_attn_scalar=12, tie_word_embeddings=True,
+              layer_types=["full_attention", "sliding_attention", "full_attention"],
+              rope_parameters={
+                  "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+                  "sliding_attention": {"rope_type": "default", "rope_theta": 2000.0}})
+del GEMMA3["rope_theta"]
+
+FAMILIES = {
+    "gemma-tiny": dict(LLAMA, model_type="gemma", architectures=["GemmaForCausalLM"], head_dim=10,
+                       hidden_act="gelu", hidden_activation=None, tie_word_embeddings=True),
+    "olmo2-tiny": dict(LLAMA, model_type="olmo2", architectures=["Olmo2ForCausalLM"],
+                       rope_theta=500000.0, attention_bias=False),
+    "phi3-tiny": dict(LLAMA, model_type="phi3", architectures=["Phi3ForCausalLM"], hidden_size=32,
+                      num_key_value_heads=1, partial_rotary_factor=0.75, sliding_window=None,
+                      max_position_embeddings=256, original_max_position_embeddings=32,
+                      rope_scaling={"type": "longrope", "short_factor": [1.0, 1.25, 1.5],
+                                    "long_factor": [1.0, 4.0, 8.0]}, resid_pdrop=0.0,
+                      embd_pdrop=0.0, pad_token_id=0),
+    # windows from layer 1 on, yarn with everything said
+    "qwen2-yarn-tiny": dict(LLAMA, model_type="qwen2", architectures=["Qwen2ForCausalLM"],
+                            use_sliding_window=True, sliding_window=3, max_window_layers=1,
+                            rope_scaling={"rope_type": "yarn", "factor": 4.0, "beta_fast": 8.0,
+                                          "beta_slow": 2.0, "original_max_position_embeddings": 32}),
+    "gptneox-seq-tiny": dict(model_type="gpt_neox", architectures=["GPTNeoXForCausalLM"],
+                             vocab_size=61, hidden_size=32, intermediate_size=40,
+                             num_hidden_layers=2, num_attention_heads=4, hidden_act="gelu",
+                             max_position_embeddings=64, layer_norm_eps=1e-5, rotary_pct=0.25,
+                             rotary_emb_base=10000, use_parallel_residual=False,
+                             rope_scaling={"type": "linear", "factor": 2.0},
+                             attention_dropout=0.0, hidden_dropout=0.0, bos_token_id=0,
+                             eos_token_id=0, torch_dtype="float32"),
+    "gemma3-kinds-tiny": GEMMA3,
+    # 8 positions, and beyond them one token after the other with a cache
+    "llama-dynamic-tiny": dict(LLAMA, model_type="llama", architectures=["LlamaForCausalLM"],
+                               max_position_embeddings=8,
+                               rope_scaling={"type": "dynamic", "factor": 4.0}),
+}
+
+
+class Double(TorchFunctionMode):
+    """What a model computes in float32 on purpose (norms, softmax, rope): in float64."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        wide = lambda x: torch.float64 if x is torch.float32 else x
+        if func is torch.Tensor.float:
+            return args[0].double()
+        return func(*[wide(x) for x in args], **{k: wide(v) for k, v in (kwargs or {}).items()})
+
+
+def widen(model):
+    """The model in float64; frequencies and scales made again rather than converted."""
+    model = model.double().eval()
+    for part in list(model.modules()):
+        names = [n for n, _ in part.named_buffers(recurse=False)]
+        if any(n.endswith("inv_freq") for n in names):
+            with Double():
+                fresh = type(part)(config=part.config)
+            for n in names:
+                assert torch.allclose(getattr(fresh, n), getattr(part, n), rtol=1e-6)
+                setattr(part, n, getattr(fresh, n))
+            if hasattr(part, "original_inv_freq"):
+                part.original_inv_freq = fresh.inv_freq.clone()
+        if "embed_scale" in names:
+            part.embed_scale = torch.tensor(math.sqrt(part.embedding_dim), dtype=torch.float64)
+    return model
+
+
+def fill(model, rng):
+    """Attention is peaked and logits are spread, so that faults show."""
+    plus_one = model.config.model_type.startswith("gemma")
+    d = model.config.hidden_size
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            n = torch.tensor(rng.standard_normal(tuple(p.shape)))
+            if p.ndim == 1 and name.endswith("weight"):
+                n = 0.2 * n + (0 if plus_one else 1)
+            elif p.ndim == 1:
+                n = 0.15 * n
+            elif "embed" in name or "lm_head" in name:
+                n = 2.5 / math.sqrt(d) * n
+            else:
+                n = (1.7 if "q" in name.split(".")[-2] else 1.1) / math.sqrt(p.shape[1]) * n
+            p.copy_(n.to(p.dtype))
+
+
+def run(model, ids, cached):
+    """Logits, and what else a forward pass shows."""
+    if not cached:
+        return model(input_ids=torch.tensor([ids]), use_cache=False, output_attentions=True,
+                     output_hidden_states=True)
+    cache, logits = transformers.DynamicCache(), []
+    for t, token in enumerate(ids):
+        out = model(input_ids=torch.tensor([[token]]), past_key_values=cache, use_cache=True,
+                    position_ids=torch.tensor([[t]]))
+        logits.append(out.logits[:, -1])
+    out.logits = torch.stack(logits, 1)
+    return out
+
+
+def parts(model):
+    body = model.base_model
+    return body.layers, getattr(body, "norm", None) or body.final_layer_norm
+
+
+def taps(model, into):
+    """Hooks that keep what enters and leaves the layers; returns their handles."""
+    layers, norm = parts(model)
+    first = lambda x: x[0] if isinstance(x, tuple) else x
+    keep = lambda name: lambda mod, args, out: into.__setitem__(name, first(out)[0].detach())
+    enter = lambda mod, args, kwargs: into.__setitem__(
+        "hidden.0", (args[0] if args else kwargs["hidden_states"])[0].detach())
+    handles = [layers[0].register_forward_pre_hook(enter, with_kwargs=True)]
+    handles += [l.register_forward_hook(keep(f"hidden.{i + 1}")) for i, l in enumerate(layers)]
+    return handles + [norm.register_forward_hook(keep("norm"))]
+
+
+def logp_entropy(logits, ids, temperature):
+    lp = torch.log_softmax(logits[:-1] / temperature, -1)
+    return lp[range(len(ids) - 1), ids[1:]], -(lp.exp() * lp).sum(-1)
+
+
+def one(model, ids, cached):
+    seen = {}
+    handles = [] if cached else taps(model, seen)
+    out = run(model, ids, cached)
+    for h in handles:
+        h.remove()
+    seen["logits"] = out.logits[0]
+    if not cached:
+        seen.update({f"attn.{i}": a[0] for i, a in enumerate(out.attentions)})
+    for t, name in ((0.7, "t07"), (1.0, "t10")):
+        seen["logp_" + name], seen["ent_" + name] = logp_entropy(out.logits[0], ids, t)
+    seen["loss"] = -seen["logp_t10"].mean()
+    return seen
+
+
+def greedy(model, ids, n, cached):
+    ids, margins = list(ids), []
+    for _ in range(n):
+        z = run(model, ids, cached).logits[0, -1]
+        top = z.topk(2).values
+        margins.append(float(top[0] - top[1]))
+        ids.append(int(z.argmax()))
+    return ids[-n:], margins
+
+
+def loss_of(model, seqs):
+    total = sum(logp_entropy(run(model, s, False).logits[0], s, 1.0)[0].sum() for s in seqs)
+    return -total / sum(len(s) - 1 for s in seqs)
+
+
+def gradients(model, seqs):
+    out, params = {}, dict(model.named_parameters())
+    loss = loss_of(model, seqs)
+    loss.backward()
+    out["loss"] = loss.detach()
+    out.update({f"grad.{k}": p.grad.clone() for k, p in params.items()})
+    opt = torch.optim.AdamW(params.values(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8,
+                            weight_decay=0.1, foreach=False)
+    losses, norms = [], []
+    for _ in range(3):
+        opt.zero_grad()
+        loss = loss_of(model, seqs)
+        loss.backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(params.values(), 1.0)))
+        losses.append(float(loss))
+        opt.step()
+    with torch.no_grad():
+        losses.append(float(loss_of(model, seqs)))
+    out["adam.loss"], out["adam.gnorm"] = torch.tensor(losses), torch.tensor(norms)
+    for k, p in params.items():
+        w = p.detach()
+        out[f"adam.stat.{k}"] = torch.stack([w.mean(), (w * w).mean().sqrt(), w.flatten()[0],
+                                             w.flatten()[-1]])
+    return out
+
+
+def family(name, config):
+    rng = np.random.default_rng([ord(c) for c in name])
+    cached = "dynamic" in name
+    at = os.path.join(HERE, name)
+    shutil.rmtree(at, ignore_errors=True)
+    os.makedirs(at)
+    with open(os.path.join(at, "config.json"), "w") as f:
+        json.dump(config, f, indent=2, sort_keys=True)
+        f.write("\n")
+    made = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(at))
+    fill(made, rng)
+    state = {k: p.detach().float().contiguous() for k, p in made.named_parameters()}
+    save_file(state, os.path.join(at, "model.safetensors"), metadata={"format": "pt"})
+    model = widen(AutoModelForCausalLM.from_pretrained(
+        at, attn_implementation="eager", dtype=torch.float32))
+    out = {}
+    with Double():
+        while True:  # prompts whose greedy choice is never a near tie
+            seqs = [[int(x) for x in rng.integers(3, config["vocab_size"], n)] for n in (11, 7)]
+            with torch.no_grad():
+                drawn = [greedy(model, s, 16, cached) for s in seqs]
+            if min(min(m) for _, m in drawn) > 0.02:
+                break
+        for i, s in enumerate(seqs):
+            with torch.no_grad():
+                out.update({f"s{i}.{k}": v for k, v in one(model, s, cached).items()})
+            out[f"s{i}.input_ids"] = torch.tensor(s, dtype=torch.int32)
+            out[f"s{i}.greedy"] = torch.tensor(drawn[i][0], dtype=torch.int32)
+            out[f"s{i}.greedy_margin"] = torch.tensor(drawn[i][1])
+        if not cached:
+            out.update(gradients(model, seqs))
+    store = {k: v.detach().to(v.dtype if v.dtype == torch.int32 else torch.float32).contiguous()
+             for k, v in out.items()}
+    save_file(store, os.path.join(at, "expected.safetensors"),
+              metadata={"reference": "float64, rounded to float32"})
+    print(name, sum(p.numel() for p in model.parameters()), "parameters")
+
+
+def ropes():
+    """config.json as it stands in files, with the frequencies and the factor it means."""
+    base = dict(LLAMA, model_type="llama", hidden_size=64, max_position_embeddings=4096)
+    wide = dict(base, head_dim=64, rope_theta=500000.0, max_position_embeddings=131072)
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1024}
+    cases = [
+        base, dict(base, rope_scaling={"type": "linear", "factor": 2.5}),
+        dict(base, rope_scaling={"rope_type": "dynamic", "factor": 2.0}),
+        dict(wide, rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                                 "high_freq_factor": 4.0,
+                                 "original_max_position_embeddings": 8192}),
+        dict(base, rope_scaling=yarn), dict(wide, rope_scaling=yarn),
+        dict(wide, rope_scaling=dict(yarn, truncate=False)),
+        dict(wide, rope_scaling=dict(yarn, attention_factor=1.75)),
+        dict(wide, rope_scaling=dict(yarn, mscale=1.0, mscale_all_dim=0.5)),
+        dict(wide, rope_scaling=dict(yarn, mscale=1.0)),
+        dict(wide, rope_scaling=dict(yarn, beta_fast=16.0, beta_slow=4.0, factor=32.0)),
+        dict(wide, rope_scaling={"rope_type": "yarn", "factor": 2.0}),
+        dict(base, rope_scaling={"rope_type": "longrope", "factor": 4.0,
+                                 "short_factor": [1 + i / 8 for i in range(8)],
+                                 "long_factor": [2 + i for i in range(8)],
+                                 "original_max_position_embeddings": 1024}),
+    ]
+    del cases[0]["rope_theta"]
+    out = []
+    for c in cases:
+        config = AutoConfig.for_model(**json.loads(json.dumps(c)))
+        kind = config.rope_parameters["rope_type"]
+        with Double():
+            if kind == "default":
+                R = config.head_dim
+                f, gain = 10000.0 ** (-torch.arange(0, R, 2).double() / R), 1.0
+            else:
+                f, gain = ROPE_INIT_FUNCTIONS[kind](config, "cpu")
+        assert f.dtype == torch.float64
+        out.append({"config": c, "freq": f.tolist(), "gain": float(gain)})
+    os.makedirs(os.path.join(HERE, "rope"), exist_ok=True)
+    with open(os.path.join(HERE, "rope", "expected.json"), "w") as f:
+        f.write("[" + ",\n".join(json.dumps(x, sort_keys=True) for x in out) + "]\n")
+
+
+def main():
+    names = sys.argv[1:] or list(FAMILIES) + ["rope"]
+    for name in names:
+        ropes() if name == "rope" else family(name, FAMILIES[name])
+
+
+main()
