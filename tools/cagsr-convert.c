@@ -116,7 +116,8 @@ static int to_gguf(const struct opts *o, const struct model *m, struct err *e)
     int rc = gather(o, m, &meta, e);
 
     if (rc >= 0 && (rc = cli_output_open(&out, &o->common, e)) >= 0)
-        rc = model_write_gguf(m, types[o->type], &meta, out.fd, o->common.output, e);
+        rc = model_write_gguf(m, types[o->type], &meta, out.fd,
+                              out.path ? out.path : "standard output", e);
     rc = cli_output_close(&out, rc, e);
     gguf_meta_release(&meta);
     return rc;

@@ -39,8 +39,7 @@ static size_t largest_turned(const struct plan *p)
     size_t n = 1;
 
     for (size_t i = 0; i < p->n; i++)
-        if (plan_reordered(&p->param[i]) &&
-            p->param[i].rows * p->param[i].cols > n)
+        if (plan_reordered(&p->param[i]) && p->param[i].rows * p->param[i].cols > n)
             n = p->param[i].rows * p->param[i].cols;
     return n;
 }

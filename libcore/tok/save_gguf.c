@@ -232,20 +232,19 @@ static int put_named(struct gguf_meta *out, const struct tok *t, const char *dir
     return rc;
 }
 
-/* BOS in front and EOS behind are all that the format can say. */
+/* BOS in front and EOS behind are all that the format can say.  What a post-processor puts
+ * in front is the BOS, whatever id a config.json names. */
 static int put_around(struct gguf_meta *out, const struct tok *t, struct err *e)
 {
-    const int32_t bos = t->bos >= 0 || !t->nbefore ? t->bos : t->before[0];
-    const int fits = t->nbefore <= 1 && t->nbehind <= 1 &&
-                     (!t->nbefore || t->before[0] == bos) &&
-                     (!t->nbehind || t->behind[0] == t->eos);
+    const int fits =
+        t->nbefore <= 1 && t->nbehind <= 1 && (!t->nbehind || t->behind[0] == t->eos);
 
     if (!fits)
         return err_set(e, ERR_FILE,
                        "%s: its post-processor adds more than BOS and EOS, which GGUF "
                        "cannot say",
                        t->where);
-    put_id(out, "tokenizer.ggml.bos_token_id", bos);
+    put_id(out, "tokenizer.ggml.bos_token_id", t->nbefore ? t->before[0] : t->bos);
     gguf_put_bool(out, "tokenizer.ggml.add_bos_token", t->nbefore > 0);
     gguf_put_bool(out, "tokenizer.ggml.add_eos_token", t->nbehind > 0);
     return 0;

@@ -166,6 +166,7 @@ int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out,
 
 /* The same for a model without: that there is none, and the ids that begin (-1: none is
  * named) and end a text. */
-void tok_none_to_gguf(struct gguf_meta *out, int32_t bos, const int32_t *stop, size_t n);
+void tok_none_to_gguf(struct gguf_meta *out, int32_t bos, const int32_t *stop,
+                      size_t n);
 
 #endif

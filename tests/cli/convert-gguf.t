@@ -1,0 +1,139 @@
+# cagsr-convert --gguf: the model and its tokenizer come back as they were.
+. "$KIT"
+need jq
+py=$(python_with json) || skip "no python"
+G=$SRC/tests/golden
+
+same() { # directory, directory
+    cmp "$1/model.safetensors" "$2/model.safetensors" && echo "the same tensors"
+}
+
+echo "-- there and back: bit for bit"
+for name in gpt2-tiny llama-tiny llama3-tiny mistral-tiny qwen2-tiny smollm2-tiny; do
+    cagsr-convert --gguf --type f32 -o "$name.gguf" "$G/$name" 2>&1 | sed "s|$G|GOLDEN|g"
+    cagsr-convert -q -o "$name" "$name.gguf"
+    cagsr-convert -q -o "$name-twin" "$G/$name"
+    echo "$name: $(same "$name" "$name-twin")"
+done
+echo "-- what another writer makes of the same model"
+cagsr-convert -q --no-tokenizer -o theirs "$G/gguf/llama-tiny-f32.gguf"
+same theirs llama-tiny
+cagsr-convert -q --gguf --no-tokenizer --type f32 -o nt.gguf "$G/llama-tiny"
+cmp nt.gguf llama-tiny.gguf
+for type in f16 bf16; do
+    cagsr-convert -q -f --gguf --type $type -o half.gguf "$G/llama-tiny"
+    cagsr-convert -q -f --dtype $type -o half half.gguf
+    cagsr-convert -q -f --dtype $type -o twin "$G/llama-tiny"
+    echo "$type: $(same half twin)"
+done
+echo "-- the same numbers from other tools"
+echo '{"kind":"sample","id":"p","prompt_ids":[1,5,9,4,17,3],"ids":[7,8,30,11,2],"temperature":1.0}' >ids.jsonl
+ref() { # model
+    cagsr-attn -j1 -m "$1" --no-attn ids.jsonl | cagsr-cat -k sample -F ref
+}
+for name in gpt2-tiny llama3-tiny qwen2-tiny; do
+    [ "$(ref "$G/$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
+done
+
+echo "-- types of tensors"
+cat >types.py <<'END'
+# The table of tensors of a GGUF file: how many of each type and kind, and where they lie.
+import re, struct, sys
+d = open(sys.argv[1], "rb").read()
+at = 4
+def take(f):
+    global at
+    v = struct.unpack_from("<" + f, d, at)
+    at += struct.calcsize("<" + f)
+    return v[0]
+def text():
+    global at
+    n = take("Q"); at += n
+    return d[at - n:at].decode()
+size = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+def value(t):
+    if t == 8: return text()
+    if t != 9: return take(size[t])
+    u, n = take("I"), take("Q")
+    return [value(u) for _ in range(n)]
+version, tensors, keys = take("I"), take("Q"), take("Q")
+meta = {}
+for _ in range(keys):
+    k = text()
+    meta[k] = value(take("I"))
+name = {0: "F32", 1: "F16", 30: "BF16", 8: "Q8_0", 2: "Q4_0"}
+kinds = {}
+for _ in range(tensors):
+    n = text(); dims = [take("Q") for _ in range(take("I"))]; t = name[take("I")]; assert take("Q") % 32 == 0
+    kinds.setdefault(t, set()).add(re.sub(r"blk\.\d+\.", "", n))
+for t in sorted(kinds): print(" ", t, *sorted(kinds[t]))
+print("  file_type", meta["general.file_type"], meta["general.architecture"], meta["general.size_label"], meta["general.name"])
+END
+jq '.hidden_size = 64 | .intermediate_size = 96 | .num_attention_heads = 4 | .num_key_value_heads = 2' \
+    "$G/llama-tiny/config.json" >config.json
+jq '.n_embd = 64 | .n_inner = 80' "$G/gpt2-tiny/config.json" >gpt2.json
+cagsr-init -q -o wide config.json
+cagsr-init -q -o gpt2-wide gpt2.json
+for type in f32 f16 bf16 q8_0 q4_0; do
+    for model in wide gpt2-wide; do
+        cagsr-convert -q --gguf --type $type -o "$model-$type.gguf" "$model"
+        echo "$model $type"
+        $py types.py "$model-$type.gguf"
+    done
+done
+echo "-- quantised once, it stays so"
+for type in q8_0 q4_0; do
+    cagsr-convert -q --gguf --type $type -o again.gguf wide-$type.gguf
+    cagsr-convert -q -f -o once wide-$type.gguf
+    cagsr-convert -q -f -o twice again.gguf
+    same once twice
+    rm again.gguf
+done
+
+echo "-- tokenizers"
+for name in gpt2-style llama3-style qwen2-style smollm2-style; do
+    mkdir "$name-source"
+    cp "$G/tok/$name/tokenizer.json" "$name-source"
+    jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >"$name-source/config.json"
+    jq -n '{chat_template: "{{ bos_token }}", pad_token: "a", unk_token: {content: "b"}}' >"$name-source/tokenizer_config.json"
+    cagsr-init -q -o "$name" "$name-source/config.json"
+    cagsr-convert -q --gguf -o "$name.gguf" "$name"
+    cagsr-convert -q -o "$name-back" "$name.gguf"
+    jq -c 'select(.text != null and .text != "") | {prompt: .text}' "$G/tok/$name/vectors.jsonl" >texts.jsonl
+    for model in "$name" "$name.gguf" "$name-back"; do
+        cagsr-sample -q -m "$model" --raw -n 1 --max-tokens 1 texts.jsonl |
+            cagsr-cat -k sample -F prompt_ids,prompt >ids
+        md5sum <ids
+    done | uniq -c | sed "s/ -\$/ $name/; s/  *\([0-9]*\) [0-9a-f]*/\1 times the same/"
+    wc -l <ids
+    strings -n 4 "$name.gguf" | grep -A1 tokenizer.ggml.pre | sed -n '2s/^[^a-z]*//p' | cut -c1-9
+    jq -c '[.chat_template, .pad_token, .unk_token]' "$name-back/tokenizer_config.json"
+done
+
+echo "-- a pipe"
+cagsr-convert -q --gguf --type q8_0 -o - wide | cmp - wide-q8_0.gguf
+rc=0
+cagsr-convert -q --gguf -o - wide >/dev/full 2>err || rc=$?
+echo "a full disk: exit $rc $(sed 's/: [A-Z].*//' err)"
+
+echo "-- refused"
+status cagsr-convert --gguf -o wide-f32.gguf wide
+status cagsr-convert -q -f --gguf -o wide-f32.gguf wide
+status cagsr-convert --gguf --type q5_k -o x.gguf wide
+status cagsr-convert --gguf --dtype f16 -o x.gguf wide
+status cagsr-convert --type f16 -o x.gguf wide
+changed() { # jq's program for config.json or tokenizer.json of smollm2-style
+    rm -rf changed
+    cp -r smollm2-style changed
+    jq "$1" "smollm2-style/$2" >"changed/$2"
+    status cagsr-convert -q --gguf -o x.gguf changed | sed 's/\(that we write\): .*/\1: .../'
+}
+changed '.rope_scaling = {type: "dynamic", factor: 2}' config.json
+changed '.hidden_act = "gelu"' config.json
+changed '.pre_tokenizer = {type: "ByteLevel", add_prefix_space: true}' tokenizer.json
+changed '.model.ignore_merges = true' tokenizer.json
+changed '.post_processor = {type: "TemplateProcessing", single: [{SpecialToken: {id: "a", type_id: 0}}, {SpecialToken: {id: "a", type_id: 0}}, {Sequence: {id: "A", type_id: 0}}], pair: [], special_tokens: {a: {id: "a", ids: [64], tokens: ["a"]}}}' tokenizer.json
+jq '.vocab_size = 100' "$G/smollm2-tiny/config.json" >smollm2-style-source/config.json
+cagsr-init -q -o small smollm2-style-source/config.json
+status cagsr-convert -q --gguf -o x.gguf small
+cagsr-convert -q --gguf --no-tokenizer -o x.gguf small && echo "without its tokenizer it can be written"
