@@ -30,8 +30,8 @@ static const char probe[] =
     "\xe0\xa4\xa8\xe0\xa4\xae\xe0\xa4\xb8\xe0\xa5\x8d\xe0\xa4\xa4\xe0\xa5\x87 "
     "\xc2\xa0\xe2\x80\x83(a)\xe2\x80\x94[b] foo_bar fooBar 'tis o'clock'S\n ";
 
-/* The pieces that p cuts the probe into. */
-static int cut_probe(struct pieces *out, const struct pretok *p, struct err *e)
+/* The pieces that t cuts the probe into, once it is normalised. */
+static int cut_probe(struct pieces *out, const struct tok *t, struct err *e)
 {
     struct passage text = {0};
     const size_t n = sizeof probe - 1;
@@ -40,25 +40,30 @@ static int cut_probe(struct pieces *out, const struct pretok *p, struct err *e)
     if (rc >= 0) {
         memcpy(text.text, probe, n);
         text.n = n;
-        rc = pretok_run(p, &text, out, e);
+        rc = normal_run(t->normalizer, &text, e);
     }
-    free(text.text);
-    free(text.end);
+    if (rc >= 0)
+        rc = pretok_run(t->pretok, &text, out, e);
+    passage_release(&text);
     return rc;
 }
 
 /* 1 if the chain cuts as `want` says, 0 if not. */
 static int cuts_so(const struct chain *c, const struct pieces *want, struct err *e)
 {
-    struct tok t = {.where = (char *)c->name, .pretok = pretok_new()};
+    struct tok t = {
+        .where = (char *)c->name, .normalizer = normal_new(), .pretok = pretok_new()};
     struct pieces got = {0};
-    int rc = t.pretok ? tok_take_chain(&t, c, e) : err_set(e, ERR_NOMEM, "no memory");
+    int rc = t.normalizer && t.pretok ? tok_take_chain(&t, c, e)
+                                      : err_set(e, ERR_NOMEM, "no memory");
 
     if (rc >= 0)
-        rc = cut_probe(&got, t.pretok, e);
+        rc = cut_probe(&got, &t, e);
     if (rc >= 0)
         rc = got.n == want->n && memcmp(got.v, want->v, got.n * sizeof *got.v) == 0;
     free(got.v);
+    decoding_release(&t.decoding);
+    normal_free(t.normalizer);
     pretok_free(t.pretok);
     return rc;
 }
@@ -67,7 +72,7 @@ static int cuts_so(const struct chain *c, const struct pieces *want, struct err 
 static int find_chain(const struct chain **out, const struct tok *t, struct err *e)
 {
     struct pieces want = {0};
-    int rc = cut_probe(&want, t->pretok, e);
+    int rc = cut_probe(&want, t, e);
 
     *out = NULL;
     for (size_t i = 0; rc >= 0 && !*out; i++) {
@@ -75,7 +80,7 @@ static int find_chain(const struct chain **out, const struct tok *t, struct err 
 
         if (!c)
             break;
-        if (c->nfc != t->nfc || c->ignore_merges != t->ignore_merges)
+        if (c->ignore_merges != t->ignore_merges)
             continue;
         if ((rc = cuts_so(c, &want, e)) > 0)
             *out = c;

@@ -113,7 +113,8 @@ static void check_line(struct tok *t, const json_t *v, const json_t *ends,
 
         cr_assert_eq(tok_encode(t, s, n, TOK_ADD_NONE, &got, &e), 0, "%s", e.text);
         expect_ids(&got, ids, dir, line);
-        expect_ends(&got, s, n, ends, dir, line);
+        if (ends)
+            expect_ends(&got, s, n, ends, dir, line);
         cr_assert_eq(tok_encode(t, s, n, TOK_ADD_SPECIAL, &got, &e), 0, "%s", e.text);
         expect_ids(&got, special ? special : ids, dir, line);
     }
@@ -126,7 +127,7 @@ static void check_line(struct tok *t, const json_t *v, const json_t *ends,
 static void check(const char *model, const char *dir)
 {
     char path[256];
-    struct vectors v, w;
+    struct vectors v, w = {0};
     struct tok *t;
     struct err e = {0};
     json_t *line;
@@ -134,10 +135,12 @@ static void check(const char *model, const char *dir)
     cr_assert_eq(tok_open(&t, model, &e), 0, "%s", e.text);
     snprintf(path, sizeof path, "%s/%s/vectors.jsonl", golden_file("tok"), dir);
     vectors_open(&v, path);
-    snprintf(path, sizeof path, GOLDEN "%s/ends.jsonl", dir);
-    vectors_open(&w, path);
+    snprintf(path, sizeof path, "%s/%s/ends.jsonl", golden_file("tok"), dir);
+    /* Ours, beside the vectors; another maker's golden files have none. */
+    if (file_exists(path) || !getenv("CAGSR_GOLDEN"))
+        vectors_open(&w, path);
     while ((line = vectors_next(&v))) {
-        json_t *ends = vectors_next(&w);
+        json_t *ends = w.text ? vectors_next(&w) : NULL;
 
         check_line(t, line, ends, dir, v.line);
         json_decref(line);
@@ -171,22 +174,22 @@ Test(golden, smollm2_style)
 
 Test(golden, t5_style)
 {
-    check(GOLDEN "t5-style", "t5-style");
+    check(golden_file("tok/t5-style"), "t5-style");
 }
 
 Test(golden, llama2_style)
 {
-    check(GOLDEN "llama2-style", "llama2-style");
+    check(golden_file("tok/llama2-style"), "llama2-style");
 }
 
 Test(golden, mistral_style)
 {
-    check(GOLDEN "mistral-style", "mistral-style");
+    check(golden_file("tok/mistral-style"), "mistral-style");
 }
 
 Test(golden, wordpiece)
 {
-    check(GOLDEN "wordpiece", "wordpiece");
+    check(golden_file("tok/wordpiece"), "wordpiece");
 }
 
 Test(golden, smollm2_real)
