@@ -131,6 +131,7 @@ struct family {
     const char *gguf;       /* general.architecture; NULL: not read from GGUF */
     const char *gguf_out;   /* of the files that we write, if it is another family's */
     enum act gguf_act;      /* what that architecture implies */
+    int gguf_windows;       /* 1: its files know windows */
     const char *prefix;     /* of all names but the head's, which published checkpoints
                                may leave out: "transformer." */
     const struct arch_name *names; /* (ARCH_TENSORS) */
@@ -142,6 +143,10 @@ struct family {
     int (*from_gguf)(struct arch *a, const struct gguf *g, struct err *e);
     /* Puts the family's own keys into a config.json (for models from GGUF). */
     int (*to_config)(json_t *config, const struct arch *a);
+    /* Puts the family's own keys into GGUF metadata, beside those that all have; NULL:
+     * there are none.  ERR_FILE for what the format cannot say. */
+    int (*to_gguf)(struct gguf_meta *out, const struct arch *a, const char *where,
+                   struct err *e);
 };
 
 /* Recognises the family of an open model and fills *a; the stop ids come from
@@ -170,8 +175,8 @@ const char *arch_gguf_name(const struct arch *a);
 int arch_to_gguf(const struct arch *a, struct gguf_meta *out, const char *where,
                  struct err *e) MUST_CHECK;
 
-/* The context that the file will claim: no architecture we write has windows, so it ends
- * with the shortest one, up to which there is no difference. */
+/* The context that the file will claim: where the architecture has no windows, it ends with
+ * the shortest one, up to which there is no difference. */
 size_t arch_gguf_context(const struct arch *a);
 
 /* The tensor "rope_freqs.weight" by which the frequencies are divided: its values, of

@@ -178,9 +178,26 @@ static int gemma_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 
 /* The file does not say how q.k is scaled: by the head's width, but in the largest model
  * by C / H. */
-static void scale_scores(struct arch *a, size_t largest)
+static float implied_scale(const struct arch *a, size_t largest)
 {
-    a->attn_scale = 1.0f / sqrtf((float)(a->L == largest ? a->C / a->H : a->D));
+    return 1.0f / sqrtf((float)(a->L == largest ? a->C / a->H : a->D));
+}
+
+enum { GEMMA2_LARGEST = 46, GEMMA3_LARGEST = 62 }; /* layers */
+
+/* Every how manyth layer is full: said by newer files; older ones mean the published. */
+static int read_period(struct arch *a, const struct gguf *g, const char *key,
+                       size_t published, struct err *e)
+{
+    const struct gguf_kv *kv = gguf_find(g, key);
+    size_t period = published;
+    const int rc = kv && !kv->is_array
+                       ? gguf_get_size(&period, g, key, 1, ARCH_LAYERS_MAX + 1, e)
+                       : 0;
+
+    if (rc >= 0)
+        alternate(a, period);
+    return rc < 0 ? rc : 0;
 }
 
 static int gemma2_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
@@ -202,9 +219,8 @@ static int gemma2_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
         (rc = fields_gguf(window, g, "gemma2", e)) < 0)
         return rc;
     scale_embedding(a);
-    scale_scores(a, 46);
-    alternate(a, 2);
-    return 0;
+    a->attn_scale = implied_scale(a, GEMMA2_LARGEST);
+    return read_period(a, g, "gemma2.attention.sliding_window_pattern", 2, e);
 }
 
 static int gemma3_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
@@ -227,9 +243,9 @@ static int gemma3_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
         return rc;
     a->kind[ARCH_LOCAL].rope = (struct rope){.base = (double)base, .gain = 1};
     scale_embedding(a);
-    scale_scores(a, 62);
-    alternate(a, *window ? 6 : 1);
-    return 0;
+    a->attn_scale = implied_scale(a, GEMMA3_LARGEST);
+    return read_period(a, g, "gemma3.attention.sliding_window_pattern", *window ? 6 : 1,
+                       e);
 }
 
 /* ---- back -------------------------------------------------------------------------- */
@@ -272,10 +288,74 @@ static int gemma3_to_config(json_t *config, const struct arch *a)
                       json_real(a->kind[ARCH_LOCAL].rope.base));
 }
 
+/* ---- to GGUF ----------------------------------------------------------------------- */
+
+static int cannot(const char *where, const char *what, struct err *e)
+{
+    return err_set(e, ERR_FILE, "%s: GGUF cannot say this model's '%s'", where, what);
+}
+
+/* Every how manyth layer is full, L + 1 if none is; 0: there is no such number. */
+static size_t period_of(const struct arch *a)
+{
+    for (size_t p = 1; p <= a->L + 1; p++) {
+        size_t l = 0;
+
+        while (l < a->L && (a->layer[l] == ARCH_LOCAL) == ((l + 1) % p != 0))
+            l++;
+        if (l == a->L)
+            return p;
+    }
+    return 0;
+}
+
+static int same_scale(const struct arch *a, size_t largest)
+{
+    return fabsf(a->attn_scale / implied_scale(a, largest) - 1) < 1e-6f;
+}
+
+static int gemma2_to_gguf(struct gguf_meta *out, const struct arch *a,
+                          const char *where, struct err *e)
+{
+    if (!same_scale(a, GEMMA2_LARGEST))
+        return cannot(where, "query_pre_attn_scalar", e);
+    if (a->attn_cap <= 0 || a->logit_cap <= 0)
+        return cannot(where, "attn_logit_softcapping", e);
+    if (!period_of(a))
+        return cannot(where, "layer_types", e);
+    gguf_put_size(out, "gemma2.attention.sliding_window", a->kind[ARCH_LOCAL].window);
+    gguf_put_size(out, "gemma2.attention.sliding_window_pattern", period_of(a));
+    gguf_put_f32(out, "gemma2.attn_logit_softcapping", (double)a->attn_cap);
+    gguf_put_f32(out, "gemma2.final_logit_softcapping", (double)a->logit_cap);
+    return 0;
+}
+
+static int gemma3_to_gguf(struct gguf_meta *out, const struct arch *a,
+                          const char *where, struct err *e)
+{
+    const struct arch_kind *local = &a->kind[ARCH_LOCAL];
+
+    if (!same_scale(a, GEMMA3_LARGEST))
+        return cannot(where, "query_pre_attn_scalar", e);
+    if (a->attn_cap > 0)
+        return cannot(where, "attn_logit_softcapping", e);
+    if (!period_of(a))
+        return cannot(where, "layer_types", e);
+    if (local->rope.scaling != ROPE_PLAIN)
+        return cannot(where, "rope_parameters", e);
+    gguf_put_size(out, "gemma3.attention.sliding_window", local->window);
+    gguf_put_size(out, "gemma3.attention.sliding_window_pattern", period_of(a));
+    gguf_put_f32(out, "gemma3.rope.freq_base_swa", local->rope.base);
+    if (a->logit_cap > 0)
+        gguf_put_f32(out, "gemma3.final_logit_softcapping", (double)a->logit_cap);
+    return 0;
+}
+
 const struct family family_gemma = {
     .name = "gemma",
     .class_name = "GemmaForCausalLM",
     .gguf = "gemma",
+    .gguf_act = ACT_GELU_TANH,
     .prefix = "model.",
     .names = gemma1_names,
     .skip = llama_skip,
@@ -288,22 +368,28 @@ const struct family family_gemma2 = {
     .name = "gemma2",
     .class_name = "Gemma2ForCausalLM",
     .gguf = "gemma2",
+    .gguf_act = ACT_GELU_TANH,
+    .gguf_windows = 1,
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,
     .from_config = gemma2_from_config,
     .from_gguf = gemma2_from_gguf,
     .to_config = later_to_config,
+    .to_gguf = gemma2_to_gguf,
 };
 
 const struct family family_gemma3 = {
     .name = "gemma3_text",
     .class_name = "Gemma3ForCausalLM",
     .gguf = "gemma3",
+    .gguf_act = ACT_GELU_TANH,
+    .gguf_windows = 1,
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,
     .from_config = gemma3_from_config,
     .from_gguf = gemma3_from_gguf,
     .to_config = gemma3_to_config,
+    .to_gguf = gemma3_to_gguf,
 };

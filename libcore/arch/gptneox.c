@@ -149,14 +149,25 @@ static int to_config(json_t *config, const struct arch *a)
     return rc;
 }
 
+static int to_gguf(struct gguf_meta *out, const struct arch *a, const char *where,
+                   struct err *e)
+{
+    (void)where;
+    (void)e;
+    gguf_put_bool(out, "gptneox.use_parallel_residual", a->parallel);
+    return 0;
+}
+
 const struct family family_gptneox = {
     .name = "gpt_neox",
     .class_name = "GPTNeoXForCausalLM",
     .gguf = "gptneox",
+    .gguf_act = ACT_GELU,
     .prefix = "gpt_neox.",
     .names = names,
     .skip = skip,
     .from_config = from_config,
     .from_gguf = from_gguf,
     .to_config = to_config,
+    .to_gguf = to_gguf,
 };

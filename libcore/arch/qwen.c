@@ -102,6 +102,7 @@ const struct family family_qwen3 = {
     .name = "qwen3",
     .class_name = "Qwen3ForCausalLM",
     .gguf = "qwen3",
+    .gguf_act = ACT_SILU,
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,

@@ -39,11 +39,14 @@ static const char *key(char out[KEY_MAX], const struct arch *a, const char *name
     return out;
 }
 
-/* The rope of the layers there are; NULL if they differ in it. */
+/* The rope of all layers, or of the full ones where the family says the others';  NULL if
+ * it differs where it may not. */
 static const struct rope *only_rope(const struct arch *a)
 {
     const struct rope *r = &a->kind[a->layer[0]].rope;
 
+    if (a->family->gguf_windows)
+        return &a->kind[ARCH_FULL].rope;
     for (size_t l = 1; l < a->L; l++) {
         const struct rope *s = &a->kind[a->layer[l]].rope;
 
@@ -57,7 +60,7 @@ size_t arch_gguf_context(const struct arch *a)
 {
     size_t n = a->context;
 
-    for (size_t l = 0; l < a->L; l++) {
+    for (size_t l = 0; l < a->L && !a->family->gguf_windows; l++) {
         const size_t window = a->kind[a->layer[l]].window;
 
         n = window && window < n ? window : n;
@@ -164,5 +167,8 @@ int arch_to_gguf(const struct arch *a, struct gguf_meta *out, const char *where,
                      a->norm == NORM_RMS ? "attention.layer_norm_rms_epsilon"
                                          : "attention.layer_norm_epsilon"),
                  a->norm_eps);
-    return a->position == POS_ROPE ? put_rope(out, a, where, e) : 0;
+    const int rc = a->position == POS_ROPE ? put_rope(out, a, where, e) : 0;
+    if (rc < 0 || !a->family->to_gguf)
+        return rc;
+    return a->family->to_gguf(out, a, where, e);
 }

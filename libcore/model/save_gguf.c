@@ -160,18 +160,21 @@ static int put_tensor(struct gguf_writer *w, const struct model *m,
 {
     const size_t n = p->rows * p->cols;
     const float *x;
-    float *turned;
+    float *changed;
     int rc = model_fetch(&x, m, p, e);
 
     if (rc < 0)
         return rc;
-    if (!(p->flags & PLAN_QK))
+    if (!(p->flags & (PLAN_QK | PLAN_PLUS_ONE)))
         return gguf_writer_put(w, x, n, e);
-    if (!(turned = malloc(n * sizeof *turned)))
+    if (!(changed = malloc(n * sizeof *changed)))
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", m->path, p->name);
-    permute(turned, x, p, m->arch.D);
-    rc = gguf_writer_put(w, turned, n, e);
-    free(turned);
+    if (p->flags & PLAN_QK)
+        permute(changed, x, p, m->arch.D);
+    for (size_t i = 0; p->flags & PLAN_PLUS_ONE && i < n; i++)
+        changed[i] = x[i] + 1;
+    rc = gguf_writer_put(w, changed, n, e);
+    free(changed);
     return rc;
 }
 
