@@ -29,6 +29,8 @@ enum {
     ARCH_HEADS_MAX = 1 << 10,
     ARCH_CONTEXT_MAX = 1 << 24,
     ARCH_STOPS_MAX = 16,
+    ARCH_STARTS_MAX = 2,
+    ARCH_BUCKETS_MAX = 1 << 14,
 };
 
 enum arch_norm { NORM_RMS, NORM_LAYER };
@@ -44,7 +46,11 @@ enum arch_placement {
  * vector, or one norm over the whole width, all heads together. */
 enum arch_qk_norm { QK_PLAIN, QK_HEADS, QK_WIDE };
 
-enum arch_position { POS_LEARNED, POS_ROPE };
+enum arch_position {
+    POS_LEARNED,
+    POS_ROPE,
+    POS_RELATIVE, /* a bias on scores: nn/relative.h */
+};
 enum arch_mlp { MLP_PLAIN, MLP_GATED };
 
 /* The layers of a model may differ in how far they see and how positions turn: each is
@@ -55,8 +61,14 @@ struct arch_kind {
     struct rope rope;
 };
 
+/* An encoder's own dimensions; all else it has as the decoder.  L 0: there is none. */
+struct arch_encoder {
+    size_t L, H, D, F;
+};
+
 struct family;
 
+/* Of an encoder-decoder this is the decoder. */
 struct arch {
     const struct family *family;
     size_t V, C, L, H, G, D, F; /* tensor/dims.h */
@@ -78,6 +90,12 @@ struct arch {
     uint8_t layer[ARCH_LAYERS_MAX]; /* the kind of each */
     float attn_scale;               /* of q.k before the softmax */
     float attn_cap, logit_cap;      /* soft caps of scores and of logits; 0: none */
+    struct arch_encoder encoder;
+    int both; /* rows see their whole sequence: this is an encoder (arch_encoder) */
+    size_t buckets, farthest;       /* POS_RELATIVE */
+    float out_scale;                /* of the hidden state in front of the head */
+    int32_t start[ARCH_STARTS_MAX]; /* a decoder's text begins with these */
+    size_t starts;                  /* 1 or 2 with an encoder, else 0 */
     int32_t bos;                    /* -1: none named */
     int32_t stop[ARCH_STOPS_MAX];   /* ids that end a text */
     size_t stops;
@@ -107,11 +125,23 @@ enum arch_tensor {
     ARCH_LN2_B,
     ARCH_GATE, /* hf NULL: stored as one with UP, gate's rows first */
     ARCH_UP,
+    ARCH_PLAIN, /* a plain MLP's ARCH_UP, in families that know both kinds */
     ARCH_DOWN,
     ARCH_GATE_B,
     ARCH_UP_B,
     ARCH_DOWN_B,
     ARCH_POST2, /* the norm after the MLP */
+    ARCH_XLN,   /* of cross-attention */
+    ARCH_XLN_B,
+    ARCH_XQ,
+    ARCH_XK,
+    ARCH_XV,
+    ARCH_XO,
+    ARCH_XQ_B,
+    ARCH_XK_B,
+    ARCH_XV_B,
+    ARCH_XO_B,
+    ARCH_RELATIVE, /* one for all layers of a stack */
     ARCH_NORM,
     ARCH_NORM_B,
     ARCH_HEAD,
@@ -134,13 +164,16 @@ struct family {
     int gguf_windows;       /* 1: its files know windows */
     const char *prefix;     /* of all names but the head's, which published checkpoints
                                may leave out: "transformer." */
-    const struct arch_name *names; /* (ARCH_TENSORS) */
+    const struct arch_name *names;   /* (ARCH_TENSORS) */
+    const struct arch_name *encoder; /* (ARCH_TENSORS) of an encoder's; NULL: none */
     const char *const *skip; /* NULL-ended: endings of HF names without parameters */
     /* Fill all but family, stops and dtype.  Errors name the file, the key, and what
      * was expected. */
     int (*from_config)(struct arch *a, const json_t *config, const char *where,
                        struct err *e);
     int (*from_gguf)(struct arch *a, const struct gguf *g, struct err *e);
+    /* Where the tensors of a Hugging Face directory decide; NULL: nowhere. */
+    void (*from_weights)(struct arch *a, const struct weights *w);
     /* Puts the family's own keys into a config.json (for models from GGUF). */
     int (*to_config)(json_t *config, const struct arch *a);
     /* Puts the family's own keys into GGUF metadata, beside those that all have; NULL:
@@ -157,6 +190,9 @@ int arch_read(struct arch *a, const struct weights *w, struct err *e) MUST_CHECK
 /* The same from a config.json alone; `where` names it in errors. */
 int arch_from_config(struct arch *a, const json_t *config, const char *where,
                      struct err *e) MUST_CHECK;
+
+/* The encoder of *a as an arch of its own: both, no encoder, no start. */
+struct arch arch_encoder(const struct arch *a);
 
 /* The family of config.json's model_type, or of general.architecture; NULL: unknown. */
 const struct family *arch_family(const char *model_type);

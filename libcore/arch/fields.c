@@ -54,6 +54,16 @@ static const struct {
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
+int fields_act_word(enum act *act, const char *name)
+{
+    for (size_t i = 0; i < ACTS; i++)
+        if (strcmp(acts[i].name, name) == 0) {
+            *act = acts[i].act;
+            return 0;
+        }
+    return -1;
+}
+
 int fields_act(enum act *act, const json_t *config, const char *key, const char *where,
                struct err *e)
 {
@@ -62,11 +72,8 @@ int fields_act(enum act *act, const json_t *config, const char *key, const char 
 
     if (rc < 0 || !name)
         return rc;
-    for (size_t i = 0; i < ACTS; i++)
-        if (strcmp(acts[i].name, name) == 0) {
-            *act = acts[i].act;
-            return 0;
-        }
+    if (fields_act_word(act, name) == 0)
+        return 0;
     return err_set(e, ERR_FILE,
                    "%s: '%s' is '%s', expected gelu, gelu_new, silu or relu", where,
                    key, name);

@@ -11,7 +11,7 @@
 /* The families; registry.c lists them. */
 extern const struct family family_gpt2, family_llama, family_mistral, family_qwen2,
     family_qwen3, family_gptneox, family_gemma, family_gemma2, family_gemma3,
-    family_olmo2, family_phi3;
+    family_olmo2, family_phi3, family_t5;
 
 /* A required or optional integer of a config that is one of these dimensions. */
 struct field {
@@ -31,6 +31,9 @@ int fields_gguf(const struct field *f, const struct gguf *g, const char *archite
 int fields_act(enum act *act, const json_t *config, const char *key, const char *where,
                struct err *e) MUST_CHECK;
 const char *fields_act_name(enum act act);
+
+/* act by its name; -1 for an unknown one, without a sentence. */
+int fields_act_word(enum act *act, const char *name);
 
 /* A float, > 0; absent: as it is. */
 int fields_positive(float *x, const json_t *config, const char *key, const char *where,

@@ -20,6 +20,7 @@ static const struct family *const families[] = {
     &family_gemma3,
     &family_olmo2,
     &family_phi3,
+    &family_t5,
 };
 /* clang-format on */
 enum { FAMILIES = sizeof families / sizeof *families };
@@ -100,6 +101,27 @@ static void read_bos(struct arch *a, const json_t *config)
         a->bos = (int32_t)json_integer_value(v);
 }
 
+/* What decoding begins with: the start token, and the one that is always put behind it.
+ * Absent keys leave what is there. */
+static int read_starts(struct arch *a, const json_t *config, const char *where,
+                       struct err *e)
+{
+    static const char *const keys[ARCH_STARTS_MAX] = {"decoder_start_token_id",
+                                                      "forced_bos_token_id"};
+    int rc = 0;
+
+    for (size_t i = 0; a->encoder.L && i < ARCH_STARTS_MAX && rc >= 0; i++) {
+        size_t id = SIZE_MAX;
+
+        rc = json_opt_size(&id, config, keys[i], 0, a->V - 1, where, e);
+        if (rc < 0 || id == SIZE_MAX)
+            continue;
+        a->start[i] = (int32_t)id;
+        a->starts = i + 1 > a->starts ? i + 1 : a->starts;
+    }
+    return rc;
+}
+
 static int read_generation(struct arch *a, const char *dir, struct err *e)
 {
     char *path = file_join(dir, "generation_config.json");
@@ -110,7 +132,8 @@ static int read_generation(struct arch *a, const char *dir, struct err *e)
         return err_set(e, ERR_NOMEM, "%s: no memory", dir);
     if (file_exists(path) && (rc = json_read_file(&g, path, e)) >= 0) {
         read_bos(a, g);
-        rc = read_stops(a, g, path, e);
+        if ((rc = read_starts(a, g, path, e)) >= 0)
+            rc = read_stops(a, g, path, e);
     }
     json_decref(g);
     free(path);
@@ -140,7 +163,8 @@ static int stops_gguf(struct arch *a, const struct gguf *g, struct err *e)
 /* ---- the whole --------------------------------------------------------------------- */
 
 /* What a family finds when it begins to fill. */
-static const struct arch nothing = {.embed_scale = 1, .bos = -1, .dtype = DTYPE_F32};
+static const struct arch nothing = {
+    .embed_scale = 1, .out_scale = 1, .bos = -1, .dtype = DTYPE_F32};
 
 static int read_dtype(struct arch *a, const json_t *config, const char *where,
                       struct err *e)
@@ -183,6 +207,8 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
     if ((rc = a->family->from_config(a, config, where, e)) < 0)
         return rc;
     read_bos(a, config);
+    if ((rc = read_starts(a, config, where, e)) < 0)
+        return rc;
     return read_dtype(a, config, where, e);
 }
 
@@ -228,7 +254,23 @@ int arch_read(struct arch *a, const struct weights *w, struct err *e)
     if ((rc = from_config(a, weights_config(w), where, e)) < 0 ||
         (rc = read_generation(a, weights_path(w), e)) < 0)
         return rc;
+    if (a->family->from_weights)
+        a->family->from_weights(a, w);
     return a->stops ? 0 : read_stops(a, weights_config(w), where, e);
+}
+
+struct arch arch_encoder(const struct arch *a)
+{
+    struct arch e = *a;
+
+    e.both = 1;
+    e.L = a->encoder.L;
+    e.H = e.G = a->encoder.H;
+    e.D = a->encoder.D;
+    e.F = a->encoder.F;
+    e.encoder = (struct arch_encoder){0};
+    e.starts = 0;
+    return e;
 }
 
 json_t *arch_config(const struct arch *a)

@@ -65,11 +65,6 @@ struct generator {
     struct generate_work work;
 };
 
-size_t generate_room(const struct model *m, size_t P)
-{
-    return P <= model_context(m) ? model_context(m) - P + 1 : 0;
-}
-
 struct generate_work generator_work(const struct generator *g)
 {
     return g->work;
@@ -101,7 +96,7 @@ static int prompt_check(const struct generator *g, const struct generate_prompt 
 {
     if (p->P == 0)
         return err_set(e, ERR_RECORD, "prompt_ids: no tokens");
-    if (generate_room(g->m, p->P) == 0)
+    if (model_room(g->m, p->P) == 0)
         return err_set(e, ERR_RECORD,
                        "prompt_ids: %zu tokens leave no room in the model's context of "
                        "%zu",
@@ -126,7 +121,7 @@ static int prompt_new(const struct generator *g, struct prompt **out,
         return err_set(e, ERR_NOMEM, "no memory for a prompt");
     p->p = *from;
     p->users = 1;
-    p->limit = generate_room(g->m, from->P);
+    p->limit = model_room(g->m, from->P);
     if (p->limit > g->o.max_tokens)
         p->limit = g->o.max_tokens;
     prompt_carve(g, p, &p->arena);

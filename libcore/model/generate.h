@@ -68,13 +68,10 @@ void generator_free(struct generator *g); /* NULL is fine */
 /* The next completion in order: 1 with *out, borrowed until the next call; 0 when the
  * source has ended and all are delivered; ERR_RECORD: an id outside the vocabulary, or a
  * prompt that leaves no room in the model's context (its tag's turn has come; the
- * generator cannot be used further: check before with generate_room); ERR_NUMERIC:
+ * generator cannot be used further: check before with model_room); ERR_NUMERIC:
  * logits that are not numbers; ERR_NOMEM. */
 int generator_next(struct generator *g, const struct generate_completion **out,
                    struct err *e) MUST_CHECK;
-
-/* Tokens that fit behind a prompt of P tokens; 0: none. */
-size_t generate_room(const struct model *m, size_t P);
 
 /* Work done so far: for figures. */
 struct generate_work {

@@ -21,8 +21,10 @@ static const char *expand(char out[NAME_MAX_BYTES], const char *name, size_t l)
 }
 
 struct walk {
-    struct model *m;
-    size_t l; /* the layer */
+    struct model *m;               /* whose layers are walked */
+    struct plan *plan;             /* of the whole */
+    const struct arch_name *names; /* of m's tensors */
+    size_t l;                      /* the layer */
     const struct weights *w;
     int strip; /* the family's prefix is left out, as published gpt2 does */
 };
@@ -36,7 +38,7 @@ static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t 
                   unsigned flags)
 {
     const struct family *f = w->m->arch.family;
-    const struct arch_name *n = &f->names[t];
+    const struct arch_name *n = &w->names[t];
     char hf[NAME_MAX_BYTES], gguf[NAME_MAX_BYTES];
 
     if (!n->hf)
@@ -46,7 +48,7 @@ static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t 
         name = n->also;
     if (w->strip && strncmp(name, f->prefix, strlen(f->prefix)) == 0)
         name += strlen(f->prefix);
-    return plan_add(&w->m->plan, rows, cols, flags | n->flags, name,
+    return plan_add(w->plan, rows, cols, flags | n->flags, name,
                     n->gguf ? expand(gguf, n->gguf, w->l) : NULL);
 }
 
@@ -66,7 +68,7 @@ static void add_qkv(const struct walk *w, struct model_layer *y)
     const struct arch *a = &w->m->arch;
     const size_t q = a->H * a->D, kv = a->G * a->D;
 
-    if (a->family->names[ARCH_QKV].hf) {
+    if (w->names[ARCH_QKV].hf) {
         y->qkv = add(w, ARCH_QKV, q + 2 * kv, a->C, 0);
         y->qkv_b = add_if(w, a->bias_qkv, ARCH_QKV_B, q + 2 * kv);
         return;
@@ -90,15 +92,36 @@ static void add_qk_norms(const struct walk *w, struct model_layer *y)
     y->k_norm = add_if(w, there, ARCH_K_NORM, wide ? a->G * a->D : a->D);
 }
 
+/* Cross-attention: queries from the decoder, keys and values from the encoder's output.
+ */
+static void add_cross(const struct walk *w, struct model_layer *y)
+{
+    const struct arch *a = &w->m->arch;
+    const size_t q = a->H * a->D, kv = a->G * a->D;
+
+    y->xln = add_vector(w, ARCH_XLN, a->C);
+    y->xln_b = add_if(w, a->norm == NORM_LAYER, ARCH_XLN_B, a->C);
+    y->xq = add(w, ARCH_XQ, q, a->C, 0);
+    y->xq_b = add_if(w, a->bias_qkv, ARCH_XQ_B, q);
+    y->xkv = add(w, ARCH_XK, kv, a->C, 0);
+    add(w, ARCH_XV, kv, a->C, PLAN_JOINED);
+    y->xkv_b = add_if(w, a->bias_qkv, ARCH_XK_B, kv);
+    if (a->bias_qkv)
+        add(w, ARCH_XV_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
+    y->xo = add(w, ARCH_XO, a->C, q, 0);
+    y->xo_b = add_if(w, a->bias_o, ARCH_XO_B, a->C);
+}
+
 static void add_up(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
-    const int gated = a->mlp == MLP_GATED,
-              apart = a->family->names[ARCH_GATE].hf != NULL;
+    const int gated = a->mlp == MLP_GATED, apart = w->names[ARCH_GATE].hf != NULL;
     const size_t rows = gated && !apart ? 2 * a->F : a->F;
+    const enum arch_tensor one =
+        !gated && w->names[ARCH_PLAIN].hf ? ARCH_PLAIN : ARCH_UP;
 
     if (!gated || !apart) {
-        y->up = add(w, ARCH_UP, rows, a->C, 0);
+        y->up = add(w, one, rows, a->C, 0);
         y->up_b = add_if(w, a->bias_mlp, ARCH_UP_B, rows);
         return;
     }
@@ -109,13 +132,13 @@ static void add_up(const struct walk *w, struct model_layer *y)
         add(w, ARCH_UP_B, 1, a->F, PLAN_VECTOR | PLAN_JOINED);
 }
 
+/* `end` is last: everything before it is the layer's, or an earlier one's. */
 static void add_layer(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
     const int before = a->placement != NORM_AFTER, after = a->placement != NORM_BEFORE;
     const int centred = before && a->norm == NORM_LAYER;
 
-    y->begin = w->m->plan.size;
     y->ln1 = add_if(w, before, ARCH_LN1, a->C);
     y->ln1_b = add_if(w, centred, ARCH_LN1_B, a->C);
     add_qkv(w, y);
@@ -123,34 +146,71 @@ static void add_layer(const struct walk *w, struct model_layer *y)
     y->o = add(w, ARCH_O, a->C, a->H * a->D, 0);
     y->o_b = add_if(w, a->bias_o, ARCH_O_B, a->C);
     y->post1 = add_if(w, after, ARCH_POST1, a->C);
+    if (a->encoder.L)
+        add_cross(w, y);
     y->ln2 = add_if(w, before, ARCH_LN2, a->C);
     y->ln2_b = add_if(w, centred, ARCH_LN2_B, a->C);
     add_up(w, y);
     y->down = add(w, ARCH_DOWN, a->C, a->F, 0);
     y->down_b = add_if(w, a->bias_mlp, ARCH_DOWN_B, a->C);
     y->post2 = add_if(w, after, ARCH_POST2, a->C);
+    y->end = w->plan->size;
+}
+
+/* What lies between embedding and head. */
+static int add_stack(struct walk *w, struct err *e)
+{
+    struct model *m = w->m;
+    const struct arch *a = &m->arch;
+
+    m->layer = calloc(a->L, sizeof *m->layer);
+    if (!m->layer)
+        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
+    m->position = a->position == POS_LEARNED
+                      ? add(w, ARCH_POSITION, a->context, a->C, 0)
+                      : MODEL_NONE;
+    m->relative = a->position == POS_RELATIVE
+                      ? add(w, ARCH_RELATIVE, a->buckets, a->H, 0)
+                      : MODEL_NONE;
+    for (w->l = 0; w->l < a->L; w->l++)
+        add_layer(w, &m->layer[w->l]);
+    m->norm = add_vector(w, ARCH_NORM, a->C);
+    m->norm_b = add_if(w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
+    return 0;
+}
+
+/* The encoder: a stack of its own over the same embedding. */
+static int add_encoder(struct walk w, struct err *e)
+{
+    struct model *n = calloc(1, sizeof *n);
+
+    if (!n)
+        return err_set(e, ERR_NOMEM, "%s: no memory for its encoder", w.m->path);
+    w.m->encoder = n;
+    n->arch = arch_encoder(&w.m->arch);
+    n->kern = w.m->kern;
+    n->mode = w.m->mode;
+    n->path = w.m->path;
+    n->embed = w.m->embed;
+    n->head = MODEL_NONE;
+    w.names = w.m->arch.family->encoder;
+    w.m = n;
+    return add_stack(&w, e);
 }
 
 int model_layout(struct model *m, const struct weights *weights, struct err *e)
 {
     const struct arch *a = &m->arch;
     const char *first = a->family->names[ARCH_EMBED].hf;
-    struct walk w = {.m = m, .w = weights};
+    struct walk w = {.m = m, .plan = &m->plan, .names = a->family->names, .w = weights};
+    int rc;
 
     w.strip = !has(weights, first) && has(weights, first + strlen(a->family->prefix));
 
-    m->layer = calloc(a->L, sizeof *m->layer);
-    if (!m->layer)
-        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
     m->plan.head = a->D;
     m->embed = add(&w, ARCH_EMBED, a->V, a->C, 0);
-    m->position = a->position == POS_LEARNED
-                      ? add(&w, ARCH_POSITION, a->context, a->C, 0)
-                      : MODEL_NONE;
-    for (w.l = 0; w.l < a->L; w.l++)
-        add_layer(&w, &m->layer[w.l]);
-    m->norm = add_vector(&w, ARCH_NORM, a->C);
-    m->norm_b = add_if(&w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
+    if ((a->encoder.L && (rc = add_encoder(w, e)) < 0) || (rc = add_stack(&w, e)) < 0)
+        return rc;
     m->head = a->tied ? m->embed : add(&w, ARCH_HEAD, a->V, a->C, 0);
     return plan_done(&m->plan, m->path, e);
 }

@@ -120,38 +120,75 @@ static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, s
     return 0;
 }
 
-static size_t up_rows(const struct arch *a)
+/* A matrix of a layer.  W_O stay: the capture of attention wants them (capture.h). */
+struct matrix {
+    struct gemm_weight *w;
+    size_t at, N, K;
+    enum after after;
+};
+enum { MATRICES = 7 };
+
+static size_t matrices(struct matrix out[MATRICES], const struct model *m, size_t l)
 {
-    return a->mlp == MLP_GATED ? 2 * a->F : a->F;
+    const struct arch *a = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    struct model_packed *p = &m->packed[l];
+    const size_t C = a->C, q = a->H * a->D, kv = 2 * a->G * a->D;
+    const size_t up = a->mlp == MLP_GATED ? 2 * a->F : a->F;
+    size_t n = 0;
+
+    out[n++] = (struct matrix){&p->qkv, y->qkv, q + kv, C, DROP};
+    out[n++] = (struct matrix){&p->o, y->o, C, q, KEEP};
+    if (a->encoder.L) {
+        out[n++] = (struct matrix){&p->xq, y->xq, q, C, DROP};
+        out[n++] = (struct matrix){&p->xkv, y->xkv, kv, C, DROP};
+        out[n++] = (struct matrix){&p->xo, y->xo, C, q, KEEP};
+    }
+    out[n++] = (struct matrix){&p->up, y->up, up, C, DROP};
+    out[n++] = (struct matrix){&p->down, y->down, C, a->F, DROP};
+    return n;
 }
 
-/* W_O stays: the capture of attention wants it (capture.h). */
-static int pack_layer(struct loader *ld, size_t l, struct err *e)
+/* Packs the layers of m from *l on that lie wholly before `end`. */
+static int pack_layers(struct loader *ld, struct model *m, size_t *l, size_t end,
+                       struct err *e)
 {
-    const struct arch *a = &ld->m->arch;
-    const struct model_layer *y = &ld->m->layer[l];
-    struct model_packed *p = &ld->m->packed[l];
-    int rc;
+    struct matrix x[MATRICES];
 
-    if ((rc = pack(ld, &p->qkv, y->qkv, (a->H + 2 * a->G) * a->D, a->C, DROP, e)) < 0 ||
-        (rc = pack(ld, &p->o, y->o, a->C, a->H * a->D, KEEP, e)) < 0 ||
-        (rc = pack(ld, &p->up, y->up, up_rows(a), a->C, DROP, e)) < 0)
-        return rc;
-    return pack(ld, &p->down, y->down, a->C, a->F, DROP, e);
+    for (; m && *l < m->arch.L && m->layer[*l].end <= end; (*l)++)
+        for (size_t i = 0, n = matrices(x, m, *l); i < n; i++) {
+            const int rc = pack(ld, x[i].w, x[i].at, x[i].N, x[i].K, x[i].after, e);
+
+            if (rc < 0)
+                return rc;
+        }
+    return 0;
+}
+
+/* Room for the packed matrices of a stack, counted into *bytes. */
+static int pack_stack(struct model *m, size_t *bytes, struct err *e)
+{
+    struct matrix x[MATRICES];
+
+    if (!m)
+        return 0;
+    m->packed = calloc(m->arch.L, sizeof *m->packed);
+    if (!m->packed)
+        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path,
+                       m->arch.L);
+    for (size_t i = 0, n = matrices(x, m, 0); i < n; i++)
+        *bytes += m->arch.L * gemm_pack_bytes(m->kern, x[i].N, x[i].K);
+    return 0;
 }
 
 static int pack_alloc(struct model *m, struct err *e)
 {
-    const struct arch *a = &m->arch;
-    const size_t layer = gemm_pack_bytes(m->kern, (a->H + 2 * a->G) * a->D, a->C) +
-                         gemm_pack_bytes(m->kern, a->C, a->H * a->D) +
-                         gemm_pack_bytes(m->kern, up_rows(a), a->C) +
-                         gemm_pack_bytes(m->kern, a->C, a->F);
+    int rc;
 
-    m->pack.used = a->L * layer + gemm_pack_bytes(m->kern, a->V, a->C);
-    m->packed = calloc(a->L, sizeof *m->packed);
-    if (!m->packed)
-        return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
+    m->pack.used = gemm_pack_bytes(m->kern, m->arch.V, m->arch.C);
+    if ((rc = pack_stack(m->encoder, &m->pack.used, e)) < 0 ||
+        (rc = pack_stack(m, &m->pack.used, e)) < 0)
+        return rc;
     return arena_alloc(&m->pack, m->path, e);
 }
 
@@ -202,24 +239,25 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
     return 0;
 }
 
-/* Parameters lie in the plan's order: the embedding, layer by layer, the norm, the
- * head. */
+/* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
+ * norm, the head. */
 static int load_all(struct loader *ld, struct model *m, struct err *e)
 {
     const int packing = m->mode == MODEL_SAMPLE;
-    size_t l = 0;
+    size_t l = 0, enc = 0;
     int rc = 0;
 
     if (packing && (rc = pack_alloc(m, e)) < 0)
         return rc;
-    for (size_t i = 0; i < m->plan.n; i++) {
-        const struct plan_param *p = &m->plan.param[i];
+    for (size_t i = 0; i <= m->plan.n; i++) {
+        const size_t end = i < m->plan.n ? m->plan.param[i].offset : SIZE_MAX;
 
-        for (; packing && l < m->arch.L &&
-               p->offset >= (l + 1 < m->arch.L ? m->layer[l + 1].begin : m->norm);
-             l++)
-            if ((rc = pack_layer(ld, l, e)) < 0)
-                return rc;
+        if (packing && ((rc = pack_layers(ld, m->encoder, &enc, end, e)) < 0 ||
+                        (rc = pack_layers(ld, m, &l, end, e)) < 0))
+            return rc;
+        if (i == m->plan.n)
+            break;
+        const struct plan_param *p = &m->plan.param[i];
         if ((rc = load_param(ld, p, m->params + p->offset, e)) < 0)
             return rc;
         hasher_add(ld->hash, m->params + p->offset,

@@ -46,12 +46,15 @@ static int prepare(struct model *m, const struct weights *w, struct err *e)
 {
     int rc;
 
-    if ((rc = model_layout(m, w, e)) < 0 || (rc = frequencies(m, e)) < 0)
+    if ((rc = model_layout(m, w, e)) < 0 || (rc = frequencies(m, e)) < 0 ||
+        (m->encoder && (rc = frequencies(m->encoder, e)) < 0))
         return rc;
     m->own.used = block_size(m) * sizeof *m->params;
     if ((rc = arena_alloc(&m->own, m->path, e)) < 0)
         return rc;
     m->params = (float *)m->own.base;
+    if (m->encoder)
+        m->encoder->params = m->params;
     return 0;
 }
 
@@ -105,26 +108,40 @@ int model_open(struct model **out, const char *path, struct kern *kern,
     return rc;
 }
 
+/* What each stack has for itself. */
+static void release_stack(struct model *m)
+{
+    for (size_t l = 0; m->packed && l < m->arch.L; l++) {
+        struct model_packed *p = &m->packed[l];
+
+        gemm_weight_release(&p->qkv);
+        gemm_weight_release(&p->o);
+        gemm_weight_release(&p->xq);
+        gemm_weight_release(&p->xkv);
+        gemm_weight_release(&p->xo);
+        gemm_weight_release(&p->up);
+        gemm_weight_release(&p->down);
+    }
+    free(m->packed);
+    free(m->layer);
+    for (size_t k = 0; k < ARCH_KINDS; k++)
+        free(m->freq[k]);
+}
+
 void model_close(struct model *m)
 {
     if (!m)
         return;
-    for (size_t l = 0; m->packed && l < m->arch.L; l++) {
-        gemm_weight_release(&m->packed[l].qkv);
-        gemm_weight_release(&m->packed[l].o);
-        gemm_weight_release(&m->packed[l].up);
-        gemm_weight_release(&m->packed[l].down);
-    }
+    if (m->encoder)
+        release_stack(m->encoder);
+    free(m->encoder);
+    release_stack(m);
     gemm_weight_release(&m->packed_head);
     plan_release(&m->plan);
     arena_release(&m->own);
     arena_release(&m->pack);
     json_decref(m->config);
     weights_close(m->weights);
-    free(m->packed);
-    free(m->layer);
-    for (size_t k = 0; k < ARCH_KINDS; k++)
-        free(m->freq[k]);
     free(m->path);
     free(m->dir);
     free(m);
@@ -219,4 +236,17 @@ void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32
 size_t model_context(const struct model *m)
 {
     return m->arch.context;
+}
+
+size_t model_lead(const struct model *m, size_t P)
+{
+    return m->encoder ? m->arch.starts : P;
+}
+
+size_t model_room(const struct model *m, size_t P)
+{
+    const size_t lead = model_lead(m, P);
+
+    return P <= m->arch.context && lead <= m->arch.context ? m->arch.context - lead + 1
+                                                           : 0;
 }

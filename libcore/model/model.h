@@ -43,22 +43,31 @@ struct model_layer {
     size_t q_norm, k_norm; /* (D) or (H D), (G D) */
     size_t o, o_b;         /* (C, H D) */
     size_t post1;          /* the norms after: gains (C) */
+    size_t xln, xln_b;     /* cross-attention: a decoder behind an encoder only */
+    size_t xq, xq_b;       /* (H D, C) */
+    size_t xkv, xkv_b;     /* (2 G D, C): rows of k, then v; of the encoder's output */
+    size_t xo, xo_b;       /* (C, H D) */
     size_t ln2, ln2_b;
     size_t up, up_b;     /* gated: (2 F, C), gate's rows then up's; plain: (F, C) */
     size_t down, down_b; /* (C, F) */
     size_t post2;
+    size_t end; /* its parameters lie before this */
 };
 struct model_packed {
-    struct gemm_weight qkv, o, up, down;
+    struct gemm_weight qkv, o, xq, xkv, xo, up, down;
 };
 
+/* Of an encoder-decoder this is the decoder, and `encoder` is a model of its own, without
+ * a head, over the same block of parameters, named in the same plan. */
 struct model {
     struct arch arch;
+    struct model *encoder; /* NULL: none */
     struct plan plan;
     float *params; /* plan.size floats; may be written (training), then model_rehash */
     uint64_t hash; /* plan_hash of params: the `policy`, `model` of records */
     struct kern *kern;
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
+    size_t relative;                            /* (buckets, H) of POS_RELATIVE */
     struct model_layer *layer;                  /* (L) */
     double *freq[ARCH_KINDS];    /* (R/2) radians per position of each kind of layers;
                                     NULL where no layer turns so */
@@ -100,6 +109,13 @@ int model_rehash(struct model *m, struct err *e) MUST_CHECK;
 
 /* Positions that a sequence may have: the context of the model. */
 size_t model_context(const struct model *m);
+
+/* The positions in front of a response to a prompt of P tokens: P, or, where an encoder
+ * reads the prompt, what a decoder's text begins with. */
+size_t model_lead(const struct model *m, size_t P);
+
+/* Tokens that fit behind a prompt of P tokens; 0: none. */
+size_t model_room(const struct model *m, size_t P);
 
 struct model_save_opts {
     enum dtype dtype; /* of the floats written: F32, F16 or BF16 */

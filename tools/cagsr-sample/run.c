@@ -101,7 +101,7 @@ static int check(const struct run *r, const struct prompt *p, struct err *e)
             return err_set(e, ERR_RECORD,
                            "prompt '%s': id %d at %zu is not one of the model's %zu",
                            p->id, p->ids[i], i, V);
-    if (generate_room(r->model, p->P) == 0)
+    if (model_room(r->model, p->P) == 0)
         return err_set(
             e, ERR_RECORD,
             "prompt '%s': %zu tokens leave no room in the model's context of "
