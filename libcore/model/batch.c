@@ -8,6 +8,8 @@
 void batch_clear(struct batch *b)
 {
     b->B = b->n = 0;
+    if (b->source)
+        batch_clear(b->source);
 }
 
 void batch_release(struct batch *b)
@@ -15,6 +17,9 @@ void batch_release(struct batch *b)
     free(b->ids);
     free(b->pos);
     free(b->seqs);
+    if (b->source)
+        batch_release(b->source);
+    free(b->source);
     *b = (struct batch){0};
 }
 
@@ -62,6 +67,7 @@ int batch_add(struct batch *b, int prefix, const int32_t *ids, size_t rows,
         assert((size_t)prefix < b->n && b->seqs[prefix].prefix == BATCH_ALONE);
         s.pre0 = b->seqs[prefix].row0;
         s.pre = b->seqs[prefix].rows;
+        s.source = b->seqs[prefix].source;
     }
     for (size_t i = 0; i < rows; i++) {
         b->ids[b->B + i] = ids[i];
@@ -70,6 +76,27 @@ int batch_add(struct batch *b, int prefix, const int32_t *ids, size_t rows,
     b->B += rows;
     b->seqs[b->n] = s;
     return (int)b->n++;
+}
+
+int batch_prompt(struct batch *b, const struct arch *a, const int32_t *ids, size_t P,
+                 struct err *e)
+{
+    int rc, source;
+
+    if (!a->encoder.L)
+        return batch_add(b, BATCH_ALONE, ids, P, e);
+    if (!b->source && !(b->source = calloc(1, sizeof *b->source)))
+        return err_set(e, ERR_NOMEM, "no memory for a batch");
+    if ((source = batch_add(b->source, BATCH_ALONE, ids, P, e)) < 0 ||
+        (rc = batch_add(b, BATCH_ALONE, a->start, a->starts, e)) < 0)
+        return source < 0 ? source : rc;
+    b->seqs[rc].source = (size_t)source;
+    return rc;
+}
+
+size_t batch_prompt_rows(const struct arch *a, size_t P)
+{
+    return P + a->starts;
 }
 
 size_t batch_row(const struct batch *b, int prompt, int response, size_t t)

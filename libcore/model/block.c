@@ -1,8 +1,10 @@
 #include "model/block.h"
 
+#include "model/block_parts.h"
 #include "nn/act.h"
 #include "nn/layernorm.h"
 #include "nn/linear.h"
+#include "nn/relative.h"
 #include "nn/rmsnorm.h"
 #include "nn/rope.h"
 #include "tensor/dims.h"
@@ -18,6 +20,49 @@ struct attn_shape block_attn_shape(const struct model *m, size_t l)
         a->H, a->G, a->D, a->attn_scale, a->kind[a->layer[l]].window, a->attn_cap};
 }
 
+void block_bias_carve(struct attn_bias *b, const struct model *m, struct arena *a,
+                      size_t S)
+{
+    const struct arch *c = &m->arch;
+    const size_t n = c->position == POS_RELATIVE ? 2 * S : 0;
+
+    b->by_distance = arena_take(a, n * c->H, sizeof *b->by_distance);
+    b->bucket = arena_take(a, n, sizeof *b->bucket);
+    b->S = S;
+    b->n = c->buckets;
+}
+
+const struct attn_bias *block_bias_fill(const struct attn_bias *b,
+                                        const struct model *m)
+{
+    const struct arch *c = &m->arch;
+
+    if (c->position != POS_RELATIVE)
+        return NULL;
+    relative_buckets(b->bucket, b->S, b->n, c->farthest,
+                     c->both ? RELATIVE_BOTH : RELATIVE_BEHIND);
+    relative_expand(b->by_distance, m->params + m->relative, b->bucket, b->S, c->H);
+    return b;
+}
+
+size_t block_attn_scratch(const struct model *m, size_t S)
+{
+    struct attn_shape s = block_attn_shape(m, 0);
+    const struct attn_bias any = {0};
+
+    s.bias = m->arch.position == POS_RELATIVE ? &any : NULL;
+    return attn_scratch(m->kern, &s, S);
+}
+
+/* The self-attention of layer l. */
+static struct attn_shape shape_of(const struct block *b, size_t l)
+{
+    struct attn_shape s = block_attn_shape(b->m, l);
+
+    s.bias = b->bias;
+    return s;
+}
+
 size_t block_qkv_width(const struct model *m)
 {
     return (m->arch.H + 2 * m->arch.G) * m->arch.D;
@@ -28,12 +73,12 @@ size_t block_up_width(const struct model *m)
     return m->arch.mlp == MLP_GATED ? 2 * m->arch.F : m->arch.F;
 }
 
-static const float *param(const struct model *m, size_t at)
+const float *block_param(const struct model *m, size_t at)
 {
     return at == MODEL_NONE ? NULL : m->params + at;
 }
 
-static float *grad(float *grads, size_t at)
+float *block_grad(float *grads, size_t at)
 {
     return at == MODEL_NONE ? NULL : grads + at;
 }
@@ -49,10 +94,10 @@ void block_norm(const struct model *m, float *y, float *r, float *mean, const fl
                 size_t w, size_t bias, size_t B)
 {
     if (m->arch.norm == NORM_RMS)
-        rmsnorm_forward(m->kern, y, r, x, param(m, w), B, m->arch.C, rms(m));
+        rmsnorm_forward(m->kern, y, r, x, block_param(m, w), B, m->arch.C, rms(m));
     else
-        layernorm_forward(m->kern, y, mean, r, x, param(m, w), param(m, bias), B,
-                          m->arch.C, m->arch.norm_eps);
+        layernorm_forward(m->kern, y, mean, r, x, block_param(m, w),
+                          block_param(m, bias), B, m->arch.C, m->arch.norm_eps);
 }
 
 void block_norm_backward(const struct model *m, float *dx, const float *dy,
@@ -60,17 +105,17 @@ void block_norm_backward(const struct model *m, float *dx, const float *dy,
                          size_t bias, size_t B, float *grads)
 {
     if (m->arch.norm == NORM_RMS)
-        rmsnorm_backward(m->kern, dx, grad(grads, w), dy, x, param(m, w), r, B,
-                         m->arch.C, rms(m));
+        rmsnorm_backward(m->kern, dx, block_grad(grads, w), dy, x, block_param(m, w), r,
+                         B, m->arch.C, rms(m));
     else
-        layernorm_backward(m->kern, dx, grad(grads, w), grad(grads, bias), dy, x,
-                           param(m, w), mean, r, B, m->arch.C);
+        layernorm_backward(m->kern, dx, block_grad(grads, w), block_grad(grads, bias),
+                           dy, x, block_param(m, w), mean, r, B, m->arch.C);
 }
 
 /* ---- stores ------------------------------------------------------------------------ */
 
-static struct attn_store store_at(const struct model *m, const struct block_store *s,
-                                  size_t l)
+struct attn_store block_store_at(const struct model *m, const struct block_store *s,
+                                 size_t l)
 {
     const struct arch *a = &m->arch;
     struct attn_store st = s->kv;
@@ -82,8 +127,7 @@ static struct attn_store store_at(const struct model *m, const struct block_stor
     return st;
 }
 
-/* Layer `at` of those captured. */
-static float *norms_at(const struct model *m, const struct block_store *s, size_t at)
+float *block_norms_at(const struct model *m, const struct block_store *s, size_t at)
 {
     return s->norms && s->cached ? s->norms + at * m->arch.H * s->kv.cap : s->norms;
 }
@@ -104,30 +148,31 @@ static void fill_store(void *ctx, size_t i, size_t worker)
     const size_t ld = block_qkv_width(f->b->m);
     const float *k = f->qkv + r->row0 * ld + f->s->H * f->s->D;
     const float *v = k + f->s->G * f->s->D;
-    const struct attn_store st = store_at(f->b->m, &r->own, f->l);
+    const struct attn_store st = block_store_at(f->b->m, &r->own, f->l);
 
     (void)worker;
     attn_store_put(f->s, &st, r->at - r->pre, k, v, ld, r->n);
     if (f->norms)
         capture_norms(f->norms, f->b->m, f->l, v, ld, r->n,
-                      norms_at(f->b->m, &r->own, f->l - f->norms->from) + r->at -
+                      block_norms_at(f->b->m, &r->own, f->l - f->norms->from) + r->at -
                           r->pre,
                       r->own.kv.cap);
 }
 
-static const struct capture_spec *captures(const struct block *b, size_t l)
+const struct capture_spec *block_captured(const struct block *b, size_t l,
+                                          enum capture_kind kind)
 {
     const struct capture_spec *s = b->capture ? b->capture->spec : NULL;
 
-    return s && l >= s->from && l < s->to ? s : NULL;
+    return s && s->kind == kind && l >= s->from && l < s->to ? s : NULL;
 }
 
 /* Everything that attention needs of layer l, from turned rows of q, k, v. */
 static void prepare(const struct block *b, size_t l, const struct block_acts *a,
                     const float *qkv)
 {
-    const struct attn_shape s = block_attn_shape(b->m, l);
-    const struct capture_spec *spec = captures(b, l);
+    const struct attn_shape s = shape_of(b, l);
+    const struct capture_spec *spec = block_captured(b, l, CAPTURE_SELF);
     struct filling f = {.b = b,
                         .s = &s,
                         .l = l,
@@ -145,8 +190,9 @@ static void prepare(const struct block *b, size_t l, const struct block_acts *a,
             .n = r->n,
             .at = r->at,
             .pre = r->pre,
-            .prefix = store_at(b->m, &r->prefix, l),
-            .own = store_at(b->m, &r->own, l),
+            .prefix = block_store_at(b->m, &r->prefix, l),
+            .own = block_store_at(b->m, &r->own, l),
+            .all = b->m->arch.both ? r->n : 0,
         };
     }
 }
@@ -173,24 +219,24 @@ static void tap(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t 
         const size_t at = t->l - spec->from;
 
         if (run->pre)
-            norms[0] = norms_at(b->m, &run->prefix, at) + h * run->prefix.kv.cap;
-        norms[1] = norms_at(b->m, &run->own, at) + h * run->own.kv.cap;
+            norms[0] = block_norms_at(b->m, &run->prefix, at) + h * run->prefix.kv.cap;
+        norms[1] = block_norms_at(b->m, &run->own, at) + h * run->own.kv.cap;
     }
     capture_add(spec, row, t->l, b->m->arch.H, h, p, S, run->pre, norms);
 }
 
 /* ---- forward ----------------------------------------------------------------------- */
 
-/* y (B, N) = x (B, K) W^T + bias, by whichever product. */
-static void product(const struct block *b, float *y, size_t N, const float *x, size_t K,
-                    size_t W, const struct gemm_weight *packed, size_t bias)
+void block_product(const struct block *b, float *y, size_t N, const float *x, size_t K,
+                   size_t W, const struct gemm_weight *packed, size_t bias)
 {
     const struct model *m = b->m;
 
     if (b->products == BLOCK_ROWS)
-        linear_rows(m->kern, y, N, x, K, packed, param(m, bias), b->B);
+        linear_rows(m->kern, y, N, x, K, packed, block_param(m, bias), b->B);
     else
-        linear_forward(m->kern, y, N, x, K, param(m, W), param(m, bias), b->B, N, K);
+        linear_forward(m->kern, y, N, x, K, block_param(m, W), block_param(m, bias),
+                       b->B, N, K);
 }
 
 static void activate(const struct block *b, float *y, const float *up)
@@ -230,11 +276,11 @@ static float *turn(const struct block *b, size_t l, const struct block_acts *a,
         const struct qk_shape q = qk_shape(c, c->H), k = qk_shape(c, c->G);
 
         to = b->turned;
-        rmsnorm_heads_forward(m->kern, to, ld, r, a->qkv, ld, param(m, y->q_norm), b->B,
-                              q.n, q.width, rms(m));
+        rmsnorm_heads_forward(m->kern, to, ld, r, a->qkv, ld, block_param(m, y->q_norm),
+                              b->B, q.n, q.width, rms(m));
         rmsnorm_heads_forward(m->kern, to + att, ld, r ? r + b->B * q.n : NULL,
-                              a->qkv + att, ld, param(m, y->k_norm), b->B, k.n, k.width,
-                              rms(m));
+                              a->qkv + att, ld, block_param(m, y->k_norm), b->B, k.n,
+                              k.width, rms(m));
         for (size_t n = 0; n < b->B; n++)
             memcpy(to + n * ld + att + kv, a->qkv + n * ld + att + kv, kv * sizeof *to);
     }
@@ -243,9 +289,8 @@ static float *turn(const struct block *b, size_t l, const struct block_acts *a,
     return to;
 }
 
-/* What a sub-layer reads of x: its norm (r, mean as block_norm's), or x itself. */
-static const float *enter(const struct block *b, float *r, float *mean, const float *x,
-                          size_t w, size_t bias)
+const float *block_enter(const struct block *b, float *r, float *mean, const float *x,
+                         size_t w, size_t bias)
 {
     if (w == MODEL_NONE)
         return x;
@@ -253,10 +298,8 @@ static const float *enter(const struct block *b, float *r, float *mean, const fl
     return b->h;
 }
 
-/* out = x + what a sub-layer made, normed where there is a norm `post` after; else
- * `made` is out. */
-static void leave(const struct block *b, float *out, const float *made, const float *x,
-                  size_t post)
+void block_leave(const struct block *b, float *out, const float *made, const float *x,
+                 size_t post)
 {
     if (post != MODEL_NONE)
         block_norm(b->m, out, NULL, NULL, made, post, MODEL_NONE, b->B);
@@ -271,24 +314,29 @@ static void attention_forward(const struct block *b, size_t l,
     const struct model_layer *y = &m->layer[l];
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     const size_t qkv = block_qkv_width(m), att = c->H * c->D;
-    const struct attn_shape s = block_attn_shape(m, l);
+    const struct attn_shape s = shape_of(b, l);
     float *made = y->post1 == MODEL_NONE ? a->mid : a->o;
     struct tap t = {b, l};
     const struct attn_tap at = {tap, &t};
-    const float *h = enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
+    const float *h = block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
 
-    product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
+    block_product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
     prepare(b, l, a, turn(b, l, a, NULL));
-    attn_forward(m->kern, &s, b->attn, b->n, qkv, att, captures(b, l) ? &at : NULL,
-                 b->attn_scratch);
-    product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
-    leave(b, a->mid, made, a->x, y->post1);
+    attn_forward(m->kern, &s, b->attn, b->n, qkv, att,
+                 block_captured(b, l, CAPTURE_SELF) ? &at : NULL, b->attn_scratch);
+    block_product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
+    block_leave(b, a->mid, made, a->x, y->post1);
 }
 
-/* What the MLP reads. */
+/* The residual stream in front of the MLP, and what the MLP reads. */
+static const float *mlp_residual(const struct arch *c, const struct block_acts *a)
+{
+    return c->encoder.L ? a->xmid : a->mid;
+}
+
 static const float *mlp_input(const struct arch *c, const struct block_acts *a)
 {
-    return c->parallel ? a->x : a->mid;
+    return c->parallel ? a->x : mlp_residual(c, a);
 }
 
 static void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
@@ -298,32 +346,34 @@ static void mlp_forward(const struct block *b, size_t l, const struct block_acts
     const struct model_layer *y = &m->layer[l];
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     float *made = y->post2 == MODEL_NONE ? a->out : a->down;
-    const float *h = enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
+    const float *h = block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
 
-    product(b, a->up, block_up_width(m), h, c->C, y->up, p ? &p->up : NULL, y->up_b);
+    block_product(b, a->up, block_up_width(m), h, c->C, y->up, p ? &p->up : NULL,
+                  y->up_b);
     activate(b, b->act, a->up);
-    product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
-    leave(b, a->out, made, a->mid, y->post2);
+    block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
+    block_leave(b, a->out, made, mlp_residual(c, a), y->post2);
 }
 
 void block_forward(const struct block *b, size_t l, const struct block_acts *a)
 {
     attention_forward(b, l, a);
+    if (b->m->arch.encoder.L)
+        cross_forward(b, l, a);
     mlp_forward(b, l, a);
 }
 
 /* ---- backward ---------------------------------------------------------------------- */
 
-/* dx (B, K) = dy (B, N) W, overwritten; dW, db added to. */
-static void product_backward(const struct block *b, float *dx, const float *dy,
-                             size_t N, const float *x, size_t K, size_t W, size_t bias,
-                             float *grads)
+void block_product_backward(const struct block *b, float *dx, const float *dy, size_t N,
+                            const float *x, size_t K, size_t W, size_t bias,
+                            float *grads)
 {
     struct kern *k = b->m->kern;
 
-    gemm_nn(k, dx, K, dy, N, param(b->m, W), K, b->B, N, K, 0);
-    linear_backward(k, NULL, K, grad(grads, W), grad(grads, bias), dy, N, x, K,
-                    param(b->m, W), b->B, N, K);
+    gemm_nn(k, dx, K, dy, N, block_param(b->m, W), K, b->B, N, K, 0);
+    linear_backward(k, NULL, K, block_grad(grads, W), block_grad(grads, bias), dy, N, x,
+                    K, block_param(b->m, W), b->B, N, K);
 }
 
 static void activate_backward(const struct block *b, float *dup, const float *dact,
@@ -338,10 +388,9 @@ static void activate_backward(const struct block *b, float *dup, const float *da
         act_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
 }
 
-/* The gradient of what a sub-layer made, from that of its sum with x. */
-static const float *leave_backward(const struct block *b, const struct block_back *w,
-                                   const float *dx, const float *made, size_t post,
-                                   float *grads)
+const float *block_leave_backward(const struct block *b, const struct block_back *w,
+                                  const float *dx, const float *made, size_t post,
+                                  float *grads)
 {
     const struct model *m = b->m;
 
@@ -354,9 +403,8 @@ static const float *leave_backward(const struct block *b, const struct block_bac
     return w->dpart;
 }
 
-/* dx += the gradient of x, from w->dh, that of what enter made of it. */
-static void enter_backward(const struct block *b, const struct block_back *w, float *dx,
-                           const float *x, size_t norm, size_t bias, float *grads)
+void block_enter_backward(const struct block *b, const struct block_back *w, float *dx,
+                          const float *x, size_t norm, size_t bias, float *grads)
 {
     if (norm == MODEL_NONE)
         add_forward(b->m->kern, dx, w->dh, b->B, b->m->arch.C);
@@ -372,15 +420,16 @@ static void mlp_backward(const struct block *b, const struct block_back *w, size
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C;
     const float *in = mlp_input(&m->arch, a);
-    const float *dmade = leave_backward(b, w, dx, a->down, y->post2, grads);
+    const float *dmade = block_leave_backward(b, w, dx, a->down, y->post2, grads);
 
     activate(b, b->act, a->up);
-    product_backward(b, w->dact, dmade, C, b->act, m->arch.F, y->down, y->down_b,
-                     grads);
+    block_product_backward(b, w->dact, dmade, C, b->act, m->arch.F, y->down, y->down_b,
+                           grads);
     activate_backward(b, w->dup, w->dact, a->up);
-    const float *h = enter(b, w->r, w->mean, in, y->ln2, y->ln2_b);
-    product_backward(b, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b, grads);
-    enter_backward(b, w, dx, in, y->ln2, y->ln2_b, grads);
+    const float *h = block_enter(b, w->r, w->mean, in, y->ln2, y->ln2_b);
+    block_product_backward(b, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
+                           grads);
+    block_enter_backward(b, w, dx, in, y->ln2, y->ln2_b, grads);
 }
 
 /* Rows of a prefix take their share from every run that saw them, in order of runs. */
@@ -421,11 +470,12 @@ static void turn_backward(const struct block *b, const struct block_back *w, siz
         rope_backward(m->kern, w->dqkv, ld, cs, b->B, c->H + c->G, c->D, c->R);
     if (c->qk_norm == QK_PLAIN)
         return;
-    rmsnorm_heads_backward(m->kern, w->dqkv, ld, grad(grads, y->q_norm), a->qkv, ld,
-                           param(m, y->q_norm), w->qk_r, b->B, q.n, q.width, rms(m));
-    rmsnorm_heads_backward(m->kern, w->dqkv + att, ld, grad(grads, y->k_norm),
-                           a->qkv + att, ld, param(m, y->k_norm), w->qk_r + b->B * q.n,
-                           b->B, k.n, k.width, rms(m));
+    rmsnorm_heads_backward(m->kern, w->dqkv, ld, block_grad(grads, y->q_norm), a->qkv,
+                           ld, block_param(m, y->q_norm), w->qk_r, b->B, q.n, q.width,
+                           rms(m));
+    rmsnorm_heads_backward(m->kern, w->dqkv + att, ld, block_grad(grads, y->k_norm),
+                           a->qkv + att, ld, block_param(m, y->k_norm),
+                           w->qk_r + b->B * q.n, b->B, k.n, k.width, rms(m));
 }
 
 /* w->dqkv from w->datt. */
@@ -434,7 +484,7 @@ static void attention_backward(const struct block *b, const struct block_back *w
 {
     const struct arch *c = &b->m->arch;
     const size_t ld = block_qkv_width(b->m), att = c->H * c->D, kv = c->G * c->D;
-    const struct attn_shape s = block_attn_shape(b->m, l);
+    const struct attn_shape s = shape_of(b, l);
     float *dpre = w->dpre;
 
     /* without norms the rows are kept turned */
@@ -443,15 +493,19 @@ static void attention_backward(const struct block *b, const struct block_back *w
         const struct block_run *r = &b->runs[i];
         float *row = w->dqkv + r->row0 * ld;
 
-        w->grad[i] = (struct attn_grad){.dout = w->datt + r->row0 * att,
-                                        .dq = row,
-                                        .dk = row + att,
-                                        .dv = row + att + kv,
-                                        .dpre = r->pre ? dpre : NULL};
+        w->grad[i] = (struct attn_grad){
+            .dout = w->datt + r->row0 * att,
+            .dq = row,
+            .dk = row + att,
+            .dv = row + att + kv,
+            .dpre = r->pre ? dpre : NULL,
+            .dbias = s.bias ? w->dbias + i * c->H * c->buckets : NULL};
         dpre += 2 * r->pre * kv;
     }
     attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, ld, att, ld, b->attn_scratch);
     collect_prefixes(b, w);
+    if (s.bias)
+        relative_backward(grads + b->m->relative, w->dbias, b->n, c->buckets, c->H);
     turn_backward(b, w, l, a, grads);
 }
 
@@ -462,8 +516,9 @@ static void output_backward(const struct block *b, const struct block_back *w, s
     const struct arch *c = &b->m->arch;
     const struct model_layer *y = &b->m->layer[l];
 
-    product_backward(b, w->datt, leave_backward(b, w, dx, a->o, y->post1, grads), c->C,
-                     a->att, c->H * c->D, y->o, y->o_b, grads);
+    block_product_backward(b, w->datt,
+                           block_leave_backward(b, w, dx, a->o, y->post1, grads), c->C,
+                           a->att, c->H * c->D, y->o, y->o_b, grads);
 }
 
 /* In sequence, mid's gradient is out's and what goes through the MLP; in parallel it is
@@ -478,11 +533,13 @@ void block_backward(const struct block *b, const struct block_back *w, size_t l,
     if (m->arch.parallel)
         output_backward(b, w, l, a, dx, grads);
     mlp_backward(b, w, l, a, dx, grads);
+    if (m->arch.encoder.L)
+        cross_backward(b, w, l, a, dx, grads);
     if (!m->arch.parallel)
         output_backward(b, w, l, a, dx, grads);
     attention_backward(b, w, l, a, grads);
-    const float *h = enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
-    product_backward(b, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C, y->qkv,
-                     y->qkv_b, grads);
-    enter_backward(b, w, dx, a->x, y->ln1, y->ln1_b, grads);
+    const float *h = block_enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
+    block_product_backward(b, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C, y->qkv,
+                           y->qkv_b, grads);
+    block_enter_backward(b, w, dx, a->x, y->ln1, y->ln1_b, grads);
 }

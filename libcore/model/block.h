@@ -5,7 +5,8 @@
  *     out = mid + W_down act(W_up norm2(mid))
  *
  * Models place their norms otherwise, norm queries and keys before they are turned, or
- * give both halves the same x (arch/arch.h).
+ * give both halves the same x (arch/arch.h).  A decoder behind an encoder looks at its
+ * output in between (cross.c); an encoder's rows see each other (arch.both).
  *
  * What differs between training, scoring and generation is given by the caller: which
  * products are used, where the activations go, and where keys and values are kept.  The
@@ -14,6 +15,7 @@
 #ifndef CAGSR_MODEL_BLOCK_H
 #define CAGSR_MODEL_BLOCK_H
 
+#include "base/arena.h"
 #include "model/capture.h"
 #include "model/model.h"
 #include "nn/attention.h"
@@ -38,6 +40,17 @@ struct block_run {
     size_t at;        /* position of the first */
     size_t pre, pre0; /* length of its prefix; for block_backward: its first row */
     struct block_store prefix, own;
+    size_t src, src0; /* the same of the encoder's sequence that it looks at */
+    struct block_store source;
+};
+
+/* An encoder's output, for the keys and values of cross-attention. */
+struct block_source {
+    const float
+        *hidden; /* (E, C); NULL: the runs' `source` stores are filled already */
+    size_t E;
+    const struct block_run *runs; /* its sequences; `own` are the stores to be filled */
+    size_t n;
 };
 
 /* Activations of one layer, B rows each. */
@@ -45,10 +58,16 @@ struct block_acts {
     float *x; /* (B, C) in */
     float
         *qkv; /* (B, (H + 2 G) D) out: turned; as projected where q and k are normed */
-    float *att;  /* (B, H D) out */
-    float *lse;  /* (B, H) out; NULL: no way back wanted */
-    float *o;    /* (B, C) out: attention's part before the norm after it, if any */
-    float *mid;  /* (B, C) out */
+    float *att; /* (B, H D) out */
+    float *lse; /* (B, H) out; NULL: no way back wanted */
+    float *o;   /* (B, C) out: attention's part before the norm after it, if any */
+    float *mid; /* (B, C) out */
+    /* cross-attention, all out */
+    float *xq;   /* (B, H D) */
+    float *xkv;  /* (E, 2 G D) the encoder's keys and values */
+    float *xatt; /* (B, H D) */
+    float *xlse; /* (B, H) or NULL, as lse */
+    float *xmid; /* (B, C) */
     float *up;   /* (B, 2 F or F) out, before the activation */
     float *down; /* (B, C) out: the MLP's part before the norm after it, if any */
     float *out;  /* (B, C) out; may not be x */
@@ -58,10 +77,12 @@ struct block {
     struct model *m;
     enum block_products products;
     size_t B;
-    float *cs[ARCH_KINDS]; /* (B, R) rope_table by kind of layer, or NULL */
+    float *cs[ARCH_KINDS];        /* (B, R) rope_table by kind of layer, or NULL */
+    const struct attn_bias *bias; /* block_bias_fill's */
     const struct block_run *runs;
     size_t n;
-    struct capture *capture; /* or NULL */
+    struct block_source source; /* where the model has an encoder */
+    struct capture *capture;    /* or NULL */
     /* scratch */
     struct attn_run *attn; /* (n) */
     float *h;              /* (B, C) */
@@ -73,6 +94,17 @@ struct block {
 struct attn_shape block_attn_shape(const struct model *m, size_t l);
 size_t block_qkv_width(const struct model *m);
 size_t block_up_width(const struct model *m); /* 2 F if gated, else F */
+
+/* The biases by distance of a model with relative positions (else nothing), for
+ * positions below S: room for them, and their values for the parameters as they are now,
+ * to be put into a block's `bias`. */
+void block_bias_carve(struct attn_bias *b, const struct model *m, struct arena *a,
+                      size_t S);
+const struct attn_bias *block_bias_fill(const struct attn_bias *b,
+                                        const struct model *m);
+
+/* Scratch floats for attention of rows that see up to S keys. */
+size_t block_attn_scratch(const struct model *m, size_t S);
 
 /* Layer l over all rows: a->x in, the next layer's input out. */
 void block_forward(const struct block *b, size_t l, const struct block_acts *a);
@@ -88,7 +120,10 @@ struct block_back {
     float *dup;             /* (B, 2 F or F) */
     float *datt;            /* (B, H D) */
     float *dqkv;            /* (B, (H + 2 G) D) */
-    float *dpre;            /* (sum over runs of 2 pre, G D) */
+    float *dpre;            /* (sum over runs of 2 pre or 2 src, G D) */
+    float *dbias;           /* (n, H, buckets) with relative positions */
+    float *dxkv;            /* (E, 2 G D) */
+    float *dsource;         /* (E, C) the sum over layers, added to */
 };
 
 /* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads.  BLOCK_FREE;

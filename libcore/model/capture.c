@@ -159,8 +159,11 @@ static int make_grams(struct capture_spec *s, const struct model *m, struct err 
     for (size_t i = 0; i < (s->to - s->from) * a->H; i++) {
         const struct model_layer *y = &m->layer[s->from + i / a->H];
 
-        add_gram(s->gram + i * D * D, a, m->params + y->o + i % a->H * D,
-                 y->post1 == MODEL_NONE ? NULL : m->params + y->post1);
+        const int cross = s->kind == CAPTURE_CROSS;
+        const size_t o = cross ? y->xo : y->o, post = cross ? MODEL_NONE : y->post1;
+
+        add_gram(s->gram + i * D * D, a, m->params + o + i % a->H * D,
+                 post == MODEL_NONE ? NULL : m->params + post);
     }
     return 0;
 }
@@ -209,7 +212,8 @@ int capture_spec_parse(struct capture_spec *s, const struct model *m,
 {
     int rc;
 
-    *s = (struct capture_spec){.heads = CAPTURE_MEAN};
+    *s = (struct capture_spec){.kind = m->encoder ? CAPTURE_CROSS : CAPTURE_SELF,
+                               .heads = CAPTURE_MEAN};
     rc = parse_layers(s, m->arch.L, layers ? layers : "upper", e);
     if (rc >= 0 && heads && strcmp(heads, "each") == 0)
         s->heads = CAPTURE_EACH;
@@ -246,6 +250,11 @@ void capture_heads_text(char out[CAPTURE_TEXT], const struct capture_spec *s,
     hash_hex(hex,
              hash64(s->weights, (s->to - s->from) * m->arch.H * sizeof *s->weights));
     snprintf(out, CAPTURE_TEXT, "weights:%s", hex);
+}
+
+const char *capture_kind_text(const struct capture_spec *s)
+{
+    return s->kind == CAPTURE_CROSS ? "cross" : "self";
 }
 
 const char *capture_reduce_text(const struct capture_spec *s)

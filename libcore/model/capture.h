@@ -11,8 +11,11 @@
  * factor is not, for it is the same for all keys of a row.
  * What lies on keys behind the prompt is added up in `outside`, weighted the same.
  *
- * Row t of a response is the query that predicts its token t: the prompt's last row for
- * t = 0 (model/batch.h).
+ * Of a model with an encoder it is cross-attention: the keys are the encoder's output,
+ * the prompt and nothing else, so that rows of plain probabilities add up to 1.
+ *
+ * Row t of a response is the query that predicts its token t: for t = 0 the prompt's
+ * last row, or that of the start token (model/batch.h).
  */
 #ifndef CAGSR_MODEL_CAPTURE_H
 #define CAGSR_MODEL_CAPTURE_H
@@ -22,11 +25,13 @@
 
 #include <stddef.h>
 
+enum capture_kind { CAPTURE_SELF, CAPTURE_CROSS };
 enum capture_heads { CAPTURE_MEAN, CAPTURE_EACH, CAPTURE_WEIGHTS };
 enum capture_reduce { CAPTURE_PLAIN, CAPTURE_NORM };
 
 struct capture_spec {
-    size_t from, to; /* layers from <= l < to, L' = to - from */
+    enum capture_kind kind; /* cross where the model has an encoder; may be changed */
+    size_t from, to;        /* layers from <= l < to, L' = to - from */
     enum capture_heads heads;
     enum capture_reduce reduce;
     float *weights; /* (L', H), adding up to 1: CAPTURE_WEIGHTS only; owned */
@@ -49,6 +54,7 @@ enum { CAPTURE_TEXT = 40 };
 void capture_layers_text(char out[CAPTURE_TEXT], const struct capture_spec *s);
 void capture_heads_text(char out[CAPTURE_TEXT], const struct capture_spec *s,
                         const struct model *m);
+const char *capture_kind_text(const struct capture_spec *s); /* "self", "cross" */
 const char *capture_reduce_text(const struct capture_spec *s);
 
 /* Blocks of (T, P) rows that a response yields: L' H for CAPTURE_EACH, else 1. */

@@ -1,9 +1,9 @@
 #include "model/decode.h"
 
+#include "model/head.h"
 #include "model/private.h"
 #include "nn/embed.h"
 #include "nn/linear.h"
-#include "nn/softcap.h"
 
 #include <string.h>
 
@@ -107,8 +107,7 @@ void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
                m->norm_b, out);
     linear_rows(m->kern, d->logits, m->arch.V, d->hidden, C, &m->packed_head, NULL,
                 out);
-    if (m->arch.logit_cap > 0)
-        softcap_forward(m->kern, d->logits, out, m->arch.V, m->arch.logit_cap);
+    head_finish(m, d->logits, out);
 }
 
 struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n)

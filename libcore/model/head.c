@@ -81,14 +81,32 @@ size_t head_bytes(const struct model *m)
     return a.used;
 }
 
+/* z *= the model's scale, as it was made from a hidden state that was not scaled. */
+static void scale(const struct model *m, float *z, size_t n)
+{
+    const float by = m->arch.out_scale;
+
+    if (by == 1)
+        return;
+#pragma omp simd
+    for (size_t i = 0; i < n * m->arch.V; i++)
+        z[i] *= by;
+}
+
+void head_finish(const struct model *m, float *z, size_t n)
+{
+    scale(m, z, n);
+    if (m->arch.logit_cap > 0)
+        softcap_forward(m->kern, z, n, m->arch.V, m->arch.logit_cap);
+}
+
 static void logits(struct head *h, float *z, const float *x, size_t n)
 {
     const struct arch *c = &h->m->arch;
 
     gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
             c->C, 0);
-    if (c->logit_cap > 0)
-        softcap_forward(h->m->kern, z, n, c->V, c->logit_cap);
+    head_finish(h->m, z, n);
 }
 
 /* Logits of n items, their rows gathered in x. */
@@ -131,6 +149,7 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
                   dentropy, n, c->V);
     if (c->logit_cap > 0)
         softcap_backward(k, h->dz, h->z, n, c->V, c->logit_cap);
+    scale(h->m, h->dz, n);
     gemm_nn(k, h->d, c->C, h->dz, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
             0);
     if (grads)

@@ -2,7 +2,8 @@
  * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
  * logits of all tokens never exist at once.
  *
- *     z = W h, soft-capped where the model does,   u = z / temperature,   logp = u_target - log sum exp(u)
+ *     z = s W h, soft-capped where the model does,   s the model's out_scale,
+ *     u = z / temperature,   logp = u_target - log sum exp(u)
  *
  * An item is one prediction; several may share a row (a prompt's last row predicts the
  * first token of every candidate).
@@ -36,6 +37,9 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
 void head_backward(struct head *h, const float *hidden, const struct head_item *items,
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads);
+
+/* The products z (n, V) of hidden rows and weights become logits, in place. */
+void head_finish(const struct model *m, float *z, size_t n);
 
 /* Logits of `rows` rows from row0 on: z (rows, V) out. */
 void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,

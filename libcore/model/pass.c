@@ -18,10 +18,15 @@ struct need {
     size_t seqs;
     size_t keys;   /* most keys a row sees */
     size_t shared; /* prefix rows, once for every sequence that sees them */
+    /* of the encoder's batch */
+    size_t E, source_slots, sources;
+    size_t looked; /* rows of it, once for every sequence that looks at them */
 };
 
+/* An encoder's pass is one of its own, run first. */
 struct pass {
     struct model *m;
+    struct pass *encoder; /* NULL: the model has none */
     enum pass_mode mode;
     struct need has;
     struct arena arena;
@@ -30,13 +35,22 @@ struct pass {
     struct block_acts keep; /* TRAIN: (L) of each; SCORE: one */
     float *cs[ARCH_KINDS];  /* (B, R) */
     float *k, *v, *norms;   /* stores of one layer: all sequences */
+    float *xk, *xv,
+        *xnorms;            /* those of cross-attention: all sequences of the encoder */
     struct block_run *runs; /* (seqs) */
+    struct block_run *sources; /* (sources) */
+    struct attn_bias bias;
     struct block block;
     struct block_back back;
     float *dx; /* (B, C) */
 };
 
 /* ---- memory ------------------------------------------------------------------------ */
+
+static size_t max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 static void carve_backward(struct pass *p, struct arena *a, const struct need *n)
 {
@@ -55,8 +69,30 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
     w->dup = arena_take(a, n->B * block_up_width(p->m), f);
     w->datt = arena_take(a, n->B * c->H * c->D, f);
     w->dqkv = arena_take(a, n->B * block_qkv_width(p->m), f);
-    w->dpre = arena_take(a, 2 * n->shared * c->G * c->D, f);
+    w->dpre = arena_take(a, 2 * max(n->shared, n->looked) * c->G * c->D, f);
+    w->dbias = arena_take(a, n->seqs * c->H * c->buckets, f);
+    w->dxkv = arena_take(a, n->E * 2 * c->G * c->D, f);
+    w->dsource = arena_take(a, n->E * c->C, f);
     p->dx = arena_take(a, n->B * c->C, f);
+}
+
+/* What cross-attention keeps. */
+static void carve_cross(struct pass *p, struct arena *a, const struct need *n, size_t L)
+{
+    const struct arch *c = &p->m->arch;
+    const struct attn_shape s = block_attn_shape(p->m, 0);
+    const int train = p->mode == PASS_TRAIN;
+    const size_t f = sizeof(float), width = c->H * c->D;
+
+    p->keep.xq = arena_take(a, L * n->B * width, f);
+    p->keep.xkv = arena_take(a, L * n->E * 2 * c->G * c->D, f);
+    p->keep.xatt = arena_take(a, L * n->B * width, f);
+    p->keep.xlse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
+    p->keep.xmid = arena_take(a, L * n->B * c->C, f);
+    p->xk = arena_take(a, attn_store_k(&s, n->source_slots), f);
+    p->xv = arena_take(a, attn_store_v(&s, n->source_slots), f);
+    p->xnorms = train ? NULL : arena_take(a, c->H * n->source_slots, f);
+    p->sources = arena_take(a, n->sources, sizeof *p->sources);
 }
 
 static void carve(struct pass *p, struct arena *a, const struct need *n)
@@ -87,27 +123,36 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.h = arena_take(a, n->B * c->C, f);
     p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
     p->block.act = arena_take(a, n->B * c->F, f);
-    p->block.attn_scratch = arena_take(a, attn_scratch(m->kern, &s, n->keys), f);
+    p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
+    block_bias_carve(&p->bias, m, a, n->keys);
+    if (c->encoder.L)
+        carve_cross(p, a, n, L);
     if (train)
         carve_backward(p, a, n);
 }
 
-static size_t max(size_t a, size_t b)
+static struct need larger(const struct need *a, const struct need *b)
 {
-    return a > b ? a : b;
+    return (struct need){.B = max(a->B, b->B),
+                         .slots = max(a->slots, b->slots),
+                         .seqs = max(a->seqs, b->seqs),
+                         .keys = max(a->keys, b->keys),
+                         .shared = max(a->shared, b->shared),
+                         .E = max(a->E, b->E),
+                         .source_slots = max(a->source_slots, b->source_slots),
+                         .sources = max(a->sources, b->sources),
+                         .looked = max(a->looked, b->looked)};
 }
 
 static int reserve(struct pass *p, const struct need *n, struct err *e)
 {
     struct need *has = &p->has;
+    const struct need both = larger(n, has);
     struct arena a = {0};
 
-    if (n->B <= has->B && n->slots <= has->slots && n->seqs <= has->seqs &&
-        n->keys <= has->keys && n->shared <= has->shared)
+    if (memcmp(&both, has, sizeof both) == 0)
         return 0;
-    *has = (struct need){max(n->B, has->B), max(n->slots, has->slots),
-                         max(n->seqs, has->seqs), max(n->keys, has->keys),
-                         max(n->shared, has->shared)};
+    *has = both;
     arena_release(&p->arena);
     carve(p, &a, has);
     const int rc = arena_alloc(&a, "activations", e);
@@ -121,17 +166,24 @@ static int reserve(struct pass *p, const struct need *n, struct err *e)
 }
 
 /* A guess for batches of groups: a quarter of the rows are prompts that four share. */
-static struct need guess(size_t rows)
+static struct need guess(const struct model *m, size_t rows)
 {
-    return (struct need){
+    struct need n = {
         .B = rows, .slots = rows + 16 * 64, .seqs = 64, .keys = rows, .shared = rows};
+
+    if (m->encoder) {
+        n.E = n.looked = n.B;
+        n.source_slots = n.slots;
+        n.sources = n.seqs;
+    }
+    return n;
 }
 
 int pass_new(struct pass **out, struct model *m, size_t max_rows, enum pass_mode mode,
              struct err *e)
 {
     struct pass *p = calloc(1, sizeof *p);
-    const struct need n = guess(max_rows);
+    const struct need n = guess(m, max_rows);
     int rc = 0;
 
     assert(m->mode == MODEL_COMPUTE);
@@ -140,7 +192,9 @@ int pass_new(struct pass **out, struct model *m, size_t max_rows, enum pass_mode
         return err_set(e, ERR_NOMEM, "no memory for a pass");
     p->m = m;
     p->mode = mode;
-    if (max_rows && (rc = reserve(p, &n, e)) < 0)
+    if (m->encoder)
+        rc = pass_new(&p->encoder, m->encoder, max_rows, mode, e);
+    if (rc < 0 || (max_rows && (rc = reserve(p, &n, e)) < 0))
         pass_free(p);
     else
         *out = p;
@@ -151,6 +205,7 @@ void pass_free(struct pass *p)
 {
     if (!p)
         return;
+    pass_free(p->encoder);
     arena_release(&p->arena);
     free(p);
 }
@@ -158,11 +213,11 @@ void pass_free(struct pass *p)
 size_t pass_bytes(const struct model *m, size_t rows, enum pass_mode mode)
 {
     struct pass p = {.m = (struct model *)m, .mode = mode};
-    const struct need n = guess(rows);
+    const struct need n = guess(m, rows);
     struct arena a = {0};
 
     carve(&p, &a, &n);
-    return a.used;
+    return a.used + (m->encoder ? pass_bytes(m->encoder, rows, mode) : 0);
 }
 
 /* ---- the batch --------------------------------------------------------------------- */
@@ -182,35 +237,8 @@ static int check(const struct model *m, const struct batch *b, struct err *e)
     return 0;
 }
 
-static struct need needs(const struct batch *b)
-{
-    struct need n = {.B = b->B, .seqs = b->n};
-
-    for (size_t i = 0; i < b->n; i++) {
-        const struct batch_seq *s = &b->seqs[i];
-
-        n.slots += attn_store_cap(s->rows);
-        n.keys = max(n.keys, s->pre + s->rows);
-        n.shared += s->pre;
-    }
-    return n;
-}
-
-/* The store of sequence i in memory that all sequences share out; its slots begin at
- * `slot`.  A sequence's stores hold all heads, one after the other. */
-static struct block_store store(const struct pass *p, size_t slot, size_t rows)
-{
-    const struct arch *c = &p->m->arch;
-
-    return (struct block_store){
-        .kv = {.k = p->k + slot * c->G * c->D,
-               .v = p->v + slot * c->G * round_up(c->D, 16),
-               .cap = attn_store_cap(rows)},
-        .norms = p->norms ? p->norms + slot * c->H : NULL,
-    };
-}
-
-static size_t first_slot(const struct batch *b, size_t i)
+/* Slots of the sequences before i. */
+static size_t slots_of(const struct batch *b, size_t i)
 {
     size_t slot = 0;
 
@@ -219,9 +247,66 @@ static size_t first_slot(const struct batch *b, size_t i)
     return slot;
 }
 
+static struct need needs(const struct batch *b)
+{
+    struct need n = {.B = b->B, .seqs = b->n, .slots = slots_of(b, b->n)};
+
+    for (size_t i = 0; i < b->n; i++) {
+        const struct batch_seq *s = &b->seqs[i];
+
+        n.keys = max(n.keys, s->pre + s->rows);
+        n.shared += s->pre;
+        if (b->source) {
+            const size_t looked = b->source->seqs[s->source].rows;
+
+            n.keys = max(n.keys, looked);
+            n.looked += looked;
+        }
+    }
+    if (b->source) {
+        n.E = b->source->B;
+        n.sources = b->source->n;
+        n.source_slots = slots_of(b->source, b->source->n);
+    }
+    return n;
+}
+
+/* Memory that all sequences of a batch share out. */
+struct stores {
+    float *k, *v, *norms;
+};
+
+/* The store of sequence i; it holds all heads, one after the other. */
+static struct block_store store(const struct pass *p, const struct stores *of,
+                                const struct batch *b, size_t i)
+{
+    const struct arch *c = &p->m->arch;
+    const size_t slot = slots_of(b, i);
+
+    return (struct block_store){
+        .kv = {.k = of->k + slot * c->G * c->D,
+               .v = of->v + slot * c->G * round_up(c->D, 16),
+               .cap = attn_store_cap(b->seqs[i].rows)},
+        .norms = of->norms ? of->norms + slot * c->H : NULL,
+    };
+}
+
+/* The encoder's output as the layers of p look at it. */
+static void make_source(struct pass *p, const struct batch *b, const float *hidden)
+{
+    const struct stores cross = {p->xk, p->xv, p->xnorms};
+
+    for (size_t i = 0; i < b->n; i++)
+        p->sources[i] = (struct block_run){.row0 = b->seqs[i].row0,
+                                           .n = b->seqs[i].rows,
+                                           .own = store(p, &cross, b, i)};
+    p->block.source = (struct block_source){hidden, b->B, p->sources, b->n};
+}
+
 /* Sequences without rows of their own do nothing. */
 static size_t make_runs(struct pass *p, const struct batch *b)
 {
+    const struct stores self = {p->k, p->v, p->norms};
     size_t n = 0;
 
     for (size_t i = 0; i < b->n; i++) {
@@ -231,12 +316,17 @@ static size_t make_runs(struct pass *p, const struct batch *b)
                               .at = s->pre,
                               .pre = s->pre,
                               .pre0 = s->pre0,
-                              .own = store(p, first_slot(b, i), s->rows)};
+                              .own = store(p, &self, b, i)};
 
         if (s->rows == 0)
             continue;
         if (s->pre)
-            r.prefix = store(p, first_slot(b, (size_t)s->prefix), s->pre);
+            r.prefix = store(p, &self, b, (size_t)s->prefix);
+        if (p->encoder) {
+            r.src = b->source->seqs[s->source].rows;
+            r.src0 = b->source->seqs[s->source].row0;
+            r.source = p->sources[s->source].own;
+        }
         p->runs[n++] = r;
     }
     return n;
@@ -249,8 +339,9 @@ static struct block_acts acts(const struct pass *p, size_t l)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const size_t B = p->block.B;
-    const int train = p->mode == PASS_TRAIN;
-    const size_t at = train ? l * B : 0;
+    const int train = p->mode == PASS_TRAIN, cross = p->encoder != NULL;
+    const size_t at = train ? l * B : 0, width = c->H * c->D;
+    const size_t source = train ? l * p->block.source.E : 0;
 
     return (struct block_acts){
         .x = p->x + (train ? l : l % 2) * B * c->C,
@@ -259,6 +350,11 @@ static struct block_acts acts(const struct pass *p, size_t l)
         .lse = train ? p->keep.lse + at * c->H : NULL,
         .o = p->keep.o ? p->keep.o + at * c->C : NULL,
         .mid = p->keep.mid + at * c->C,
+        .xq = cross ? p->keep.xq + at * width : NULL,
+        .xkv = cross ? p->keep.xkv + source * 2 * c->G * c->D : NULL,
+        .xatt = cross ? p->keep.xatt + at * width : NULL,
+        .xlse = cross && train ? p->keep.xlse + at * c->H : NULL,
+        .xmid = cross ? p->keep.xmid + at * c->C : NULL,
         .up = p->keep.up + at * block_up_width(m),
         .down = p->keep.down ? p->keep.down + at * c->C : NULL,
         .out = p->x + (train ? l + 1 : (l + 1) % 2) * B * c->C,
@@ -294,14 +390,21 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
 {
     const struct model *m = p->m;
     const struct need n = needs(b);
+    const float *source;
     int rc;
 
     if ((rc = check(m, b, e)) < 0 || (rc = reserve(p, &n, e)) < 0)
         return rc;
+    if (p->encoder) {
+        if ((rc = pass_forward(p->encoder, b->source, NULL, &source, e)) < 0)
+            return rc;
+        make_source(p, b->source, source);
+    }
     p->block.m = p->m;
     p->block.products = BLOCK_FREE;
     p->block.B = b->B;
     memcpy(p->block.cs, p->cs, sizeof p->cs);
+    p->block.bias = block_bias_fill(&p->bias, m);
     p->block.runs = p->runs;
     p->block.n = make_runs(p, b);
     p->block.capture = capture;
@@ -316,6 +419,16 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
     p->block.capture = NULL;
     *hidden = p->hidden;
     return check_hidden(p, e);
+}
+
+const struct pass *pass_encoder(const struct pass *p)
+{
+    return p->encoder;
+}
+
+const float *pass_hidden(const struct pass *p)
+{
+    return p->hidden;
 }
 
 const float *pass_residual(const struct pass *p, size_t l)
@@ -334,6 +447,8 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     const int learned = m->position != MODEL_NONE;
 
     assert(p->mode == PASS_TRAIN && b->B == p->block.B);
+    if (p->encoder)
+        memset(p->back.dsource, 0, p->block.source.E * C * sizeof *p->back.dsource);
     block_norm(m, p->hidden, p->back.r, p->back.mean, pass_residual(p, L), m->norm,
                m->norm_b, b->B);
     memset(p->dx, 0, b->B * C * sizeof *p->dx);
@@ -347,4 +462,6 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     embed_backward(m->kern, grads + m->embed, learned ? grads + m->position : NULL,
                    p->dx, b->ids, learned ? b->pos : NULL, b->B, C,
                    m->arch.embed_scale);
+    if (p->encoder)
+        pass_backward(p->encoder, b->source, p->back.dsource, grads);
 }

@@ -7,6 +7,9 @@
  * row  2 C + (H + 2 G) D + 2 F (plain MLP: F)  floats and H log-sums, and computes norms
  * and activations again on the way back.  Memory is taken when a batch is larger than
  * all before; a step of the same size takes none.
+ *
+ * With an encoder, the batch's source goes through it first, once for each prompt; the
+ * hidden rows are the decoder's, and the way back goes through both.
  */
 #ifndef CAGSR_MODEL_PASS_H
 #define CAGSR_MODEL_PASS_H
@@ -39,6 +42,11 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
  * block laid out like the plan. */
 void pass_backward(struct pass *p, const struct batch *b, const float *dh,
                    float *grads);
+
+/* The encoder's pass, NULL without one; the hidden rows of the last pass_forward.  For
+ * tests and probes. */
+const struct pass *pass_encoder(const struct pass *p);
+const float *pass_hidden(const struct pass *p);
 
 /* Layer l's input, (B, C): the residual stream before layer l; l == L: after the last
  * one.  After pass_forward; in PASS_SCORE only the last two are kept.

@@ -26,8 +26,8 @@
 /* What head h adds to the score of query i and key j, by how far they lie apart:
  * by_distance[h][S + j - i] (nn/relative.h).  S is above every position. */
 struct attn_bias {
-    const float *by_distance; /* (H, 2 S) */
-    const uint16_t *bucket;   /* (2 S) of each distance; below n */
+    float *by_distance; /* (H, 2 S) */
+    uint16_t *bucket;   /* (2 S) of each distance; below n */
     size_t S, n;
 };
 

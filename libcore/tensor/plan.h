@@ -30,6 +30,7 @@ enum plan_flag {
     PLAN_BY_HEAD = 16,   /* the checkpoint has each head's q, k and v together: rows
                             (H, 3, D), in memory (3, H, D): gpt_neox */
     PLAN_PLUS_ONE = 32,  /* GGUF files have it with 1 added: gains of gemma */
+    PLAN_FROZEN = 64,    /* not trained, and zeros where the checkpoint has none */
 };
 
 struct plan_param {

@@ -110,8 +110,8 @@ static void fixture_free(struct fixture *f)
         free(f->store[r].v);
         free(f->dpre[r]);
     }
-    free((void *)(uintptr_t)f->bias.by_distance);
-    free((void *)(uintptr_t)f->bias.bucket);
+    free(f->bias.by_distance);
+    free(f->bias.bucket);
     free(f->qkv);
     free(f->a);
     free(f->out);
@@ -128,8 +128,7 @@ static void forward(struct fixture *f, const struct attn_tap *tap)
 {
     const size_t at = f->s.H * f->s.D;
 
-    relative_expand((float *)(uintptr_t)f->bias.by_distance, f->table, f->bias.bucket,
-                    f->S, f->s.H);
+    relative_expand(f->bias.by_distance, f->table, f->bias.bucket, f->S, f->s.H);
     for (size_t r = 0; r < CROSS1; r++)
         attn_store_put(&f->s, &f->store[r], 0, f->run[r].q + at,
                        f->run[r].q + at + f->s.G * f->s.D, f->ld, f->run[r].n);

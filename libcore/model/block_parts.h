@@ -1,0 +1,63 @@
+/*
+ * What the sub-layers of a block are made of: parameters, products, how a sub-layer is
+ * entered and left, stores.  Private to block.c and cross.c.
+ */
+#ifndef CAGSR_MODEL_BLOCK_PARTS_H
+#define CAGSR_MODEL_BLOCK_PARTS_H
+
+#include "model/block.h"
+
+/* A parameter, and its gradient; NULL for MODEL_NONE. */
+const float *block_param(const struct model *m, size_t at);
+float *block_grad(float *grads, size_t at);
+
+/* Layer l's keys and values; the lengths (H, cap) of captured layer `at`, or NULL. */
+struct attn_store block_store_at(const struct model *m, const struct block_store *s,
+                                 size_t l);
+float *block_norms_at(const struct model *m, const struct block_store *s, size_t at);
+
+/* What is captured of this kind of attention in layer l; NULL: nothing. */
+const struct capture_spec *block_captured(const struct block *b, size_t l,
+                                          enum capture_kind kind);
+
+/* y (B, N) = x (B, K) W^T + bias, by whichever product. */
+void block_product(const struct block *b, float *y, size_t N, const float *x, size_t K,
+                   size_t W, const struct gemm_weight *packed, size_t bias);
+
+/* dx (B, K) = dy (B, N) W, overwritten; dW, db added to. */
+void block_product_backward(const struct block *b, float *dx, const float *dy, size_t N,
+                            const float *x, size_t K, size_t W, size_t bias,
+                            float *grads);
+
+/* What a sub-layer reads of x: its norm (r, mean as block_norm's), or x itself. */
+const float *block_enter(const struct block *b, float *r, float *mean, const float *x,
+                         size_t w, size_t bias);
+
+/* dx += the gradient of x, from w->dh, that of what block_enter made of it. */
+void block_enter_backward(const struct block *b, const struct block_back *w, float *dx,
+                          const float *x, size_t norm, size_t bias, float *grads);
+
+/* out = x + what a sub-layer made, normed where there is a norm `post` after; else
+ * `made` is out. */
+void block_leave(const struct block *b, float *out, const float *made, const float *x,
+                 size_t post);
+
+/* The gradient of what a sub-layer made, from that of its sum with x. */
+const float *block_leave_backward(const struct block *b, const struct block_back *w,
+                                  const float *dx, const float *made, size_t post,
+                                  float *grads);
+
+/* ---- cross.c ----------------------------------------------------------------------- */
+
+/* xmid = mid + W_XO attention(W_XQ norm(mid), keys and values of the encoder's output),
+ * rows of a->mid in, of a->xmid out. */
+void cross_forward(const struct block *b, size_t l, const struct block_acts *a);
+
+/* Keys and values of layer l, from b->source, to kv (E, 2 G D) and into the stores. */
+void cross_keys(const struct block *b, size_t l, float *kv);
+
+/* dx: of xmid on entry, of mid on return; w->dsource takes the encoder's share. */
+void cross_backward(const struct block *b, const struct block_back *w, size_t l,
+                    const struct block_acts *a, float *dx, float *grads);
+
+#endif
