@@ -3,7 +3,7 @@
  * arch/NAME.c asks for the family.
  *
  * A family is a file: how config.json and GGUF metadata become a `struct arch`, and
- * what its tensors are called; and a line in registry.c.
+ * what its tensors are called; and a line in families.h.
  */
 #ifndef CAGSR_ARCH_ARCH_H
 #define CAGSR_ARCH_ARCH_H

@@ -8,10 +8,9 @@
 
 #include "arch/arch.h"
 
-/* The families; registry.c lists them. */
-extern const struct family family_gpt2, family_llama, family_mistral, family_qwen2,
-    family_qwen3, family_gptneox, family_gemma, family_gemma2, family_gemma3,
-    family_olmo2, family_phi3, family_t5;
+#define FAMILY(name) extern const struct family family_##name;
+#include "arch/families.h"
+#undef FAMILY
 
 /* A required or optional integer of a config that is one of these dimensions. */
 struct field {

@@ -7,22 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off: a line each */
 static const struct family *const families[] = {
-    &family_gpt2,
-    &family_llama,
-    &family_mistral,
-    &family_qwen2,
-    &family_qwen3,
-    &family_gptneox,
-    &family_gemma,
-    &family_gemma2,
-    &family_gemma3,
-    &family_olmo2,
-    &family_phi3,
-    &family_t5,
+#define FAMILY(name) &family_##name,
+#include "arch/families.h"
+#undef FAMILY
 };
-/* clang-format on */
 enum { FAMILIES = sizeof families / sizeof *families };
 
 const struct family *arch_family(const char *model_type)

@@ -1,0 +1,16 @@
+/* The families, a line each: FAMILY(NAME) is `const struct family family_NAME` of a file
+ * here.  Included by who gives FAMILY a meaning. */
+/* clang-format off */
+FAMILY(gpt2)
+FAMILY(llama)
+FAMILY(mistral)
+FAMILY(qwen2)
+FAMILY(qwen3)
+FAMILY(gptneox)
+FAMILY(gemma)
+FAMILY(gemma2)
+FAMILY(gemma3)
+FAMILY(olmo2)
+FAMILY(phi3)
+FAMILY(t5)
+/* clang-format on */
