@@ -173,28 +173,72 @@ const struct chain *tok_chain_at(size_t i)
     return i < sizeof chains / sizeof *chains ? &chains[i] : NULL;
 }
 
+int tok_make(struct tok *t, json_t *normalizer, json_t *pre_tokenizer, json_t *decoder,
+             struct err *e)
+{
+    json_t *made = json_pack("{s:o, s:o, s:o}", "normalizer", normalizer,
+                             "pre_tokenizer", pre_tokenizer, "decoder", decoder);
+    int rc;
+
+    if (!made)
+        return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", t->where);
+    json_decref(t->made);
+    t->made = made;
+    if ((rc = normal_add(t->normalizer, json_object_get(made, "normalizer"), t->where,
+                         e)) < 0 ||
+        (rc = tok_read_steps(t, json_object_get(made, "pre_tokenizer"), e)) < 0)
+        return rc;
+    return decoding_read(&t->decoding, json_object_get(made, "decoder"), t->where, e);
+}
+
+int tok_put_around(struct tok *t, int32_t before, int32_t behind, struct err *e)
+{
+    int32_t *b = calloc(1, sizeof *b), *a = calloc(1, sizeof *a);
+
+    if (!b || !a) {
+        free(b);
+        free(a);
+        return err_set(e, ERR_NOMEM, "no memory");
+    }
+    free(t->before);
+    free(t->behind);
+    t->before = b;
+    t->behind = a;
+    b[0] = before;
+    a[0] = behind;
+    t->nbefore = before >= 0;
+    t->nbehind = behind >= 0;
+    return 0;
+}
+
+static json_t *byte_level(void)
+{
+    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
+                     "trim_offsets", 1, "use_regex", 0);
+}
+
+static json_t *chain_steps(const struct chain *c)
+{
+    json_t *list = json_array();
+    int bad = !list;
+
+    for (size_t k = 0; k < CHAIN_STEPS && c->regex[k] && !bad; k++)
+        bad = json_array_append_new(
+            list, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern",
+                            "Regex", c->regex[k], "behavior", "Isolated", "invert", 0));
+    if (!bad && !json_array_append_new(list, byte_level()))
+        return json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", list);
+    json_decref(list);
+    return NULL;
+}
+
 int tok_take_chain(struct tok *t, const struct chain *c, struct err *e)
 {
-    for (size_t k = 0; k < CHAIN_STEPS && c->regex[k]; k++) {
-        const int rc = pretok_add_split(t->pretok, c->regex[k], SPLIT_ISOLATED,
-                                        SPLIT_MATCHES, t->where, e);
-        if (rc < 0)
-            return rc;
-    }
-    t->byte_level = 1;
     t->ignore_merges = c->ignore_merges;
     t->add_bos = c->bos;
-    json_t *form = c->normalizer ? json_pack("{s:s}", "type", c->normalizer) : NULL;
-    json_t *decoder = json_pack("{s:s}", "type", "ByteLevel");
-    int rc = decoder && (form || !c->normalizer)
-                 ? normal_add(t->normalizer, form, t->where, e)
-                 : err_set(e, ERR_NOMEM, "no memory");
-
-    if (rc == 0)
-        rc = decoding_read(&t->decoding, decoder, t->where, e);
-    json_decref(form);
-    json_decref(decoder);
-    return rc;
+    return tok_make(
+        t, c->normalizer ? json_pack("{s:s}", "type", c->normalizer) : json_null(),
+        chain_steps(c), byte_level(), e);
 }
 
 /* ---- the end ----------------------------------------------------------------------------*/

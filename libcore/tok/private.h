@@ -72,9 +72,11 @@ struct tok {
     int32_t *before, *behind;     /* what the post-processor adds */
     size_t nbefore, nbehind;
     int32_t bos, eos;
+    int32_t pad, named_unk; /* GGUF: what its metadata names; else -1 */
     int32_t *stop;
     size_t nstop;
     char *chat, *chat_where;
+    json_t *made; /* the parts of a tokenizer.json, if the source was another */
     /* scratch of tok_encode */
     struct passage passage;
     struct pieces pieces;
@@ -93,6 +95,13 @@ int tok_read_json(struct tok *t, const char *path, struct err *e) MUST_CHECK;
 /* vocab.json and merges.txt, or encoder.json and vocab.bpe, of a directory: 1 if they are
  * there, 0 if not. */
 int tok_read_files(struct tok *t, const char *dir, struct err *e) MUST_CHECK;
+
+/* tokenizer.model, and what stands beside it in `dir` (NULL: nothing). */
+int tok_read_spm(struct tok *t, const char *path, const char *dir,
+                 struct err *e) MUST_CHECK;
+
+/* The member "added_tokens_decoder" of tokenizer_config.json. */
+int tok_read_added(struct tok *t, json_t *table, struct err *e) MUST_CHECK;
 
 /* The metadata of a .gguf; a file without a tokenizer leaves TOK_NONE. */
 int tok_read_gguf(struct tok *t, const char *path, struct err *e) MUST_CHECK;
@@ -147,6 +156,16 @@ struct chain {
 const struct chain *tok_chain(const char *name); /* NULL: not known */
 const struct chain *tok_chain_at(size_t i);      /* NULL: no more */
 int tok_take_chain(struct tok *t, const struct chain *c, struct err *e) MUST_CHECK;
+
+/* Takes the parts of a tokenizer.json that a reader of another format made; they are
+ * kept, in t->made, for tok_save.  Frees them in any case; NULL is a lack of memory. */
+int tok_make(struct tok *t, json_t *normalizer, json_t *pre_tokenizer, json_t *decoder,
+             struct err *e) MUST_CHECK;
+
+/* What goes in front of a text and behind it; -1: nothing.  ERR_NOMEM. */
+int tok_put_around(struct tok *t, int32_t before, int32_t behind,
+                   struct err *e) MUST_CHECK;
+
 extern const char tok_step_names[]; /* for errors */
 
 /* Replaces a malloc'd string by a copy of s[0..n).  ERR_NOMEM. */

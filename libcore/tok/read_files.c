@@ -77,7 +77,7 @@ static int read_merges_file(struct tok *t, const char *path, struct err *e)
 }
 
 /* added_tokens_decoder of tokenizer_config.json: {"50256": {"content": ...}}. */
-static int read_decoder(struct tok *t, json_t *table, struct err *e)
+int tok_read_added(struct tok *t, json_t *table, struct err *e)
 {
     const char *key;
     json_t *v;
@@ -160,7 +160,7 @@ static int read_rest(struct tok *t, const char *dir, struct err *e)
     if (rc == 0 && file_exists(path) && (rc = json_read_file(&file, path, e)) == 0)
         rc = tok_set_str(&t->where, path, strlen(path), e);
     if (rc == 0 && (rc = add_known(t, e)) == 0 && (rc = read_class(t, file, e)) == 0)
-        rc = read_decoder(t, json_object_get(file, "added_tokens_decoder"), e);
+        rc = tok_read_added(t, json_object_get(file, "added_tokens_decoder"), e);
     json_decref(file);
     free(path);
     return rc;

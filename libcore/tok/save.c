@@ -1,9 +1,9 @@
 /*
- * The tokenizer in a new model's directory.  A GGUF's is turned into what the tokenizers
- * library and transformers read; our own reader reads it back to the same ids.
+ * The tokenizer in a new model's directory.  A GGUF's or SentencePiece's is turned into what
+ * the tokenizers library and transformers read; our own reader reads it back to the same ids.
  */
+#include "base/file.h"
 #include "base/json.h"
-#include "io/gguf.h"
 #include "tok/private.h"
 
 #include <stdlib.h>
@@ -21,6 +21,7 @@ static const char *const files[] = {
     "added_tokens.json",
     "chat_template.jinja",
     "tokenizer.model",
+    "spiece.model",
     "generation_config.json",
 };
 
@@ -69,7 +70,7 @@ static json_t *vocabulary(const struct tok *t)
     json_t *o = json_object();
     int bad = !o;
 
-    for (size_t id = 0; id < t->vocab.size && !bad; id++) {
+    for (size_t id = 0; id < t->model_size && !bad; id++) {
         size_t n;
         const char *text = vocab_text(&t->vocab, (int32_t)id, &n);
 
@@ -82,47 +83,100 @@ static json_t *vocabulary(const struct tok *t)
     return NULL;
 }
 
-static json_t *merges(const struct gguf *g, struct err *e)
+static int by_rank(const void *a, const void *b)
 {
-    struct gguf_array a;
-    struct gguf_str s;
+    const struct bpe_merge *x = a, *y = b;
+
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static json_t *token(const struct tok *t, int32_t id)
+{
+    size_t n;
+    const char *text = vocab_text(&t->vocab, id, &n);
+
+    return json_stringn(text, n);
+}
+
+/* [left, right] in the order of the ranks. */
+static json_t *merges(const struct tok *t)
+{
+    struct bpe_merge *v = malloc((t->bpe.merges + 1) * sizeof *v);
     json_t *list = json_array();
-    int bad =
-        !list || gguf_get_array(&a, g, "tokenizer.ggml.merges", GGUF_STRING, e) <= 0;
+    size_t n = 0;
+    int bad = !v || !list;
 
-    while (!bad && gguf_next_str(&a, &s)) {
-        const char *blank = memchr(s.s, ' ', s.n); /* there is one: tok_open saw it */
-        const size_t n = blank ? (size_t)(blank - s.s) : 0;
-
-        bad = !blank || json_array_append_new(
-                            list, json_pack("[o, o]", json_stringn(s.s, n),
-                                            json_stringn(blank + 1, s.n - n - 1)));
-    }
+    for (size_t i = 0; i < t->bpe.slots && !bad; i++)
+        if (t->bpe.slot[i].left >= 0)
+            v[n++] = t->bpe.slot[i];
+    if (n > 0)
+        qsort(v, n, sizeof *v, by_rank);
+    for (size_t i = 0; i < n && !bad; i++)
+        bad = json_array_append_new(
+            list, json_pack("[o, o]", token(t, v[i].left), token(t, v[i].right)));
+    free(v);
     if (!bad)
         return list;
     json_decref(list);
     return NULL;
 }
 
-static json_t *byte_level(void)
-{
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
-                     "trim_offsets", 1, "use_regex", 0);
-}
-
-static json_t *steps(const struct chain *c)
+/* [piece, score] by id. */
+static json_t *pieces(const struct tok *t)
 {
     json_t *list = json_array();
     int bad = !list;
 
-    for (size_t k = 0; k < CHAIN_STEPS && c->regex[k] && !bad; k++)
+    for (size_t id = 0; id < t->model_size && !bad; id++)
         bad = json_array_append_new(
-            list, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern",
-                            "Regex", c->regex[k], "behavior", "Isolated", "invert", 0));
-    if (!bad && !json_array_append_new(list, byte_level()))
-        return json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", list);
+            list, json_pack("[o, f]", token(t, (int32_t)id), t->unigram.score[id]));
+    if (!bad)
+        return list;
     json_decref(list);
     return NULL;
+}
+
+/* A token by id, or null. */
+static json_t *token_or_null(const struct tok *t, int32_t id)
+{
+    return id >= 0 ? token(t, id) : json_null();
+}
+
+static json_t *bpe_model(const struct tok *t)
+{
+    return json_pack("{s:s, s:n, s:o, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type",
+                     "BPE", "dropout", "unk_token", token_or_null(t, t->unk),
+                     "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+                     t->bpe.fuse_unk, "byte_fallback", t->bpe.byte_fallback,
+                     "ignore_merges", t->ignore_merges, "vocab", vocabulary(t),
+                     "merges", merges(t));
+}
+
+static json_t *unigram_model(const struct tok *t)
+{
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "Unigram", "unk_id",
+                     t->unk >= 0 ? json_integer(t->unk) : json_null(), "vocab",
+                     pieces(t), "byte_fallback", t->unigram.bytes);
+}
+
+static json_t *wordpiece_model(const struct tok *t)
+{
+    return json_pack("{s:s, s:o, s:s, s:i, s:o}", "type", "WordPiece", "unk_token",
+                     token(t, t->unk), "continuing_subword_prefix", "##",
+                     "max_input_chars_per_word", (int)t->wordpiece.longest, "vocab",
+                     vocabulary(t));
+}
+
+static json_t *model(const struct tok *t)
+{
+    switch (t->kind) {
+    case TOK_BPE: return bpe_model(t);
+    case TOK_UNIGRAM: return unigram_model(t);
+    case TOK_WORDPIECE: return wordpiece_model(t);
+    case TOK_WORDS:
+    case TOK_NONE: break;
+    }
+    return NULL; /* the sources that are not copied have no other */
 }
 
 static int put_around(json_t *single, json_t *table, const struct tok *t, int32_t id)
@@ -167,24 +221,16 @@ static json_t *post_processor(const struct tok *t)
     return NULL;
 }
 
-static json_t *model(const struct tok *t, const struct gguf *g, struct err *e)
+static json_t *tokenizer_json(const struct tok *t)
 {
-    return json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type",
-                     "BPE", "dropout", "unk_token", "continuing_subword_prefix",
-                     "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
-                     "ignore_merges", t->ignore_merges, "vocab", vocabulary(t),
-                     "merges", merges(g, e));
-}
+    json_t *file = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o}", "version", "1.0",
+                             "truncation", "padding", "added_tokens", added_tokens(t),
+                             "post_processor", post_processor(t), "model", model(t));
 
-static json_t *tokenizer_json(const struct tok *t, const struct gguf *g,
-                              const struct chain *c, struct err *e)
-{
-    return json_pack(
-        "{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation",
-        "padding", "added_tokens", added_tokens(t), "normalizer",
-        c->normalizer ? json_pack("{s:s}", "type", c->normalizer) : json_null(),
-        "pre_tokenizer", steps(c), "post_processor", post_processor(t), "decoder",
-        byte_level(), "model", model(t, g, e));
+    if (file && t->made && json_object_update(file, t->made) == 0)
+        return file;
+    json_decref(file);
+    return NULL;
 }
 
 /* ---- beside it --------------------------------------------------------------------------*/
@@ -197,33 +243,15 @@ static int set_token(json_t *o, const char *key, const struct tok *t, int32_t id
     return s ? json_object_set_new(o, key, json_stringn(s, n)) : 0;
 }
 
-/* Tokens that only the file names: padding, unknown. */
-static int set_named(json_t *o, const struct tok *t, const struct gguf *g,
-                     struct err *e)
-{
-    static const struct {
-        const char *key, *gguf;
-    } names[] = {{"pad_token", "tokenizer.ggml.padding_token_id"},
-                 {"unk_token", "tokenizer.ggml.unknown_token_id"}};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t id = 0;
-        const int rc = gguf_get_size(&id, g, names[i].gguf, 0, VOCAB_MAX_ID, e);
-
-        if (rc < 0 || (rc > 0 && set_token(o, names[i].key, t, (int32_t)id)))
-            return -1;
-    }
-    return 0;
-}
-
-static json_t *tokenizer_config(const struct tok *t, const struct gguf *g,
-                                struct err *e)
+static json_t *tokenizer_config(const struct tok *t)
 {
     json_t *o = json_pack("{s:s, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
                           "clean_up_tokenization_spaces", 0);
 
     if (o && !set_token(o, "bos_token", t, t->bos) &&
-        !set_token(o, "eos_token", t, t->eos) && !set_named(o, t, g, e) &&
+        !set_token(o, "eos_token", t, t->eos) &&
+        !set_token(o, "pad_token", t, t->pad) &&
+        !set_token(o, "unk_token", t, t->named_unk) &&
         (!t->chat || !json_object_set_new(o, "chat_template", json_string(t->chat))))
         return o;
     json_decref(o);
@@ -268,42 +296,52 @@ static int write_json(const struct checkpoint *c, const char *name, json_t *v,
     return rc;
 }
 
-static int write_gguf(const struct tok *t, const struct gguf *g,
-                      const struct checkpoint *c, struct err *e)
+static int write_made(const struct tok *t, const struct checkpoint *c, struct err *e)
 {
-    struct gguf_str pre = {"default", 7};
-    char name[64] = "";
-    int rc = gguf_get_str(&pre, g, "tokenizer.ggml.pre", e);
+    const int rc = write_json(c, "tokenizer.json", tokenizer_json(t), t, e);
 
-    if (rc < 0)
-        return rc;
-    memcpy(name, pre.s, pre.n < sizeof name - 1 ? pre.n : sizeof name - 1);
-    const struct chain *chain = tok_chain(name);
-    if (!chain)
-        return err_set(e, ERR_FILE, "%s: 'tokenizer.ggml.pre' has changed", t->path);
-    if ((rc = write_json(c, "tokenizer.json", tokenizer_json(t, g, chain, e), t, e)) <
-            0 ||
-        (rc = write_json(c, "tokenizer_config.json", tokenizer_config(t, g, e), t, e)) <
-            0)
+    return rc < 0 ? rc : 1;
+}
+
+static int write_all(const struct tok *t, const struct checkpoint *c, struct err *e)
+{
+    int rc;
+
+    if ((rc = write_made(t, c, e)) < 0 ||
+        (rc = write_json(c, "tokenizer_config.json", tokenizer_config(t), t, e)) < 0)
         return rc;
     rc = write_json(c, "generation_config.json", generation_config(t), t, e);
     return rc < 0 ? rc : 1;
 }
 
+/* A directory's files are copied.  Where they are a tokenizer.model and no tokenizer.json,
+ * that is made too; a model that we cannot read is as good a copy as it was. */
+static int save_dir(const char *dir, const struct checkpoint *c, struct err *e)
+{
+    struct tok *t = NULL;
+    char *json = file_join(dir, "tokenizer.json");
+    int rc = json ? copy_files(dir, c, e) : err_set(e, ERR_NOMEM, "no memory");
+
+    if (rc > 0 && !file_exists(json) && tok_open(&t, dir, NULL) == 0 && t->made &&
+        !t->byte_level)
+        rc = write_made(t, c, e);
+    tok_close(t);
+    free(json);
+    return rc;
+}
+
 int tok_save(const char *path, const struct checkpoint *c, struct err *e)
 {
-    struct gguf g = {0};
     struct tok *t = NULL;
     struct stat st;
     int rc;
 
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return copy_files(path, c, e);
+        return save_dir(path, c, e);
     if ((rc = tok_open(&t, path, e)) < 0)
         return rc;
-    if (tok_has_text(t) && (rc = gguf_open(&g, path, e)) == 0)
-        rc = write_gguf(t, &g, c, e);
-    gguf_close(&g);
+    if (tok_has_text(t))
+        rc = write_all(t, c, e);
     tok_close(t);
     return rc;
 }

@@ -21,36 +21,38 @@ static int ends_in(const char *path, const char *tail)
     return n >= k && strcmp(path + n - k, tail) == 0;
 }
 
-static int has_file(const char *dir, const char *name)
+static int read_json(struct tok *t, const char *path, const char *dir, struct err *e)
 {
-    char *path = file_join(dir, name);
-    const int there = path && file_exists(path);
-
-    free(path);
-    return there;
+    (void)dir;
+    return tok_read_json(t, path, e);
 }
+
+/* The first of these that a directory has. */
+static const struct source {
+    const char *name;
+    int (*read)(struct tok *t, const char *path, const char *dir, struct err *e);
+} sources[] = {
+    {"tokenizer.json", read_json},
+    {"tokenizer.model", tok_read_spm},
+    {"spiece.model", tok_read_spm},
+};
 
 static int read_dir(struct tok *t, const char *dir, struct err *e)
 {
-    char *path = file_join(dir, "tokenizer.json");
-    int rc;
+    int rc = 0, found = 0;
 
-    if (!path)
-        return err_set(e, ERR_NOMEM, "no memory");
-    if (file_exists(path)) {
-        rc = tok_set_str(&t->where, path, strlen(path), e);
-        if (rc == 0)
-            rc = tok_read_json(t, path, e);
-    } else {
-        rc = tok_read_files(t, dir, e);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources && rc == 0 && !found; i++) {
+        char *path = file_join(dir, sources[i].name);
+
+        if (!path)
+            return err_set(e, ERR_NOMEM, "no memory");
+        found = file_exists(path);
+        if (found && (rc = tok_set_str(&t->where, path, strlen(path), e)) == 0)
+            rc = sources[i].read(t, path, dir, e);
+        free(path);
     }
-    free(path);
-    if (rc == 0 && t->kind == TOK_NONE && has_file(dir, "tokenizer.model"))
-        return err_set(e, ERR_FILE,
-                       "%s/tokenizer.model: SentencePiece models are not read; "
-                       "transformers writes tokenizer.json beside it "
-                       "(AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR))",
-                       dir);
+    if (rc == 0 && !found)
+        rc = tok_read_files(t, dir, e);
     return rc < 0 ? rc : tok_read_config(t, dir, e);
 }
 
@@ -66,6 +68,8 @@ static int read_any(struct tok *t, const char *path, struct err *e)
         rc = read_dir(t, path, e);
     else if (ends_in(path, ".json"))
         rc = tok_read_json(t, path, e);
+    else if (ends_in(path, ".model"))
+        rc = tok_read_spm(t, path, NULL, e);
     else
         rc = tok_read_gguf(t, path, e);
     return rc < 0 ? rc : tok_finish(t, e);
@@ -79,7 +83,7 @@ int tok_open(struct tok **out, const char *path, struct err *e)
     *out = NULL;
     if (!t)
         return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
-    t->bos = t->eos = t->unk = -1;
+    t->bos = t->eos = t->unk = t->pad = t->named_unk = -1;
     t->pretok = pretok_new();
     t->normalizer = normal_new();
     if (!t->pretok || !t->normalizer)
@@ -107,6 +111,7 @@ void tok_close(struct tok *t)
     normal_free(t->normalizer);
     pretok_free(t->pretok);
     decoding_release(&t->decoding);
+    json_decref(t->made);
     added_set_release(&t->raw);
     added_set_release(&t->normal);
     free(t->path);

@@ -25,8 +25,8 @@
 
 struct tok;
 
-/* Opens the tokenizer that belongs to a model: `path` is a directory, a .gguf file, or
- * a tokenizer.json.  A model that brings no tokenizer at all (weights and config only)
+/* Opens the tokenizer that belongs to a model: `path` is a directory, a .gguf file, a
+ * tokenizer.json or a tokenizer.model.  A model that brings no tokenizer at all (weights and config only)
  * opens too: tok_has_text is 0 then, it has no tokens, but stops.  The caller owns *out
  * (tok_close).  ERR_FILE, ERR_NOMEM. */
 int tok_open(struct tok **out, const char *path, struct err *e) MUST_CHECK;
