@@ -1,135 +1,24 @@
 #include "tok/template.h"
 
-#include "tok/canon.h"
-#include "tok/families.h"
+#include "jinja/dict.h"
+#include "jinja/jinja.h"
+#include "tok/messages.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* ---- recognising ------------------------------------------------------------------------*/
-
-/* A named group of the last match: malloc'd, unescaped; NULL if it took no part. */
-static char *group(pcre2_code *code, pcre2_match_data *md, const char *name)
+struct template
 {
-    PCRE2_UCHAR *s;
-    PCRE2_SIZE n;
+    struct jinja *jinja;
+    char *where;
+    struct tm now;                 /* of strftime_now */
+    enum template_content content; /* found by asking the template */
+    char *after;                   /* what it puts behind an answer; NULL: not known */
+};
 
-    if (pcre2_substring_number_from_name(code, (PCRE2_SPTR)name) ==
-            PCRE2_ERROR_NOSUBSTRING ||
-        pcre2_substring_get_byname(md, (PCRE2_SPTR)name, &s, &n) != 0)
-        return NULL;
-    char *out = malloc(n + 1), *p = out;
-    for (PCRE2_SIZE i = 0; out && i < n; i++) {
-        char c = (char)s[i];
-
-        if (c == '\\' && i + 1 < n) {
-            c = (char)s[++i];
-            c = c == 'n' ? '\n' : c;
-        }
-        *p++ = c;
-    }
-    if (out)
-        *p = '\0';
-    pcre2_substring_free(s);
-    return out;
-}
-
-static int has_group(pcre2_code *code, pcre2_match_data *md, const char *name)
-{
-    char *s = group(code, md, name);
-
-    free(s);
-    return s != NULL;
-}
-
-/* Far more than a known template takes; what runs away is none. */
-enum { MATCH_LIMIT = 200000 };
-
-/* 1 if the canonical form is this family's; *tm is filled then. */
-static int match(struct template *tm, const struct family *f, const char *canonical)
-{
-    int rc;
-    PCRE2_SIZE at;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)f->pattern, PCRE2_ZERO_TERMINATED,
-                                     PCRE2_ANCHORED | PCRE2_ENDANCHORED |
-                                         PCRE2_DUPNAMES | PCRE2_DOTALL,
-                                     &rc, &at, NULL);
-    pcre2_match_data *md =
-        code ? pcre2_match_data_create_from_pattern(code, NULL) : NULL;
-
-    pcre2_match_context *mc = md ? pcre2_match_context_create(NULL) : NULL;
-    if (mc)
-        pcre2_set_match_limit(mc, MATCH_LIMIT);
-    rc = mc ? pcre2_match(code, (PCRE2_SPTR)canonical, strlen(canonical), 0, 0, md, mc)
-            : -1;
-    if (rc > 0) {
-        tm->family = f;
-        tm->system = group(code, md, "system");
-        tm->trim = has_group(code, md, "trim");
-        tm->always_ask = has_group(code, md, "ask");
-    }
-    pcre2_match_context_free(mc);
-    pcre2_match_data_free(md);
-    pcre2_code_free(code);
-    return rc > 0;
-}
-
-static int not_known(const char *where, struct err *e)
-{
-    return err_set(e, ERR_FILE,
-                   "%s: its chat template is not one of those known (ChatML, Llama 2, "
-                   "Llama 3, Mistral v0.1 and v0.2, Zephyr, Gemma); --raw goes without "
-                   "a template",
-                   where);
-}
-
-int template_open(struct template **out, const char *source, const char *where,
-                  struct err *e)
-{
-    struct template *tm = calloc(1, sizeof *tm);
-    char *canonical = NULL;
-    int rc = tm ? 0 : err_set(e, ERR_NOMEM, "no memory for a chat template");
-
-    *out = NULL;
-    if (rc == 0)
-        rc = canon_make(&canonical, source, where, e);
-    for (const struct family *f = families; rc == 0 && f->name; f++)
-        if (match(tm, f, canonical))
-            break;
-    if (rc == 0 && !tm->family)
-        rc = not_known(where, e);
-    free(canonical);
-    if (rc < 0) {
-        template_close(tm);
-        return rc;
-    }
-    *out = tm;
-    return 0;
-}
-
-void template_close(struct template *tm)
-{
-    if (tm)
-        free(tm->system);
-    free(tm);
-}
-
-const char *template_name(const struct template *tm)
-{
-    return tm->family->name;
-}
-
-const char *template_turn_end(const struct template *tm)
-{
-    return tm->family->turn_end;
-}
-
-/* ---- rendering --------------------------------------------------------------------------*/
-
-enum { RENDERED_OOM = 1 }; /* cap, when memory ran out: text and user are gone */
+/* ---- rendered text ----------------------------------------------------------------------*/
 
 void rendered_release(struct rendered *r)
 {
@@ -138,59 +27,48 @@ void rendered_release(struct rendered *r)
     *r = (struct rendered){0};
 }
 
-void rendered_put(struct rendered *r, const char *s, size_t n, int user)
+static int rendered_room(struct rendered *r, size_t n, struct err *e)
 {
-    if (r->cap == RENDERED_OOM)
-        return;
-    if (r->n + n + 1 > r->cap) {
-        const size_t cap = 2 * (r->n + n) + 256;
-        char *text = realloc(r->text, cap);
-        if (text)
-            r->text = text;
-        unsigned char *u = realloc(r->user, cap);
-        if (u)
-            r->user = u;
-        if (!text || !u) {
-            rendered_release(r);
-            r->cap = RENDERED_OOM;
-            return;
-        }
+    if (n + 1 > r->cap) {
+        const size_t cap = 2 * n + 256;
+
+        rendered_release(r);
+        r->text = malloc(cap);
+        r->user = malloc(cap);
         r->cap = cap;
     }
-    memcpy(r->text + r->n, s, n);
-    memset(r->user + r->n, user, n);
-    r->n += n;
-    r->text[r->n] = '\0';
-}
-
-static int rendered_done(struct rendered *r, struct err *e)
-{
-    rendered_put(r, "", 0, 0); /* an empty one has its NUL too */
-    if (r->cap != RENDERED_OOM)
+    r->n = n;
+    if (r->text && r->user)
         return 0;
-    *r = (struct rendered){0};
+    rendered_release(r);
     return err_set(e, ERR_NOMEM, "no memory for a conversation");
 }
 
-int template_render(const struct template *tm, const struct chat_message *message,
-                    size_t n, enum template_end end, const char *bos, const char *eos,
-                    struct rendered *r, struct err *e)
+/* user NULL: nobody's. */
+static int rendered_set(struct rendered *r, const char *text, const unsigned char *user,
+                        size_t n, struct err *e)
 {
-    const struct scene s = {tm, message, n, end, bos, eos};
-    int rc;
+    const int rc = rendered_room(r, n, e);
 
-    r->n = 0;
-    if (n == 0)
-        return err_set(e, ERR_RECORD, "a conversation without messages");
-    rc = tm->family->render(r, &s, e);
-    return rc < 0 ? rc : rendered_done(r, e);
+    if (rc < 0)
+        return rc;
+    if (n > 0)
+        memcpy(r->text, text, n);
+    if (user)
+        memcpy(r->user, user, n);
+    else
+        memset(r->user, 0, n);
+    r->text[n] = '\0';
+    return 0;
 }
 
 int rendered_raw(struct rendered *r, const char *text, size_t n, struct err *e)
 {
-    r->n = 0;
-    rendered_put(r, text, n, 1);
-    return rendered_done(r, e);
+    const int rc = rendered_set(r, text, NULL, n, e);
+
+    if (rc == 0)
+        memset(r->user, 1, n);
+    return rc;
 }
 
 void rendered_mask(unsigned char *mask, const struct rendered *r, const struct tok *t,
@@ -207,4 +85,236 @@ void rendered_mask(unsigned char *mask, const struct rendered *r, const struct t
         mask[i] = (unsigned char)user;
         from = end;
     }
+}
+
+/* ---- rendering --------------------------------------------------------------------------*/
+
+static int set_token(struct interp *in, struct dict *vars, const char *name,
+                     const char *text)
+{
+    struct value v;
+
+    if (!text)
+        return 0;
+    TRY(value_text(in, text, strlen(text), STR_NOBODY, &v));
+    return dict_set_lit(in, vars, name, v);
+}
+
+/* The variables of a scene, in the order that apply_chat_template gives them: what is given
+ * beside the tokens wins over them. */
+static int variables(const struct template *tm, const struct template_scene *s,
+                     struct dict **out)
+{
+    const enum template_content want =
+        s->fit == TEMPLATE_FITTED ? tm->content : CONTENT_EITHER;
+    struct interp *in = s->in;
+    struct value messages;
+
+    TRY(dict_new(in, out));
+    TRY(set_token(in, *out, "bos_token", s->bos));
+    TRY(set_token(in, *out, "eos_token", s->eos));
+    if (s->more.type == V_DICT)
+        TRY(dict_update(in, *out, s->more.d));
+    TRY(messages_normal(in, s->messages, want, &messages));
+    TRY(dict_set_lit(in, *out, "messages", messages));
+    TRY(dict_set_lit(in, *out, "tools",
+                     s->tools.type == V_MISSING ? value_none() : s->tools));
+    TRY(dict_set_lit(in, *out, "documents",
+                     s->documents.type == V_MISSING ? value_none() : s->documents));
+    return dict_set_lit(in, *out, "add_generation_prompt",
+                        value_bool(s->end == TEMPLATE_ASK));
+}
+
+/* The text, in the scene's pool. */
+static int render(const struct template *tm, const struct template_scene *s,
+                  const struct str **out)
+{
+    struct dict *vars;
+
+    TRY(variables(tm, s, &vars));
+    return jinja_render(tm->jinja, s->in, dict_value(vars), &tm->now, out);
+}
+
+int template_render_scene(const struct template *tm, const struct template_scene *s,
+                          struct rendered *r, struct err *e)
+{
+    const struct str *text;
+
+    if (s->messages.type != V_LIST || s->messages.l->n == 0)
+        return err_set(e, ERR_RECORD, "a conversation without messages");
+    s->in->e = e;
+    TRY(render(tm, s, &text));
+    return rendered_set(r, text->s, text->user, text->n, e);
+}
+
+static int build(struct interp *in, const struct chat_message *message, size_t n,
+                 struct value *out)
+{
+    TRY(value_seq(in, V_LIST, n, out));
+    for (size_t i = 0; i < n; i++)
+        TRY(messages_one(in, message[i].role, message[i].text, message[i].n,
+                         strcmp(message[i].role, "user") == 0 ? STR_USER : STR_NOBODY,
+                         &out->l->v[i]));
+    return 0;
+}
+
+int template_render(const struct template *tm, const struct chat_message *message,
+                    size_t n, enum template_end end, const char *bos, const char *eos,
+                    struct rendered *r, struct err *e)
+{
+    struct pool pool = {.cap = INTERP_MEMORY};
+    struct interp in = {.pool = &pool, .e = e, .where = tm->where};
+    struct template_scene s = {
+        .in = &in, .bos = bos, .eos = eos, .end = end, .fit = TEMPLATE_FITTED};
+    int rc = build(&in, message, n, &s.messages);
+
+    if (rc == 0)
+        rc = template_render_scene(tm, &s, r, e);
+    pool_release(&pool);
+    return rc;
+}
+
+/* ---- asking the template ------------------------------------------------------------------
+ * What a template does with content is found out by rendering a word with a mark on it. */
+
+static const char word[] = "word";
+
+/* A conversation of one question, and perhaps an answer; the last message's content is the
+ * word, marked, as a string or as parts. */
+static int ask(const struct template *tm, struct interp *in, enum template_content form,
+               size_t n, const struct str **out)
+{
+    static const char *const role[2] = {"user", "assistant"};
+    struct template_scene s = {.in = in, .bos = "", .eos = ""};
+
+    TRY(value_seq(in, V_LIST, n, &s.messages));
+    for (size_t i = 0; i < n; i++) {
+        struct value *m = &s.messages.l->v[i];
+        const struct value *text;
+        struct value parts;
+
+        TRY(messages_one(in, role[i], word, sizeof word - 1,
+                         i + 1 == n ? STR_USER : STR_NOBODY, m));
+        if (form != CONTENT_PARTS)
+            continue;
+        text = dict_get_lit(m->d, "content");
+        TRY(messages_parts(in, *text, &parts));
+        TRY(dict_set_lit(in, m->d, "content", parts));
+    }
+    return render(tm, &s, out);
+}
+
+static int has_word(const struct str *s)
+{
+    return s->user && memchr(s->user, 1, s->n) != NULL;
+}
+
+static enum template_content find_content(const struct template *tm, struct interp *in)
+{
+    const struct str *text, *parts;
+    const int says_text = ask(tm, in, CONTENT_TEXT, 1, &text) == 0 && has_word(text);
+
+    if (ask(tm, in, CONTENT_PARTS, 1, &parts) < 0 || !has_word(parts))
+        return CONTENT_TEXT;
+    if (says_text)
+        return str_equal(text, parts) ? CONTENT_EITHER : CONTENT_TEXT;
+    return memmem(parts->s, parts->n, "'type'", 6) ? CONTENT_TEXT : CONTENT_PARTS;
+}
+
+/* What stands behind the last byte of an answer; malloc'd, NULL if the template refuses. */
+static char *find_after(const struct template *tm, struct interp *in)
+{
+    const struct str *s;
+
+    if (ask(tm, in, tm->content, 2, &s) < 0 || !has_word(s))
+        return NULL;
+    size_t at = s->n;
+    while (!s->user[at - 1])
+        at--;
+    return strndup(s->s + at, s->n - at);
+}
+
+/* Templates that fail here fail again where it matters. */
+static void question(struct template *tm)
+{
+    struct pool pool = {.cap = INTERP_MEMORY / 8};
+    struct err ignored = {0};
+    struct interp in = {.pool = &pool, .e = &ignored, .where = tm->where};
+
+    tm->content = find_content(tm, &in);
+    in.steps = 0;
+    tm->after = find_after(tm, &in);
+    pool_release(&pool);
+}
+
+/* ---- opening ----------------------------------------------------------------------------*/
+
+/* SOURCE_DATE_EPOCH makes what is rendered the same on every day, in every zone. */
+static void read_clock(struct tm *out)
+{
+    const char *fixed = getenv("SOURCE_DATE_EPOCH");
+    char *end = NULL;
+    time_t t = time(NULL);
+
+    errno = 0;
+    const long long seconds = fixed ? strtoll(fixed, &end, 10) : 0;
+    if (fixed && *fixed && !*end && errno == 0 && (t = (time_t)seconds) == seconds &&
+        gmtime_r(&t, out))
+        return;
+    t = time(NULL);
+    *out = (struct tm){0};
+    (void)localtime_r(&t, out);
+}
+
+int template_open(struct template **out, const char *source, const char *where,
+                  struct err *e)
+{
+    struct template *tm = calloc(1, sizeof *tm);
+    int rc;
+
+    *out = NULL;
+    if (!tm || !(tm->where = strdup(where))) {
+        template_close(tm);
+        return err_set(e, ERR_NOMEM, "no memory for a chat template");
+    }
+    rc = jinja_open(&tm->jinja, source, strlen(source), tm->where, e);
+    if (rc < 0) {
+        template_close(tm);
+        return rc;
+    }
+    read_clock(&tm->now);
+    question(tm);
+    *out = tm;
+    return 0;
+}
+
+void template_close(struct template *tm)
+{
+    if (!tm)
+        return;
+    jinja_close(tm->jinja);
+    free(tm->where);
+    free(tm->after);
+    free(tm);
+}
+
+enum template_content template_content(const struct template *tm)
+{
+    return tm->content;
+}
+
+int template_turn_end(const struct template *tm, struct tok *t, int32_t *id,
+                      struct err *e)
+{
+    const char *s = tm->after ? tm->after + strspn(tm->after, " \t\r\n") : "";
+    struct tok_ids ids = {0};
+    int rc = 0;
+
+    *id = -1;
+    if (*s && tok_has_text(t))
+        rc = tok_encode(t, s, strlen(s), TOK_ADD_NONE, &ids, e);
+    if (rc == 0 && ids.n > 0 && tok_is_special(t, ids.id[0]))
+        *id = ids.id[0];
+    tok_ids_release(&ids);
+    return rc;
 }

@@ -2,16 +2,15 @@
  * Chat templates: messages to the text that the model was trained on, knowing of every
  * byte whether it is the user's.
  *
- * A template is Jinja source in the model's files.  There is no Jinja engine behind
- * this interface (yet): the source is brought into a canonical form and must be, as a
- * whole, one of the known templates: ChatML (with or without a default system prompt,
- * as SmolLM2's), Llama 2, Llama 3, Mistral v0.1 and v0.2, Zephyr, Gemma.  Another is an
- * error that names the file and says what to do; it is never guessed at.
+ * A template is Jinja source in the model's files, and is taken as it is: jinja/ renders it
+ * as transformers' apply_chat_template does.  It sees messages, tools, documents,
+ * add_generation_prompt, bos_token, eos_token and whatever more the caller has.
  */
 #ifndef CAGSR_TOK_TEMPLATE_H
 #define CAGSR_TOK_TEMPLATE_H
 
 #include "base/err.h"
+#include "jinja/value.h"
 #include "tok/tok.h"
 
 #include <stddef.h>
@@ -19,28 +18,47 @@
 
 struct template;
 
-/* Recognises `source`; `where` names its file in errors.  The caller owns *out.
- * ERR_FILE: not a known template. */
+/* Parses `source`; `where` names its file in errors.  The caller owns *out.  What
+ * strftime_now shows is fixed here: SOURCE_DATE_EPOCH in UTC if the environment has it, else
+ * the local time.  ERR_FILE with the line: not Jinja, or not supported. */
 int template_open(struct template **out, const char *source, const char *where,
                   struct err *e) MUST_CHECK;
 void template_close(struct template *tm); /* NULL is fine */
 
-/* "chatml", "llama2", "llama3", "mistral-v0.1", "mistral-v0.2", "zephyr", "gemma". */
-const char *template_name(const struct template *tm);
+/* *id = the special token that the template puts behind an answer ("<|im_end|>"), a stop
+ * beside the model's own; -1 if there is none.  ERR_NOMEM. */
+int template_turn_end(const struct template *tm, struct tok *t, int32_t *id,
+                      struct err *e) MUST_CHECK;
 
-/* The text of the token that ends an answer ("<|im_end|>"), a stop beside the model's own;
- * NULL if the end of text does.  Static. */
-const char *template_turn_end(const struct template *tm);
-
-struct chat_message {
-    const char *role; /* "system", "user", "assistant"; NUL-terminated */
-    const char *text; /* (n) UTF-8 */
-    size_t n;
+/* How the template wants content that is text. */
+enum template_content {
+    CONTENT_TEXT,   /* as a string: parts print as Python code, or not at all */
+    CONTENT_EITHER, /* as a string or as parts of type text */
+    CONTENT_PARTS,  /* as parts only: a string is lost */
 };
+enum template_content template_content(const struct template *tm);
 
 enum template_end {
     TEMPLATE_CLOSED, /* the conversation as it is */
     TEMPLATE_ASK,    /* and what asks the assistant to speak (add_generation_prompt) */
+};
+
+enum template_fit {
+    TEMPLATE_AS_IS,  /* contents go to the template as they are: transformers' way */
+    TEMPLATE_FITTED, /* strings and parts of type text become what it wants */
+};
+
+/* What a template sees.  Values are of in's pool; the user's contents are marked there
+ * (STR_USER). */
+struct template_scene {
+    struct interp *in;
+    struct value messages;  /* V_LIST of V_DICT; members that are none are dropped */
+    struct value tools;     /* V_MISSING, too, is none */
+    struct value documents; /* the same */
+    struct value more;      /* V_DICT of further variables, or V_MISSING */
+    const char *bos, *eos;  /* NULL: not defined */
+    enum template_end end;
+    enum template_fit fit;
 };
 
 /* A rendered conversation; zero-initialised is empty, memory is used again. */
@@ -52,9 +70,20 @@ struct rendered {
 };
 void rendered_release(struct rendered *r);
 
-/* Replaces *r by the conversation in the words of tm; bos and eos are what the template
- * calls bos_token and eos_token ("" if there is none).  ERR_RECORD with the template's
- * own sentence where it refuses (roles that do not alternate, no system role). */
+/* Replaces *r by the conversation in the words of tm.  ERR_RECORD where the conversation
+ * does not fit, with the template's own sentence where it refuses (roles that do not
+ * alternate, no system role); ERR_FILE where the template asks for what is not
+ * supported. */
+int template_render_scene(const struct template *tm, const struct template_scene *s,
+                          struct rendered *r, struct err *e) MUST_CHECK;
+
+struct chat_message {
+    const char *role; /* "system", "user", "assistant"; NUL-terminated */
+    const char *text; /* (n) UTF-8 */
+    size_t n;
+};
+
+/* The same for messages that are only text, fitted. */
 int template_render(const struct template *tm, const struct chat_message *message,
                     size_t n, enum template_end end, const char *bos, const char *eos,
                     struct rendered *r, struct err *e) MUST_CHECK;

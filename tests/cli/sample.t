@@ -45,6 +45,21 @@ jq -c '[.id, .prompt, .reference, .label]' forms.out
 sample -n 2 forms.jsonl | cagsr-cat --check=schema
 sample -n 1 --raw --system "" forms.jsonl 2>/dev/null >/dev/null || echo "raw takes no conversations"
 
+echo "-- what the template sees"
+cp -r model jinja
+jq -n '{eos_token: "<eos>", chat_template:
+    "{%- for t in tools or [] %}<{{ t.name }}>{% endfor %}{% for m in messages %}{{ m.role }}:{{ m.content }}{{ m.tool_calls | tojson if m.tool_calls }}{{ m.nothing is defined }}{{ eos_token }}{% endfor %}{{ style | d(\"-\") }}{{ bos_token is defined }}{% if add_generation_prompt %}{{ strftime_now(\"%Y\") }}{% endif %}"}' \
+    >jinja/tokenizer_config.json
+cat >seen.jsonl <<'END'
+{"id": "1", "messages": [{"role": "user", "content": "u"}], "tools": [{"name": "f"}, {"name": "g"}], "chat_template_kwargs": {"style": "S"}}
+{"id": "2", "messages": [{"role": "user", "content": "u", "nothing": null}, {"role": "assistant", "tool_calls": [{"n": 1.5}]}, {"role": "tool", "content": {"a": 1}}]}
+{"id": "3", "prompt": "p", "tools": null}
+END
+SOURCE_DATE_EPOCH=0 cagsr-sample -m jinja --max-tokens 1 -j1 -n 1 seen.jsonl | cagsr-cat -k sample -p | jq -r .prompt
+for bad in '"tools": "f"' '"chat_template_kwargs": [1]' '"chat_template_kwargs": {"style": {"$bin": ""}}'; do
+    echo "{\"id\": \"x\", \"prompt\": \"p\", $bad}" | cagsr-sample -m jinja -n 1 2>&1 >/dev/null || true
+done
+
 echo "-- an array, a stream, text"
 jq -s . forms.jsonl >array.json
 sample -n 1 array.json | cagsr-cat -k sample -p | cmp - forms.out && echo same
@@ -130,6 +145,6 @@ refused cagsr-sample -m bare -n 1 forms.jsonl
 rc=0
 sample -n 1 some.jsonl 2>err >/dev/full || rc=$?
 echo "$(cat err), exit $rc"
-sed 's/im_start/im_begin/' model/tokenizer_config.json >t && mv t model/tokenizer_config.json
+sed 's/endfor/endfour/' model/tokenizer_config.json >t && mv t model/tokenizer_config.json
 refused sample -n 1 some.jsonl
 sample -n 1 --raw --text </dev/null | cagsr-cat --check && echo raw goes without

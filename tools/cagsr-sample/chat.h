@@ -9,6 +9,9 @@
  * A conversation that ends with the assistant's turn is one with its answer: the answer
  * becomes `reference`, what was before it the prompt.  Alpaca's `output` becomes
  * `reference` too.
+ *
+ * The template sees a message's other members (tool_calls, name ...), and the record's
+ * `tools`, `documents` and the members of `chat_template_kwargs`.
  */
 #ifndef CAGSR_SAMPLE_CHAT_H
 #define CAGSR_SAMPLE_CHAT_H
@@ -21,13 +24,13 @@ struct chat {
     struct tok *tok;
     struct template *tm; /* NULL: prompts go as they are */
     const char *system;  /* for conversations without a system prompt, or NULL */
-    char *bos, *eos;     /* as the template calls them; owned */
+    char *bos, *eos; /* as the template calls them; owned; NULL: the model has none */
 };
 
 enum chat_form { CHAT_TEMPLATE, CHAT_RAW };
 
 /* tok is borrowed.  A model without a template goes without, as under CHAT_RAW.
- * ERR_FILE: a template that is not known; ERR_USAGE: a system prompt, and nothing to put
+ * ERR_FILE: a template that is not Jinja; ERR_USAGE: a system prompt, and nothing to put
  * it into. */
 int chat_open(struct chat *c, struct tok *tok, enum chat_form form, const char *system,
               struct err *e) MUST_CHECK;

@@ -27,16 +27,17 @@ static int add_stop(struct run *r, int32_t id, struct err *e)
 /* What ends a response: the model's own end tokens, and the template's. */
 static int find_stops(struct run *r, struct err *e)
 {
-    const struct tok *tok = r->chat->tok;
-    const char *turn = r->chat->tm ? template_turn_end(r->chat->tm) : NULL;
     size_t n;
-    const int32_t *ids = tok_stops(tok, &n);
+    const int32_t *ids = tok_stops(r->chat->tok, &n);
+    int32_t turn = -1;
     int rc = 0;
 
     r->neos = 0;
     for (size_t i = 0; i < n && rc == 0; i++)
         rc = add_stop(r, ids[i], e);
-    return rc == 0 && turn ? add_stop(r, tok_find(tok, turn), e) : rc;
+    if (rc == 0 && r->chat->tm)
+        rc = template_turn_end(r->chat->tm, r->chat->tok, &turn, e);
+    return rc < 0 ? rc : add_stop(r, turn, e);
 }
 
 int run_open_model(struct run *r, const char *path, struct err *e)
