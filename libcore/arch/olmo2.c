@@ -57,6 +57,7 @@ const struct family family_olmo2 = {
     .name = "olmo2",
     .class_name = "Olmo2ForCausalLM",
     .gguf = "olmo2",
+    .gguf_act = ACT_SILU,
     .prefix = "model.",
     .names = names,
     .skip = llama_skip,

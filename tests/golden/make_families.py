@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden data of model families and rope scalings, from torch and transformers.
 
-    make_families.py [NAME ...]     writes tests/golden/NAME/ and tests/golden/rope/
+    make_families.py [NAME ...]     writes tests/golden/NAME/, rope/ and gguf-families/
 
 Weights are random floats; the expected numbers are computed in float64 from the stored
 weights and rounded to float32.  Names and shapes of tensors are those of the other golden
@@ -12,10 +12,11 @@ and transformers 5.23; the same numbers come out each time.
 import json, math, os, shutil, sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+import gguf
 import numpy as np
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
@@ -287,10 +288,104 @@ def ropes():
         f.write("[" + ",\n".join(json.dumps(x, sort_keys=True) for x in out) + "]\n")
 
 
+# GGUF files as llama.cpp's converter writes them: the directory each comes from, and what
+# is changed in its config where the format implies it.
+GGUF = {
+    "qwen3-tiny": {}, "gptneox-tiny": {}, "gptneox-seq-tiny": {"rope_scaling": None},
+    "gemma-tiny": {}, "olmo2-tiny": {},
+    "gemma2-tiny": {"query_pre_attn_scalar": 12},
+    "gemma3-tiny": {"query_pre_attn_scalar": 12, "sliding_window_pattern": 6},
+}
+
+
+def keys(w, c):
+    """The metadata that the converter writes for these families."""
+    neox = c["model_type"] == "gpt_neox"
+    w.add_context_length(c["max_position_embeddings"])
+    w.add_embedding_length(c["hidden_size"])
+    w.add_block_count(c["num_hidden_layers"])
+    w.add_feed_forward_length(c["intermediate_size"])
+    w.add_head_count(c["num_attention_heads"])
+    if neox:
+        w.add_rope_dimension_count(
+            int(c["rotary_pct"] * (c["hidden_size"] // c["num_attention_heads"])))
+        w.add_parallel_residual(c["use_parallel_residual"])
+        w.add_layer_norm_eps(c["layer_norm_eps"])
+        return
+    w.add_head_count_kv(c["num_key_value_heads"])
+    w.add_layer_norm_rms_eps(c["rms_norm_eps"])
+    if "head_dim" in c:
+        w.add_key_length(c["head_dim"])
+        w.add_value_length(c["head_dim"])
+    if not c["model_type"] in ("gemma", "gemma2"):
+        w.add_rope_freq_base(c.get("rope_theta") or c["rope_parameters"]["rope_theta"])
+    if c["model_type"] == "gemma2":
+        w.add_attn_logit_softcapping(c["attn_logit_softcapping"])
+        w.add_final_logit_softcapping(c["final_logit_softcapping"])
+    if c["model_type"] in ("gemma2", "gemma3_text"):
+        w.add_sliding_window(c["sliding_window"])
+
+
+def theirs(name, x, c):
+    if c["model_type"].startswith("gemma") and name.endswith("norm.weight"):
+        return x + 1
+    if "query_key_value" in name:
+        H = c["num_attention_heads"]
+        return x.reshape(H, 3, -1, *x.shape[1:]).transpose(0, 1).reshape(x.shape)
+    return x
+
+
+def gguf_of(name, changes, store, out):
+    src = os.path.join(HERE, name)
+    config = json.load(open(os.path.join(src, "config.json")))
+    config.update(changes)
+    arch = {"gpt_neox": "gptneox", "gemma3_text": "gemma3"}.get(config["model_type"],
+                                                               config["model_type"])
+    which = next(k for k, v in gguf.MODEL_ARCH_NAMES.items() if v == arch)
+    names = gguf.get_tensor_name_map(which, config["num_hidden_layers"])
+    state = load_file(os.path.join(src, "model.safetensors"))
+    w = gguf.GGUFWriter(os.path.join(out, name + ".gguf"), arch)
+    keys(w, config)
+    for k, x in state.items():
+        w.add_tensor(names.get_name(k, try_suffixes=(".weight", ".bias")),
+                     theirs(k, x, config).contiguous().numpy())
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    with torch.no_grad(), Double():
+        c = dict(config)
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**c),
+                                                 attn_implementation="eager")
+    state = {k.replace("embed_out", "lm_head"): v for k, v in state.items()}
+    left = model.load_state_dict(state, strict=False)
+    assert not left.unexpected_keys and set(left.missing_keys) <= {"lm_head.weight"}, left
+    model.tie_weights()
+    model = widen(model.float())
+    ids = [int(x) for x in np.random.default_rng(7).integers(3, config["vocab_size"], 12)]
+    with torch.no_grad(), Double():
+        logits = run(model, ids, False).logits[0]
+    store[name + ".logits"] = logits.float().contiguous()
+    store[name + ".input_ids"] = torch.tensor(ids, dtype=torch.int32)
+
+
+def ggufs():
+    out, store = os.path.join(HERE, "gguf-families"), {}
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    for name, changes in GGUF.items():
+        gguf_of(name, changes, store, out)
+    save_file(store, os.path.join(out, "expected.safetensors"),
+              metadata={"reference": "float64, rounded to float32"})
+
+
 def main():
-    names = sys.argv[1:] or list(FAMILIES) + ["rope"]
+    names = sys.argv[1:] or list(FAMILIES) + ["rope", "gguf"]
     for name in names:
-        ropes() if name == "rope" else family(name, FAMILIES[name])
+        if name in ("rope", "gguf"):
+            (ropes if name == "rope" else ggufs)()
+        else:
+            family(name, FAMILIES[name])
 
 
 main()

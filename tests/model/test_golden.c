@@ -290,44 +290,61 @@ ParameterizedTest(size_t *i, golden, gradients)
 
 /* ---- GGUF -------------------------------------------------------------------------- */
 
-static const char *const files[] = {"llama-tiny-f32", "llama-tiny-f16", "llama-q8_0",
-                                    "llama-q4_1", "qwen2-tiny-f32"};
+/* The logits of a file against those of its weights in Hugging Face's arithmetic. */
+static void check_gguf(const char *dir, const char *file)
+{
+    char path[GOLDEN_PATH], name[64];
+    struct fixture f = {.name = file};
+    const float *hidden;
+    struct pass *p;
+    struct head *h;
+    struct err e = {0};
+    size_t n, T;
+
+    snprintf(name, sizeof name, "%s/expected.safetensors", dir);
+    golden_open(&f.want, name);
+    cr_assert(machine_new(&f.mc, 2, NULL));
+    snprintf(name, sizeof name, "%s/%s.gguf", dir, file);
+    cr_assert_geq(model_open(&f.m, golden_path(path, name), f.mc.k, MODEL_COMPUTE, &e),
+                  0, "%s", e.text);
+    int32_t *ids = golden_ids(&f.want, &T, "%s.input_ids", file);
+    float *logits = golden_must(&f.want, &n, "%s.logits", file);
+    cr_assert_eq(batch_add(&f.b, BATCH_ALONE, ids, T, &e), 0);
+    cr_assert_geq(pass_new(&p, f.m, 0, PASS_SCORE, &e), 0);
+    cr_assert_geq(head_new(&h, f.m, &e), 0);
+    cr_assert_geq(pass_forward(p, &f.b, NULL, &hidden, &e), 0, "%s", e.text);
+    cr_assert_eq(n, T * f.m->arch.V);
+    float *z = floats(n);
+    head_logits(h, hidden, 0, T, z);
+    cr_expect_leq(worst_difference(z, logits, n), 1e-4, "%s: %g", file,
+                  worst_difference(z, logits, n));
+    free(z);
+    free(ids);
+    free(logits);
+    head_free(h);
+    pass_free(p);
+    close_fixture(&f);
+}
 
 Test(golden, gguf)
 {
-    char path[GOLDEN_PATH], name[64];
-    struct safetensors want;
-    struct err e = {0};
+    static const struct {
+        const char *dir, *file;
+    } files[] = {
+        {"gguf", "llama-tiny-f32"},
+        {"gguf", "llama-tiny-f16"},
+        {"gguf", "llama-q8_0"},
+        {"gguf", "llama-q4_1"},
+        {"gguf", "qwen2-tiny-f32"},
+        {"gguf-families", "qwen3-tiny"},
+        {"gguf-families", "gptneox-tiny"},
+        {"gguf-families", "gptneox-seq-tiny"},
+        {"gguf-families", "gemma-tiny"},
+        {"gguf-families", "gemma2-tiny"},
+        {"gguf-families", "gemma3-tiny"},
+        {"gguf-families", "olmo2-tiny"},
+    };
 
-    golden_open(&want, "gguf/expected.safetensors");
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        struct fixture f = {.name = files[i]};
-        const float *hidden;
-        struct pass *p;
-        struct head *h;
-        size_t n, T;
-
-        cr_assert(machine_new(&f.mc, 2, NULL));
-        snprintf(name, sizeof name, "gguf/%s.gguf", files[i]);
-        cr_assert_geq(
-            model_open(&f.m, golden_path(path, name), f.mc.k, MODEL_COMPUTE, &e), 0,
-            "%s", e.text);
-        int32_t *ids = golden_ids(&want, &T, "%s.input_ids", files[i]);
-        float *logits = golden_must(&want, &n, "%s.logits", files[i]);
-        cr_assert_eq(batch_add(&f.b, BATCH_ALONE, ids, T, &e), 0);
-        cr_assert_geq(pass_new(&p, f.m, 0, PASS_SCORE, &e), 0);
-        cr_assert_geq(head_new(&h, f.m, &e), 0);
-        cr_assert_geq(pass_forward(p, &f.b, NULL, &hidden, &e), 0, "%s", e.text);
-        cr_assert_eq(n, T * f.m->arch.V);
-        float *z = floats(n);
-        head_logits(h, hidden, 0, T, z);
-        cr_expect_leq(worst_difference(z, logits, n), 1e-4, "%s", files[i]);
-        free(z);
-        free(ids);
-        free(logits);
-        head_free(h);
-        pass_free(p);
-        close_fixture(&f);
-    }
-    safetensors_close(&want);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        check_gguf(files[i].dir, files[i].file);
 }

@@ -119,8 +119,11 @@ static double naive(double *p, const struct fixture *f, size_t r, size_t i, size
         const float *k =
             f->qkv + row_of(f, r, j) * f->ld + (s->H + h / (s->H / s->G)) * s->D;
 
-        p[j] = s->window && j + s->window <= i ? -INFINITY
-                                               : s->scale * dot_double(q, k, s->D);
+        p[j] = s->scale * dot_double(q, k, s->D);
+        if (s->cap > 0)
+            p[j] = s->cap * tanh(p[j] / s->cap);
+        if (s->window && j + s->window <= i)
+            p[j] = -INFINITY;
         top = p[j] > top ? p[j] : top;
     }
     for (size_t j = 0; j <= i; j++)
@@ -231,6 +234,24 @@ Theory((int isa, size_t share, size_t D, size_t P, size_t T, size_t window), att
     if (!fixture_new(&f, (enum isa)isa, 2, s, P, T))
         return;
     forward(&f, NULL);
+    backward(&f);
+    cr_expect_lt(gradcheck(f.qkv, f.dqkv, f.B * f.ld, 1e-2f, loss, &f), 2e-3);
+    fixture_free(&f);
+}
+
+TheoryDataPoints(attention, soft_caps) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 0, 5),
+    DataPoints(float, 0.5f, 4.0f),
+};
+Theory((int isa, size_t window, float cap), attention, soft_caps)
+{
+    struct fixture f;
+    const struct attn_shape s = {6, 2, 10, 0.6f, window, cap};
+
+    if (!fixture_new(&f, (enum isa)isa, 1, s, 7, 12))
+        return;
+    check_forward(&f);
     backward(&f);
     cr_expect_lt(gradcheck(f.qkv, f.dqkv, f.B * f.ld, 1e-2f, loss, &f), 2e-3);
     fixture_free(&f);

@@ -141,3 +141,72 @@ Test(rmsnorm, backward_accumulates_and_ignores_threads)
     fixture_free(&one);
     fixture_free(&two);
 }
+
+/* ---- heads side by side ------------------------------------------------------------ */
+
+struct heads {
+    struct machine m;
+    float *x, *w, *a, *y, *r;
+    size_t N, H, C, ldx, ldy;
+};
+
+static double heads_loss(void *ctx)
+{
+    const struct heads *f = ctx;
+
+    rmsnorm_heads_forward(f->m.k, f->y, f->ldy, f->r, f->x, f->ldx, f->w, f->N, f->H,
+                          f->C, (struct rmsnorm){1e-5f, 1});
+    double sum = 0;
+    for (size_t n = 0; n < f->N; n++)
+        sum += dot_double(f->a + n * f->ldy, f->y + n * f->ldy, f->H * f->C);
+    return sum;
+}
+
+TheoryDataPoints(rmsnorm, heads) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 0, 1, 9),
+    DataPoints(size_t, 1, 3),
+    DataPoints(size_t, 6, 16, 37),
+};
+Theory((int isa, size_t N, size_t H, size_t C), rmsnorm, heads)
+{
+    struct heads f = {.N = N, .H = H, .C = C, .ldx = H * C + 5, .ldy = H * C + 3};
+
+    if (!machine_new(&f.m, 2, &(struct kern_opts){.isa = (enum isa)isa}))
+        return;
+    f.x = normals(N * f.ldx, 1);
+    f.w = normals(C, 2);
+    f.a = normals(N * f.ldy, 3);
+    f.y = zeros(N * f.ldy);
+    f.r = floats(N * H);
+    float *d = floats(N * f.ldy), *dw = zeros(C), *dx = zeros(N * f.ldx), y[37];
+
+    heads_loss(&f);
+    for (size_t i = 0; i < N * H; i++) { /* each is a row of its own */
+        const size_t n = i / H, h = i % H;
+
+        rmsnorm_forward(f.m.k, y, NULL, f.x + n * f.ldx + h * C, f.w, 1, C,
+                        (struct rmsnorm){1e-5f, 1});
+        cr_expect_eq(memcmp(y, f.y + n * f.ldy + h * C, C * sizeof *y), 0);
+    }
+    memcpy(d, f.a, N * f.ldy * sizeof *d);
+    rmsnorm_heads_backward(f.m.k, d, f.ldy, dw, f.x, f.ldx, f.w, f.r, N, H, C,
+                           (struct rmsnorm){1e-5f, 1});
+    for (size_t n = 0; n < N; n++) {
+        memcpy(dx + n * f.ldx, d + n * f.ldy, H * C * sizeof *dx);
+        /* what lies behind the heads stays */
+        cr_expect_eq(
+            memcmp(d + n * f.ldy + H * C, f.a + n * f.ldy + H * C, 3 * sizeof *d), 0);
+    }
+    cr_expect_lt(gradcheck(f.x, dx, N * f.ldx, 1e-2f, heads_loss, &f), 2e-3);
+    cr_expect_lt(gradcheck(f.w, dw, C, 1e-2f, heads_loss, &f), 1e-3);
+    free(f.x);
+    free(f.w);
+    free(f.a);
+    free(f.y);
+    free(f.r);
+    free(d);
+    free(dw);
+    free(dx);
+    machine_free(&f.m);
+}
