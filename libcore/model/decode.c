@@ -1,5 +1,6 @@
 #include "model/decode.h"
 
+#include "model/block_parts.h"
 #include "model/head.h"
 #include "model/private.h"
 #include "nn/embed.h"
@@ -28,6 +29,11 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     if (c->placement != NORM_BEFORE) /* one after the other: they share */
         d->acts.o = d->acts.down = arena_take(a, B * c->C, f);
     d->acts.mid = arena_take(a, B * c->C, f);
+    if (c->encoder.L) {
+        d->acts.xq = arena_take(a, B * c->H * c->D, f);
+        d->acts.xatt = arena_take(a, B * c->H * c->D, f);
+        d->acts.xmid = arena_take(a, B * c->C, f);
+    }
     d->acts.up = arena_take(a, B * block_up_width(m), f);
     d->block.attn = arena_take(a, B, sizeof *d->block.attn);
     d->block.h = arena_take(a, B * c->C, f);
@@ -54,19 +60,25 @@ void decoder_release(struct decoder *d)
     arena_release(&d->attn);
 }
 
+/* Room for rows that see up to `keys` keys, and with relative positions their biases. */
+static float *carve_keys(struct decoder *d, size_t keys)
+{
+    block_bias_carve(&d->bias, d->m, &d->attn, keys);
+    return arena_take(&d->attn, block_attn_scratch(d->m, keys), sizeof(float));
+}
+
 int decoder_reserve(struct decoder *d, size_t keys, struct err *e)
 {
-    const struct attn_shape s = block_attn_shape(d->m, 0);
-
     if (keys <= d->keys)
         return 0;
     arena_release(&d->attn);
     d->keys = 0;
-    d->attn.used = attn_scratch(d->m->kern, &s, keys) * sizeof(float);
+    carve_keys(d, keys);
     const int rc = arena_alloc(&d->attn, "attention", e);
     if (rc < 0)
         return rc;
-    d->block.attn_scratch = (float *)d->attn.base;
+    d->block.attn_scratch = carve_keys(d, keys);
+    d->block.bias = block_bias_fill(&d->bias, d->m);
     d->keys = keys;
     return 0;
 }
@@ -87,10 +99,9 @@ static void layers(struct decoder *d, size_t B)
     }
 }
 
-void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
+static void run(struct decoder *d, size_t B, size_t n)
 {
     struct model *m = d->m;
-    const size_t C = m->arch.C;
     struct capture capture = {d->spec, d->capture};
 
     d->block.m = m;
@@ -101,16 +112,38 @@ void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
     d->block.n = n;
     d->block.capture = d->spec ? &capture : NULL;
     layers(d, B);
+}
+
+/* The final norm of the last n of B rows. */
+static void finish(struct decoder *d, size_t B, size_t n)
+{
+    const struct model *m = d->m;
+
+    block_norm(m, d->hidden, NULL, NULL, d->x[m->arch.L % 2] + (B - n) * m->arch.C,
+               m->norm, m->norm_b, n);
+}
+
+void decoder_step(struct decoder *d, size_t B, size_t n, size_t out)
+{
+    struct model *m = d->m;
+
+    run(d, B, n);
     if (out == 0)
         return;
-    block_norm(m, d->hidden, NULL, NULL, d->x[m->arch.L % 2] + (B - out) * C, m->norm,
-               m->norm_b, out);
-    linear_rows(m->kern, d->logits, m->arch.V, d->hidden, C, &m->packed_head, NULL,
-                out);
+    finish(d, B, out);
+    linear_rows(m->kern, d->logits, m->arch.V, d->hidden, m->arch.C, &m->packed_head,
+                NULL, out);
     head_finish(m, d->logits, out);
 }
 
-struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n)
+void decoder_rows(struct decoder *d, size_t B, size_t n)
+{
+    run(d, B, n);
+    finish(d, B, B);
+}
+
+struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n,
+                                 enum capture_kind kind)
 {
     const struct arch *c = &d->m->arch;
     const struct attn_shape s = block_attn_shape(d->m, 0);
@@ -119,8 +152,74 @@ struct block_store decoder_store(const struct decoder *d, struct arena *a, size_
     st.kv.cap = attn_store_cap(n);
     st.kv.k = arena_take(a, c->L * attn_store_k(&s, n), sizeof(float));
     st.kv.v = arena_take(a, c->L * attn_store_v(&s, n), sizeof(float));
-    if (d->spec && d->spec->reduce == CAPTURE_NORM)
+    if (d->spec && d->spec->kind == kind && d->spec->reduce == CAPTURE_NORM)
         st.norms = arena_take(a, (d->spec->to - d->spec->from) * c->H * st.kv.cap,
                               sizeof(float));
     return st;
+}
+
+/* ---- the encoder -------------------------------------------------------------------- */
+
+static void encoder_carve(struct encoder *n, const struct decoder *d, size_t P)
+{
+    const struct attn_shape s = block_attn_shape(n->d.m, 0);
+    const size_t f = sizeof(float);
+
+    n->store.kv = (struct attn_store){arena_take(&n->arena, attn_store_k(&s, P), f),
+                                      arena_take(&n->arena, attn_store_v(&s, P), f),
+                                      attn_store_cap(P)};
+    n->kv = arena_take(&n->arena, P * 2 * d->m->arch.G * d->m->arch.D, f);
+}
+
+static int encoder_reserve(struct encoder *n, const struct decoder *d, size_t P,
+                           struct err *e)
+{
+    int rc;
+
+    if (P <= n->d.rows)
+        return 0;
+    encoder_release(n);
+    if ((rc = decoder_init(&n->d, d->m->encoder, NULL, P, 0, e)) < 0 ||
+        (rc = decoder_reserve(&n->d, P, e)) < 0) {
+        n->d.rows = 0;
+        return rc;
+    }
+    encoder_carve(n, d, P);
+    if ((rc = arena_alloc(&n->arena, "the encoder's keys and values", e)) < 0) {
+        n->d.rows = 0;
+        return rc;
+    }
+    encoder_carve(n, d, P);
+    return 0;
+}
+
+int encoder_run(struct encoder *n, const struct decoder *d, const int32_t *ids,
+                size_t P, const struct block_store *to, struct err *e)
+{
+    const int rc = encoder_reserve(n, d, P, e);
+    const struct block_run own = {.n = P, .own = *to};
+    struct capture capture = {d->spec, NULL};
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < P; i++) {
+        n->d.ids[i] = ids[i];
+        n->d.pos[i] = (int32_t)i;
+    }
+    n->d.runs[0] = (struct block_run){.n = P, .own = n->store};
+    decoder_rows(&n->d, P, 1);
+    const struct block b = {.m = d->m,
+                            .products = BLOCK_ROWS,
+                            .source = {n->d.hidden, P, &own, 1},
+                            .capture = d->spec ? &capture : NULL};
+    for (size_t l = 0; l < d->m->arch.L; l++)
+        cross_keys(&b, l, n->kv);
+    return 0;
+}
+
+void encoder_release(struct encoder *n)
+{
+    decoder_release(&n->d);
+    arena_release(&n->arena);
+    *n = (struct encoder){0};
 }

@@ -17,6 +17,7 @@ struct decoder {
     float *x[2], *hidden, *logits; /* (rows, C); logits (rows, V) */
     float *cs[ARCH_KINDS];
     int32_t *ids, *pos; /* (rows) to be filled before a step */
+    struct attn_bias bias;
     struct block_run *runs;
     struct capture_row *capture; /* (rows) p NULL: not wanted */
     struct block_acts acts;
@@ -35,7 +36,30 @@ int decoder_reserve(struct decoder *d, size_t keys, struct err *e) MUST_CHECK;
  * logits of the last `out` of them to logits. */
 void decoder_step(struct decoder *d, size_t B, size_t n, size_t out);
 
-/* A cache for sequences of up to n positions of all layers, carved from a. */
-struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n);
+/* The same without a head: the hidden states of all B rows, after the final norm, to
+ * hidden. */
+void decoder_rows(struct decoder *d, size_t B, size_t n);
+
+/* A cache for n positions of all layers, carved from a: keys and values of the rows
+ * themselves, or of an encoder's. */
+struct block_store decoder_store(const struct decoder *d, struct arena *a, size_t n,
+                                 enum capture_kind kind);
+
+/*
+ * The encoder beside it.  Its rows see each other, so a prompt goes through it at once;
+ * what is kept are the keys and values that the decoder's layers have of its output.
+ */
+struct encoder {
+    struct decoder d; /* of model.encoder */
+    struct arena arena;
+    struct block_store store; /* of one layer */
+    float *kv;                /* (d.rows, 2 G D) */
+};
+
+/* A prompt of P tokens, into the store of the decoder's layers, decoder_store's of
+ * CAPTURE_CROSS.  ERR_NOMEM where P is more than ever before. */
+int encoder_run(struct encoder *n, const struct decoder *d, const int32_t *ids,
+                size_t P, const struct block_store *to, struct err *e) MUST_CHECK;
+void encoder_release(struct encoder *n); /* zeroed is fine */
 
 #endif

@@ -26,9 +26,13 @@ struct prompt {
     size_t users;             /* candidates that live, and the generator while it starts
                                  them */
     struct arena arena;
-    struct block_store store;
-    float *logits;         /* (V) of the last row */
-    float *rows, *outside; /* attention of the last row: (blocks, P), (blocks) */
+    const int32_t *lead; /* (nlead) what the decoder reads before a response: the
+                                  prompt itself, or what decoding starts with */
+    size_t nlead;
+    struct block_store store;  /* of those */
+    struct block_store source; /* of the prompt, where an encoder reads it */
+    float *logits;             /* (V) of the last row */
+    float *rows, *outside;     /* attention of the last row: (blocks, P), (blocks) */
 };
 
 struct candidate {
@@ -51,6 +55,7 @@ struct generator {
     struct model *m;
     struct generate_opts o;
     struct decoder d;
+    struct encoder enc; /* where the model has one */
     struct arena stores;
     struct slot *slots;     /* (rows) */
     size_t *live;           /* (rows) slots of the step's rows */
@@ -84,7 +89,9 @@ static void prompt_carve(const struct generator *g, struct prompt *p, struct are
 {
     const size_t P = p->p.P, b = g->blocks;
 
-    p->store = decoder_store(&g->d, a, P);
+    p->store = decoder_store(&g->d, a, p->nlead, CAPTURE_SELF);
+    if (g->m->encoder)
+        p->source = decoder_store(&g->d, a, P, CAPTURE_CROSS);
     p->logits = arena_take(a, g->m->arch.V, sizeof(float));
     p->p.ids = arena_take(a, P, sizeof *p->p.ids);
     p->rows = b ? arena_take(a, b * P, sizeof(float)) : NULL;
@@ -121,6 +128,7 @@ static int prompt_new(const struct generator *g, struct prompt **out,
         return err_set(e, ERR_NOMEM, "no memory for a prompt");
     p->p = *from;
     p->users = 1;
+    p->nlead = model_lead(g->m, from->P);
     p->limit = model_room(g->m, from->P);
     if (p->limit > g->o.max_tokens)
         p->limit = g->o.max_tokens;
@@ -131,34 +139,45 @@ static int prompt_new(const struct generator *g, struct prompt **out,
     }
     prompt_carve(g, p, &p->arena);
     memcpy((void *)(uintptr_t)p->p.ids, from->ids, from->P * sizeof *from->ids);
+    p->lead = g->m->encoder ? g->m->arch.start : p->p.ids;
     *out = p;
     return 0;
 }
 
-/* Keys, values and the last row's logits of a prompt. */
-static int prefill(struct generator *g, struct prompt *p, struct err *e)
+/* Keys, values and the last row's logits of what stands before the responses. */
+static void prefill_lead(struct generator *g, struct prompt *p)
 {
     struct decoder *d = &g->d;
-    const size_t P = p->p.P;
-    const int rc = decoder_reserve(d, P + p->limit, e);
+    const size_t P = p->p.P, N = p->nlead;
 
-    if (rc < 0)
-        return rc;
-    for (size_t at = 0; at < P; at += PREFILL) {
-        const size_t n = P - at < PREFILL ? P - at : PREFILL;
-        const int last = at + n == P;
+    for (size_t at = 0; at < N; at += PREFILL) {
+        const size_t n = N - at < PREFILL ? N - at : PREFILL;
+        const int last = at + n == N;
 
         memset(d->capture, 0, n * sizeof *d->capture);
         for (size_t i = 0; i < n; i++) {
-            d->ids[i] = p->p.ids[at + i];
+            d->ids[i] = p->lead[at + i];
             d->pos[i] = (int32_t)(at + i);
         }
         if (last && g->blocks)
             d->capture[n - 1] = (struct capture_row){p->rows, p->outside, P, P, 1};
-        d->runs[0] = (struct block_run){.n = n, .at = at, .own = p->store};
+        d->runs[0] = (struct block_run){
+            .n = n, .at = at, .own = p->store, .src = P, .source = p->source};
         decoder_step(d, n, 1, last);
     }
     memcpy(p->logits, d->logits, g->m->arch.V * sizeof *p->logits);
+}
+
+static int prefill(struct generator *g, struct prompt *p, struct err *e)
+{
+    const size_t P = p->p.P, keys = p->nlead + p->limit;
+    int rc = decoder_reserve(&g->d, keys > P ? keys : P, e);
+
+    if (rc >= 0 && g->m->encoder)
+        rc = encoder_run(&g->enc, &g->d, p->p.ids, P, &p->source, e);
+    if (rc < 0)
+        return rc;
+    prefill_lead(g, p);
     g->work.prompts++;
     g->work.prompt_tokens += P;
     return 0;
@@ -345,17 +364,20 @@ static void place(struct generator *g, size_t row, size_t slot)
 {
     struct decoder *d = &g->d;
     const struct candidate *c = g->slots[slot].c;
-    const size_t T = c->c.T, P = c->c.P, n = c->prompt->limit;
+    const struct prompt *p = c->prompt;
+    const size_t T = c->c.T, P = c->c.P, n = p->limit;
 
     g->live[row] = slot;
     d->ids[row] = c->ids[T - 1];
-    d->pos[row] = (int32_t)(P + T - 1);
+    d->pos[row] = (int32_t)(p->nlead + T - 1);
     d->runs[row] = (struct block_run){.row0 = row,
                                       .n = 1,
-                                      .at = P + T - 1,
-                                      .pre = P,
-                                      .prefix = c->prompt->store,
-                                      .own = g->slots[slot].store};
+                                      .at = p->nlead + T - 1,
+                                      .pre = p->nlead,
+                                      .prefix = p->store,
+                                      .own = g->slots[slot].store,
+                                      .src = P,
+                                      .source = p->source};
     if (g->blocks)
         d->capture[row] =
             (struct capture_row){c->rows + T * P, c->outside + T, P, n * P, n};
@@ -422,7 +444,7 @@ static void carve_stores(struct generator *g, struct arena *a)
     const size_t rows = g->o.rows, V = g->m->arch.V;
 
     for (size_t s = 0; s < rows; s++)
-        g->slots[s].store = decoder_store(&g->d, a, g->o.max_tokens);
+        g->slots[s].store = decoder_store(&g->d, a, g->o.max_tokens, CAPTURE_SELF);
     g->live = arena_take(a, rows, sizeof *g->live);
     g->drawn = arena_take(a, rows, sizeof *g->drawn);
     g->drawn_logp = arena_take(a, rows, sizeof *g->drawn_logp);
@@ -499,6 +521,7 @@ void generator_free(struct generator *g)
     }
     prompt_drop(g->current);
     decoder_release(&g->d);
+    encoder_release(&g->enc);
     arena_release(&g->stores);
     free(g->slots);
     free(g);

@@ -108,7 +108,7 @@ static int check(const struct scorer *s, const int32_t *prompt, size_t P,
                : err_set(e, ERR_RECORD, "prompt_ids: no tokens");
 
     for (size_t i = 0; rc >= 0 && i < n; i++) {
-        if (P + resp[i].T > model_context(s->m) + 1)
+        if (resp[i].T > model_room(s->m, P))
             return err_set(e, ERR_RECORD,
                            "%zu tokens of prompt and %zu of response are more than the "
                            "model's context of %zu",
@@ -137,7 +137,7 @@ static int make_batch(struct scorer *s, const int32_t *prompt, size_t P,
     int rc;
 
     batch_clear(&s->batch);
-    if ((rc = batch_add(&s->batch, BATCH_ALONE, prompt, P, e)) < 0)
+    if ((rc = batch_prompt(&s->batch, &s->m->arch, prompt, P, e)) < 0)
         return rc;
     for (size_t i = 0; i < n; i++)
         if ((rc = batch_add(&s->batch, 0, resp[i].ids, own_rows(&resp[i]), e)) < 0)
@@ -253,7 +253,7 @@ int score_group(struct scorer *s, const int32_t *prompt, size_t P,
     int rc = check(s, prompt, P, resp, n, e);
 
     for (size_t i = 0; rc >= 0 && i < n;) {
-        size_t rows = P + own_rows(&resp[i]), k = i + 1;
+        size_t rows = batch_prompt_rows(&s->m->arch, P) + own_rows(&resp[i]), k = i + 1;
 
         while (k < n && rows + own_rows(&resp[k]) <= s->max_rows)
             rows += own_rows(&resp[k++]);

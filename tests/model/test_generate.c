@@ -21,6 +21,7 @@ static const char *const families[] = {
     "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
     "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
+    "t5-tiny",         "t5v11-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -205,9 +206,9 @@ static void expect_same(const struct run *a, const struct run *b, const char *wh
 Test(generate, batch_invariant)
 {
     static const char *const names[] = {"llama-tiny", "gpt2-tiny", "mistral-tiny",
-                                        "smollm2-tiny"};
+                                        "smollm2-tiny", "t5-tiny"};
 
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct run a, b;
         struct capture_spec spec;
         struct err e = {0};
@@ -347,6 +348,8 @@ static void check_recompute(const char *name, const char *layers, const char *he
 Test(generate, capture_equals_recomputation)
 {
     check_recompute("llama-tiny", NULL, NULL, NULL);
+    check_recompute("t5-tiny", NULL, NULL, NULL);
+    check_recompute("t5v11-tiny", "1:", "each", "norm");
     check_recompute("gpt2-tiny", "all", "each", NULL);
     check_recompute("mistral-tiny", "last", "mean", NULL);
     check_recompute("smollm2-tiny", "1:", "mean", "norm");

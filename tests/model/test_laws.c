@@ -20,7 +20,8 @@ static const char *const names[] = {
     "gpt2-tiny",       "llama3-tiny",      "mistral-tiny",      "smollm2-tiny",
     "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
-    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny"};
+    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
+    "t5-tiny",         "t5v11-tiny"};
 enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
 static const size_t lengths[N] = {6, 1, 9};
 
@@ -76,17 +77,21 @@ static void pack(struct group *g, int shared)
         int32_t all[P + 16];
         int s;
 
-        if (shared && prompt < 0)
-            prompt = batch_add(&g->b, BATCH_ALONE, f->prompt, P, &e);
+        /* behind an encoder a prompt is never part of the response's own sequence */
+        if (prompt < 0 || (!shared && f->m->encoder))
+            prompt = shared || f->m->encoder
+                         ? batch_prompt(&g->b, &f->m->arch, f->prompt, P, &e)
+                         : BATCH_ALONE;
         memcpy(all, f->prompt, sizeof f->prompt);
         memcpy(all + P, f->ids[i], lengths[i] * sizeof *all);
-        s = shared ? batch_add(&g->b, prompt, f->ids[i], lengths[i] - 1, &e)
-                   : batch_add(&g->b, BATCH_ALONE, all, P + lengths[i] - 1, &e);
+        s = prompt >= 0 ? batch_add(&g->b, prompt, f->ids[i], lengths[i] - 1, &e)
+                        : batch_add(&g->b, BATCH_ALONE, all, P + lengths[i] - 1, &e);
         cr_assert_geq(s, 0);
         for (size_t t = 0; t < lengths[i]; t++)
-            g->items[g->n++] = (struct head_item){
-                shared ? batch_row(&g->b, prompt, s, t) : g->b.seqs[s].row0 + P - 1 + t,
-                f->ids[i][t], 0.8f};
+            g->items[g->n++] =
+                (struct head_item){prompt >= 0 ? batch_row(&g->b, prompt, s, t)
+                                               : g->b.seqs[s].row0 + P - 1 + t,
+                                   f->ids[i][t], 0.8f};
     }
 }
 
@@ -169,6 +174,10 @@ Test(laws, finite_differences_through_the_model)
         struct fixture f;
 
         open_fixture(&f, names[k], 2);
+        if (f.m->arch.act == ACT_RELU) { /* differences across its kinks say nothing */
+            close_fixture(&f);
+            continue;
+        }
         struct group g = group_new(&f, 1);
         float *grads = zeros(f.m->plan.size);
         size_t j = 0;
