@@ -54,7 +54,11 @@ for page in "$SRC"/man/*.1; do
     i=0
     # Every page finds the same; what one of its displays makes is there for the next.
     rm -rf policy policy.* versions tuned saved run short start
-    cp -r base policy
+    if [ "$name" = cagsr-convert ]; then # GGUF has no word for words
+        cp -r random policy
+    else
+        cp -r base policy
+    fi
     cp six.jsonl prompts.jsonl
     cp first.rec run.rec
     cp first.metrics metrics.rec
