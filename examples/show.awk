@@ -1,11 +1,12 @@
 # Candidates of one prompt, their rewards, and how much each read of every prompt token.
 #
-#   cagsr-cat -t -F cand,reward,rewards,text,prompt,prompt_ends,attn.rows FILE |
-#       LC_ALL=C awk -f show.awk [-v color=1] [-v notes=coverage,focus] [-v after=TEXT]
+#   cagsr-cat -t -F cand,reward,rewards,text,prompt,prompt_ends,prompt_mask,attn.rows FILE |
+#       LC_ALL=C awk -f show.awk [-v color=1] [-v notes=coverage,focus]
 #
-# A token is shaded by the largest attention that any step but the first gave it: what
-# the reward's coverage looks at.  Without colour, tokens with at least a tenth carry the
-# percentage.  With `after` only the prompt behind the last TEXT is shown.
+# A token is shaded by the largest attention that any step but the first gave it (what the
+# reward's coverage looks at), against the most that any of the user's tokens got.  Without
+# colour, tokens with at least half of that carry it, in percent.  Only what the user wrote
+# is shown, not the template around it.
 
 BEGIN {
     FS = "\t"
@@ -21,6 +22,7 @@ NR == 1 {
 
 {
     tokens = ends($(column["prompt_ends"]))
+    mask($(column["prompt_mask"]))
     best($(column["attn.rows"]))
     printf "  %s  reward %6.2f  %s\n", $(column["cand"]), $(column["reward"]), quoted($(column["text"]))
     printf "     %s\n", parts($(column["rewards"]))
@@ -55,29 +57,46 @@ function best(json,    rows, row, cell, T, t, j, P)
     }
 }
 
-function shaded(prompt,    j, from, piece, out, k, tail, skip)
+# The user's tokens, shaded; user[j] is 1 for them.
+function shaded(prompt,    j, from, piece, out, k, top)
 {
     prompt = unescaped(prompt)
-    skip = 0
-    while (after != "" && (k = index(substr(prompt, skip + 1), after)) > 0)
-        skip += k + length(after) - 1
+    top = 1e-9
+    for (j = 1; j <= tokens; j++)
+        if (user[j] && most[j] + 0 > top)
+            top = most[j] + 0
     from = 0
     for (j = 1; j <= tokens; j++) {
-        piece = substr(prompt, from + 1, end[j] - from)
+        piece = printable(substr(prompt, from + 1, end[j] - from))
         from = end[j]
-        if (piece == "" || from <= skip)
+        if (piece == "" || !user[j])
             continue
         if (!color) {
-            tail = most[j] >= 0.095 ? sprintf("(%d)", 100 * most[j] + 0.5) : ""
-            out = out printable(piece) tail
+            out = out piece (most[j] >= top / 2 ? sprintf("(%d)", 100 * most[j] + 0.5) : "")
             continue
         }
-        k = 1 + int(most[j] * shades * 1.5)
-        if (k > shades)
-            k = shades
-        out = out sprintf("\033[48;5;%dm%s\033[0m", shade[k], printable(piece))
+        k = 1 + int(most[j] / top * (shades - 1) + 0.5)
+        out = out sprintf("\033[48;5;%dm%s\033[0m", shade[k], piece)
     }
+    sub(/^ */, "", out)
     return out
+}
+
+# prompt_mask in base64: bytes of 0 and 1, one to a token.
+function mask(text,    digits, i, bits, n, b)
+{
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    gsub(/[^A-Za-z0-9+\/]/, "", text)
+    n = b = 0
+    for (i = 1; i <= length(text); i++) {
+        bits = bits * 64 + index(digits, substr(text, i, 1)) - 1
+        b += 6
+        if (b < 8)
+            continue
+        b -= 8
+        user[++n] = int(bits / 2 ^ b)
+        bits %= 2 ^ b
+    }
 }
 
 # rewards is a JSON map of numbers.

@@ -1,13 +1,13 @@
 # The world of tiny-qa: people who own one coloured thing each.
 #
-#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I]
+#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I] [-v chain=1]
 #
 # what   vocab      the words, one per line, in the order of their ids
 #        tokenizer  tokenizer.json for them
 #        prompts    N questions as cagsr-sample reads them, with the parts of the answer
 #        right      N texts of three questions each with right answers, as sample records
-#        wrong      the same with deliberately wrong ones: 25 % right, 55 % about the last
-#                   fact, 12 % the right person with invented things, 8 % a stuck loop
+#        wrong      the same with deliberately wrong ones: 34 % right, 48 % about the last
+#                   fact, 10 % the right person with invented things, 8 % a stuck loop
 #        judge      reads a table with the columns reference, finish and text, and prints
 #                   the share of answers that are right, off_topic (another person's),
 #                   ungrounded (the right person with things not theirs) and malformed
@@ -115,27 +115,31 @@ function question(    q)
         text, facts, word[NAME + name[q]], fact(q)
 }
 
-# Three questions about one set of facts, in any order: one group of three records.
-function lesson(    order, c, p, a, ids, pids)
+# Three questions about one set of facts, in any order.  With chain each stands behind the
+# ones before and their answers: what is asked stands in different places, so that it must
+# be looked up.
+function lesson(    order, c, p, a, ids)
 {
     choose(order, 3, 3)
+    p = facts
     for (c = 0; c < 3; c++) {
-        p = facts "ask " word[NAME + name[order[c]]] " :"
+        p = p "ask " word[NAME + name[order[c]]] " :"
         a = what == "right" ? fact(order[c]) " <eos>" : mistaken(order[c])
-        pids = numbers("<bos> " p)
         ids = numbers(a)
         sub(/ <eos>$/, "", a)
         printf "{\"kind\":\"sample\",\"id\":\"t%d-%d\",\"cand\":0,\"n\":1,\"prompt\":\"%s\"," \
-            "\"text\":\"%s\",\"prompt_ids\":[%s],\"ids\":[%s]}\n", text, c, p, a, pids, ids
+            "\"text\":\"%s\",\"prompt_ids\":[%s],\"ids\":[%s]}\n",
+            text, c, p, a, numbers("<bos> " p), ids
+        p = chain ? p " " a " . " : facts
     }
 }
 
 function mistaken(q,    u, c, t, i)
 {
     u = below(100)
-    if (u < 25)
+    if (u < 34)
         return fact(q) " <eos>"
-    if (u < 80)
+    if (u < 82)
         return fact(3) " <eos>"
     if (u < 92) {
         do c = below(COLOURS); while (among(c, colour))
