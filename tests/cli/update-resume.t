@@ -50,7 +50,7 @@ killed() { # WAIT-FOR COMMAND...
     shift
     mkfifo in.$$ 2>/dev/null || :
     # both ends stay open here until the kill
-    { head -c 90000 run.rec; exec sleep 60; } >in.$$ &
+    { head -c 90000 run.rec; exec sleep 900; } >in.$$ &
     feeder=$!
     "$@" <in.$$ >killed.rec 2>killed.err &
     victim=$!
