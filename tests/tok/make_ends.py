@@ -17,15 +17,20 @@ def byte_ends(text, ends):
     return [at[e] for e in ends]
 
 
-for arg in sys.argv[1:]:
-    where, file = arg.split("=")
-    t = Tokenizer.from_file(file)
-    with open(f"{where}/vectors.jsonl", encoding="utf-8") as lines, open(f"{where}/ends.jsonl", "w") as out:
-        for line in lines:
-            v = json.loads(line)
-            ends = []
-            if "text" in v and not v.get("decode_only"):
-                e = t.encode(v["text"], add_special_tokens=False)
-                assert e.ids == v["ids"], v
-                ends = byte_ends(v["text"], [x for _, x in e.offsets])
-            out.write(json.dumps(ends, separators=(",", ":")) + "\n")
+def main():
+    for arg in sys.argv[1:]:
+        where, file = arg.split("=")
+        t = Tokenizer.from_file(file)
+        with open(f"{where}/vectors.jsonl", encoding="utf-8") as lines, open(f"{where}/ends.jsonl", "w") as out:
+            for line in lines:
+                v = json.loads(line)
+                ends = []
+                if "text" in v and not v.get("decode_only"):
+                    e = t.encode(v["text"], add_special_tokens=False)
+                    assert e.ids == v["ids"], v
+                    ends = byte_ends(v["text"], [x for _, x in e.offsets])
+                out.write(json.dumps(ends, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct vectors {
     char *text;
@@ -190,6 +191,55 @@ Test(golden, mistral_style)
 Test(golden, wordpiece)
 {
     check(golden_file("tok/wordpiece"), "wordpiece");
+}
+
+/* What tok_save writes gives the same again. */
+static void check_saved(const char *model, const char *dir)
+{
+    char tmp[] = "/tmp/cagsr-test-XXXXXX", out[64], cmd[64];
+    struct checkpoint c = {0};
+    struct err e = {0};
+
+    cr_assert_not_null(mkdtemp(tmp));
+    snprintf(out, sizeof out, "%s/m", tmp);
+    cr_assert_eq(checkpoint_begin(&c, out, CHECKPOINT_NEW, &e), 0, "%s", e.text);
+    cr_assert_eq(tok_save(model, &c, &e), 1, "%s", e.text);
+    cr_assert_eq(checkpoint_commit(&c, &e), 0, "%s", e.text);
+    checkpoint_abort(&c);
+    snprintf(out, sizeof out, "%s/m/tokenizer.json", tmp);
+    check(out, dir);
+    snprintf(cmd, sizeof cmd, "rm -r %s", tmp);
+    cr_expect_eq(system(cmd), 0);
+}
+
+/* SentencePiece and GGUF models, with the vectors of make_spm.py. */
+static const struct {
+    const char *model, *dir;
+} others[] = {
+    {GOLDEN "spm-llama", "spm-llama"},
+    {GOLDEN "spm-llama-new", "spm-llama-new"},
+    {GOLDEN "spm-gemma", "spm-gemma"},
+    {GOLDEN "spm-t5", "spm-t5"},
+    {GOLDEN "spm-plain", "spm-plain"},
+    {GOLDEN "spm-plain/tokenizer.model", "spm-plain"},
+    {GOLDEN "spm-llama/model.gguf", "spm-llama"},
+    {GOLDEN "spm-t5/model.gguf", "spm-t5"},
+    {GOLDEN "wordpiece/model.gguf", "wordpiece"},
+};
+
+enum { OTHERS = sizeof others / sizeof *others };
+
+Test(golden, other_formats)
+{
+    for (size_t i = 0; i < OTHERS; i++)
+        check(others[i].model, others[i].dir);
+}
+
+Test(golden, saved)
+{
+    for (size_t i = 0; i < OTHERS; i++)
+        if (!strstr(others[i].model, ".model")) /* a file has no files beside it */
+            check_saved(others[i].model, others[i].dir);
 }
 
 Test(golden, smollm2_real)
