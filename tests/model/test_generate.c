@@ -205,8 +205,10 @@ static void expect_same(const struct run *a, const struct run *b, const char *wh
  * kept on the way. */
 Test(generate, batch_invariant)
 {
-    static const char *const names[] = {"llama-tiny", "gpt2-tiny", "mistral-tiny",
-                                        "smollm2-tiny", "t5-tiny"};
+    static const char *const names[] = {
+        "llama-tiny", "gpt2-tiny",          "mistral-tiny", "smollm2-tiny",
+        "qwen3-tiny", "gptneox-tiny",       "gemma2-tiny",  "gemma3-tiny",
+        "olmo2-tiny", "llama-dynamic-tiny", "t5-tiny"};
 
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct run a, b;
@@ -352,6 +354,14 @@ Test(generate, capture_equals_recomputation)
     check_recompute("t5v11-tiny", "1:", "each", "norm");
     check_recompute("gpt2-tiny", "all", "each", NULL);
     check_recompute("mistral-tiny", "last", "mean", NULL);
+    check_recompute("qwen2-yarn-tiny", "all", "each", NULL);
+    check_recompute("qwen3-tiny", "all", "each", NULL);
+    check_recompute("gptneox-tiny", "all", "each", "norm");
+    check_recompute("gemma2-tiny", "all", "each", "norm");
+    check_recompute("gemma3-tiny", "all", "each", NULL);
+    check_recompute("olmo2-tiny", "all", "mean", "norm");
+    check_recompute("phi3-tiny", "all", "each", NULL);
+    check_recompute("llama-dynamic-tiny", "all", "each", NULL);
     check_recompute("smollm2-tiny", "1:", "mean", "norm");
     check_recompute("llama3-tiny", ":1", "each", "norm");
 }

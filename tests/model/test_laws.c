@@ -226,6 +226,58 @@ Test(laws, threads_do_not_matter)
     }
 }
 
+/* Rows of layer 0 weighed by what values add, of the first response. */
+static void norm_rows(struct fixture *f, float *rows, float *outside)
+{
+    struct capture_spec spec;
+    struct scorer *s;
+    float logp[16];
+    struct err e = {0};
+    struct score_response r = {.ids = f->ids[0],
+                               .T = lengths[0],
+                               .logp = logp,
+                               .rows = rows,
+                               .outside = outside};
+
+    cr_assert_geq(capture_spec_parse(&spec, f->m, "0", "each", "norm", &e), 0);
+    cr_assert_geq(scorer_new(&s, f->m, &spec, 0, &e), 0);
+    cr_assert_geq(score_group(s, f->prompt, P, &r, 1, &e), 0, "%s", e.text);
+    scorer_free(s);
+    capture_spec_release(&spec);
+}
+
+/* The gain of a norm behind W_O counts as if it were multiplied into W_O. */
+Test(laws, the_gain_after_attention_is_part_of_its_output)
+{
+    static const char *const after[] = {"gemma2-tiny", "olmo2-tiny"};
+
+    for (size_t k = 0; k < 2; k++) {
+        struct fixture f;
+
+        open_fixture(&f, after[k], 2);
+        const struct arch *a = &f.m->arch;
+        const struct model_layer *y = &f.m->layer[0];
+        const size_t n = a->H * lengths[0] * P, width = a->H * a->D;
+        float *rows[2] = {zeros(n), zeros(n)}, *outside = zeros(n);
+
+        norm_rows(&f, rows[0], outside);
+        for (size_t c = 0; c < a->C; c++) {
+            float *g = f.m->params + y->post1 + c;
+
+            for (size_t j = 0; j < width; j++)
+                f.m->params[y->o + c * width + j] *= a->norm_offset + *g;
+            *g = 1 - a->norm_offset;
+        }
+        norm_rows(&f, rows[1], outside);
+        const double d = worst_difference(rows[0], rows[1], n);
+        cr_expect_leq(d, 1e-5, "%s: %g", after[k], d);
+        free(rows[0]);
+        free(rows[1]);
+        free(outside);
+        close_fixture(&f);
+    }
+}
+
 /* A group larger than the scorer's rows goes in several passes: the same numbers. */
 Test(laws, scoring_in_pieces)
 {
