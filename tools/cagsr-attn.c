@@ -134,19 +134,17 @@ static int read_candidate(const struct run *x, struct sample *s, const struct re
 {
     const unsigned need = SAMPLE_ID | SAMPLE_PROMPT_IDS | SAMPLE_IDS |
                           (x->o->no_logp ? 0 : SAMPLE_TEMPERATURE);
-    const size_t context = model_context(x->model);
     int rc;
 
     if ((rc = sample_read(s, r, need, 0, e)) < 0 ||
         (rc = check_ids(x, s, "prompt_ids", s->prompt_ids, s->P, e)) < 0 ||
         (rc = check_ids(x, s, "ids", s->ids, s->T, e)) < 0)
         return rc;
-    /* the last token is predicted, never read */
-    if (s->P > context || s->T > context - s->P + 1)
+    if (model_room(x->model, s->P) == 0 || s->T > model_room(x->model, s->P))
         return rec_fault(
             r, ERR_RECORD, e, "ids",
             "%zu tokens behind a prompt of %zu, the model's context is %zu", s->T, s->P,
-            context);
+            model_context(x->model));
     return 0;
 }
 
@@ -187,7 +185,8 @@ static void set_attn(const struct run *x, struct rec *r, const struct sample *s,
 {
     const int each = x->spec.heads == CAPTURE_EACH;
     const char *reduce = capture_reduce_text(&x->spec);
-    const struct sample_attn a = {.kind = {"self", 4},
+    const char *kind = capture_kind_text(&x->spec);
+    const struct sample_attn a = {.kind = {kind, strlen(kind)},
                                   .layers = {x->layers, strlen(x->layers)},
                                   .heads = {x->heads, strlen(x->heads)},
                                   .reduce = {reduce, strlen(reduce)},

@@ -99,6 +99,11 @@ size_t batch_prompt_rows(const struct arch *a, size_t P)
     return P + a->starts;
 }
 
+size_t batch_rows(const struct batch *b)
+{
+    return b->B + (b->source ? b->source->B : 0);
+}
+
 size_t batch_row(const struct batch *b, int prompt, int response, size_t t)
 {
     const struct batch_seq *p = &b->seqs[prompt];

@@ -56,8 +56,9 @@ int batch_add(struct batch *b, int prefix, const int32_t *ids, size_t rows,
 int batch_prompt(struct batch *b, const struct arch *a, const int32_t *ids, size_t P,
                  struct err *e) MUST_CHECK;
 
-/* Rows that a prompt of P tokens takes, of both batches. */
+/* Rows that a prompt of P tokens takes, and all rows so far, of both batches. */
 size_t batch_prompt_rows(const struct arch *a, size_t P);
+size_t batch_rows(const struct batch *b);
 
 /* The row that predicts token t of a response of prompt sequence `prompt`, itself
  * sequence `response`: the prompt's last row for t == 0. */

@@ -22,7 +22,7 @@ static size_t token_begin(const struct prompt_text *p, size_t j)
 void salient_support(unsigned char *support, const struct prompt_text *p)
 {
     for (size_t j = 0; j < p->P; j++)
-        support[j] = j > 0 && (!p->mask || p->mask[j]) &&
+        support[j] = (j > 0 || p->no_sink) && (!p->mask || p->mask[j]) &&
                      !text_is_filler(p->text, p->n, token_begin(p, j), p->ends[j]);
 }
 

@@ -34,6 +34,8 @@ struct prompt_text {
     const uint32_t *ends; /* (P) ascending, at most n */
     size_t P;
     const unsigned char *mask; /* (P) 1 = the user's; NULL: all of it */
+    int no_sink; /* position 0 is a token like any other: an encoder's output, where no
+                    row sees less than the whole prompt (METHOD 2.7) */
 };
 
 struct salient_rules {

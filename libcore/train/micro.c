@@ -56,15 +56,16 @@ static size_t run_length(const struct train_group *g, size_t done, size_t togeth
     return g->n - done < together ? g->n - done : together;
 }
 
-size_t micro_longest(const struct train_data *d, enum micro_kind kind, size_t together)
+size_t micro_longest(const struct train_data *d, const struct micro_form *f)
 {
     size_t most = 1;
 
     for (size_t i = 0; i < d->ngroups; i++) {
         const struct train_group *g = &d->group[i];
-        for (size_t k = 0; k < g->n; k += together) {
-            const size_t n = run_length(g, k, together);
-            const size_t rows = g->P + run_rows(d, g->cand0 + k, n, kind);
+        for (size_t k = 0; k < g->n; k += f->together) {
+            const size_t n = run_length(g, k, f->together);
+            const size_t rows = batch_prompt_rows(f->arch, g->P) +
+                                run_rows(d, g->cand0 + k, n, f->kind);
             most = rows > most ? rows : most;
         }
     }
@@ -89,24 +90,25 @@ static void add_items(struct micro *m, const struct train_data *d, size_t c, int
 /* Opens the walk's group in the batch and adds runs of its candidates as long as they
  * fit.  w->cand says how far it came. */
 static int add_group(struct micro *m, struct micro_walk *w, const struct train_data *d,
-                     size_t max_rows, enum micro_kind kind, size_t together,
-                     struct err *e)
+                     size_t max_rows, const struct micro_form *f, struct err *e)
 {
     const struct train_group *g = &d->group[w->order[w->at]];
+    const size_t lead = batch_prompt_rows(f->arch, g->P);
     int prompt = -1, rc;
 
     /* Half a group now and half later would compute its prompt twice. */
     if (m->batch.B > 0 &&
-        m->batch.B + g->P + run_rows(d, g->cand0 + w->cand, g->n - w->cand, kind) >
+        batch_rows(&m->batch) + lead +
+                run_rows(d, g->cand0 + w->cand, g->n - w->cand, f->kind) >
             max_rows)
         return 0;
     while (w->cand < g->n) {
-        const size_t n = run_length(g, w->cand, together), c0 = g->cand0 + w->cand;
-        const size_t rows = run_rows(d, c0, n, kind) + (prompt < 0 ? g->P : 0);
-        if (m->batch.B + rows > max_rows)
+        const size_t n = run_length(g, w->cand, f->together), c0 = g->cand0 + w->cand;
+        const size_t rows = run_rows(d, c0, n, f->kind) + (prompt < 0 ? lead : 0);
+        if (batch_rows(&m->batch) + rows > max_rows)
             return 0;
         if (prompt < 0) {
-            prompt = rc = batch_add(&m->batch, BATCH_ALONE, d->ids + g->ids0, g->P, e);
+            prompt = rc = batch_prompt(&m->batch, f->arch, d->ids + g->ids0, g->P, e);
             if (rc < 0)
                 return rc;
             m->piece[m->npieces++] = (struct micro_piece){c0, 0};
@@ -114,10 +116,10 @@ static int add_group(struct micro *m, struct micro_walk *w, const struct train_d
         for (size_t c = c0; c < c0 + n; c++) {
             const size_t T = d->cand[c].T;
             rc = batch_add(&m->batch, prompt, d->ids + d->cand[c].ids0,
-                           rows_of(T, kind), e);
+                           rows_of(T, f->kind), e);
             if (rc < 0)
                 return rc;
-            add_items(m, d, c, prompt, rc, kind);
+            add_items(m, d, c, prompt, rc, f->kind);
         }
         m->piece[m->npieces - 1].n += n;
         w->cand += n;
@@ -126,13 +128,13 @@ static int add_group(struct micro *m, struct micro_walk *w, const struct train_d
 }
 
 int micro_next(struct micro *m, struct micro_walk *w, const struct train_data *d,
-               size_t max_rows, enum micro_kind kind, size_t together, struct err *e)
+               size_t max_rows, const struct micro_form *f, struct err *e)
 {
     batch_clear(&m->batch);
     m->npieces = m->n = 0;
     while (w->at < w->n) {
         const struct train_group *g = &d->group[w->order[w->at]];
-        const int rc = add_group(m, w, d, max_rows, kind, together, e);
+        const int rc = add_group(m, w, d, max_rows, f, e);
         if (rc < 0)
             return rc;
         if (w->cand < g->n)

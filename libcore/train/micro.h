@@ -17,6 +17,13 @@ enum micro_kind {
     MICRO_LAST,   /* T: the row of the last token is read */
 };
 
+/* How groups become batches. */
+struct micro_form {
+    const struct arch *arch; /* borrowed: what takes the place of a prompt */
+    enum micro_kind kind;
+    size_t together; /* candidates stay together in runs of so many (2 for pairs) */
+};
+
 struct micro_piece {
     size_t c0, n; /* candidates of one group */
 };
@@ -46,13 +53,12 @@ void micro_release(struct micro *m);
 
 /* Rows that the longest candidate of d takes with its prompt; with pairs, that the
  * largest pair takes. */
-size_t micro_longest(const struct train_data *d, enum micro_kind kind, size_t together);
+size_t micro_longest(const struct train_data *d, const struct micro_form *f);
 
-/* Fills *m with the next micro-batch of at most max_rows rows; candidates stay together
- * in runs of `together` (2 for pairs).  1, or 0 at the end of the walk, or ERR_NOMEM.
- * max_rows must be at least micro_longest(). */
+/* Fills *m with the next micro-batch of at most max_rows rows, an encoder's among them.
+ * 1, or 0 at the end of the walk, or ERR_NOMEM.  max_rows must be at least
+ * micro_longest(). */
 int micro_next(struct micro *m, struct micro_walk *w, const struct train_data *d,
-               size_t max_rows, enum micro_kind kind, size_t together,
-               struct err *e) MUST_CHECK;
+               size_t max_rows, const struct micro_form *f, struct err *e) MUST_CHECK;
 
 #endif

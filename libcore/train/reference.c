@@ -9,6 +9,7 @@
 enum { DEFAULT_ROWS = 1024 };
 
 struct train_reference {
+    const struct arch *arch;
     struct pass *pass;
     struct head *head;
     struct micro micro;
@@ -27,6 +28,7 @@ int train_reference_new(struct train_reference **out, struct model *m, size_t ro
     *out = NULL;
     if (!r)
         return err_set(e, ERR_NOMEM, "no memory for the reference");
+    r->arch = &m->arch;
     r->rows = rows ? rows : DEFAULT_ROWS;
     if ((rc = pass_new(&r->pass, m, r->rows, PASS_SCORE, e)) < 0 ||
         (rc = head_new(&r->head, m, e)) < 0) {
@@ -74,7 +76,8 @@ static int reserve(struct train_reference *r, const struct train_data *d, struct
 int train_reference_score(struct train_reference *r, struct train_data *d,
                           struct err *e)
 {
-    const size_t longest = micro_longest(d, MICRO_TOKENS, 1);
+    const struct micro_form form = {r->arch, MICRO_TOKENS, 1};
+    const size_t longest = micro_longest(d, &form);
     const size_t rows = r->rows > longest ? r->rows : longest;
     struct micro *mi = &r->micro;
     const float *hidden;
@@ -85,7 +88,7 @@ int train_reference_score(struct train_reference *r, struct train_data *d,
     for (size_t g = 0; g < d->ngroups; g++)
         r->order[g] = g;
     struct micro_walk walk = {r->order, d->ngroups, 0, 0};
-    while ((rc = micro_next(mi, &walk, d, rows, MICRO_TOKENS, 1, e)) > 0) {
+    while ((rc = micro_next(mi, &walk, d, rows, &form, e)) > 0) {
         if ((rc = pass_forward(r->pass, &mi->batch, NULL, &hidden, e)) < 0)
             return rc;
         head_forward(r->head, hidden, mi->item, mi->n, r->logp, NULL);

@@ -6,15 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-static enum micro_kind micro_kind_of(const struct train *t)
+static struct micro_form form_of(const struct train *t)
 {
-    return work_flags(t) & ALGO_SCORE ? MICRO_LAST : MICRO_TOKENS;
-}
+    const unsigned flags = work_flags(t);
 
-/* Candidates that a micro-batch must not part. */
-static size_t together(const struct train *t)
-{
-    return work_flags(t) & ALGO_PAIR ? 2 : 1;
+    return (struct micro_form){.arch = &t->m->arch,
+                               .kind = flags & ALGO_SCORE ? MICRO_LAST : MICRO_TOKENS,
+                               .together = flags & ALGO_PAIR ? 2 : 1};
 }
 
 static size_t count_runs(const struct plan *p)
@@ -54,7 +52,7 @@ static void cut_runs(struct train *t)
     for (size_t i = 0; i < p->n; i++) {
         const struct plan_param *q = &p->param[i];
         w->nruns += adamw_cut(w->run + w->nruns, q->offset, q->rows * q->cols,
-                              q->flags & PLAN_VECTOR ? 0 : t->o.decay);
+                              q->flags & (PLAN_VECTOR | PLAN_FROZEN) ? 0 : t->o.decay);
     }
     if (h)
         w->nhead_runs = adamw_cut(w->head_run, 0, h, 0);
@@ -144,7 +142,8 @@ static int resize(float **p, size_t n)
 int work_reserve(struct train *t, const struct train_data *d, struct err *e)
 {
     struct train_work *w = t->work;
-    const size_t longest = micro_longest(d, micro_kind_of(t), together(t));
+    const struct micro_form form = form_of(t);
+    const size_t longest = micro_longest(d, &form);
     int rc = micro_reserve(&w->micro, d, e);
 
     if (rc >= 0 && w->cap_items < w->micro.cap_items) {
@@ -176,6 +175,7 @@ struct micro_walk work_walk(const struct train *t, size_t from, size_t n)
 int work_next(struct train *t, struct micro_walk *walk, const struct train_data *d,
               struct err *e)
 {
-    return micro_next(&t->work->micro, walk, d, t->work->max_rows, micro_kind_of(t),
-                      together(t), e);
+    const struct micro_form form = form_of(t);
+
+    return micro_next(&t->work->micro, walk, d, t->work->max_rows, &form, e);
 }

@@ -36,9 +36,10 @@ static void fill(struct train_data *d, size_t groups, uint64_t seed)
 
 /* Every token of every candidate is in exactly one micro-batch, within the budget, and
  * predicted by the row that ends in the token before it. */
-static void check_walk(size_t max_rows, enum micro_kind kind, size_t together,
-                       uint64_t seed)
+static void check_walk(const struct arch *arch, size_t max_rows, enum micro_kind kind,
+                       size_t together, uint64_t seed)
 {
+    const struct micro_form form = {arch, kind, together};
     struct train_data d = {.ncomponents = 2};
     struct micro m = {0};
     size_t order[12], seen[2000] = {0}, items = 0;
@@ -47,11 +48,11 @@ static void check_walk(size_t max_rows, enum micro_kind kind, size_t together,
     fill(&d, 12, seed);
     rng_shuffle(order, 12, seed, 1);
     cr_assert_geq(micro_reserve(&m, &d, &e), 0);
-    const size_t longest = micro_longest(&d, kind, together);
+    const size_t longest = micro_longest(&d, &form);
     const size_t rows = max_rows > longest ? max_rows : longest;
     struct micro_walk w = {order, 12, 0, 0};
-    while ((rc = micro_next(&m, &w, &d, rows, kind, together, &e)) > 0) {
-        cr_expect_leq(m.batch.B, rows);
+    while ((rc = micro_next(&m, &w, &d, rows, &form, &e)) > 0) {
+        cr_expect_leq(batch_rows(&m.batch), rows);
         for (size_t i = 0; i < m.n; i++) {
             const size_t row = m.item[i].row;
             cr_assert_lt(row, m.batch.B);
@@ -72,12 +73,16 @@ static void check_walk(size_t max_rows, enum micro_kind kind, size_t together,
 
 Test(micro, every_token_once)
 {
+    static const struct arch plain, behind = {.encoder = {.L = 1}, .starts = 2};
+    const struct arch *arch[] = {&plain, &behind};
+
     for (uint64_t seed = 1; seed < 20; seed++)
-        for (size_t rows = 1; rows < 300; rows = rows * 2 + 1) {
-            check_walk(rows, MICRO_TOKENS, 1, seed);
-            check_walk(rows, MICRO_TOKENS, 2, seed);
-            check_walk(rows, MICRO_LAST, 1, seed);
-        }
+        for (size_t rows = 1; rows < 300; rows = rows * 2 + 1)
+            for (size_t i = 0; i < 2; i++) {
+                check_walk(arch[i], rows, MICRO_TOKENS, 1, seed);
+                check_walk(arch[i], rows, MICRO_TOKENS, 2, seed);
+                check_walk(arch[i], rows, MICRO_LAST, 1, seed);
+            }
 }
 
 Test(data, copies_are_whole)

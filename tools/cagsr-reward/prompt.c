@@ -23,14 +23,24 @@ void prompt_release(struct prompt *p)
     *p = (struct prompt){0};
 }
 
+/* In causal attention the first token is the sink of what means nothing. */
+static int no_sink(const struct sample *s)
+{
+    return s->has & SAMPLE_ATTN && rec_str_is(s->attn.kind, "cross");
+}
+
 int prompt_text_of(struct prompt_text *t, const struct sample *s)
 {
     const unsigned need = SAMPLE_PROMPT | SAMPLE_PROMPT_ENDS;
 
     if ((s->has & need) != need || s->prompt.n == 0)
         return 0;
-    *t = (struct prompt_text){s->prompt.s, s->prompt.n, s->prompt_ends, s->P,
-                              s->has & SAMPLE_PROMPT_MASK ? s->prompt_mask : NULL};
+    *t = (struct prompt_text){s->prompt.s,
+                              s->prompt.n,
+                              s->prompt_ends,
+                              s->P,
+                              s->has & SAMPLE_PROMPT_MASK ? s->prompt_mask : NULL,
+                              no_sink(s)};
     return 1;
 }
 
@@ -119,7 +129,8 @@ static int take_given(struct prompt *p, const struct sample *s, struct rec_value
 static void plain_support(struct prompt *p, const struct sample *s)
 {
     for (size_t j = 0; j < s->P; j++)
-        p->support[j] = j > 0 && (!(s->has & SAMPLE_PROMPT_MASK) || s->prompt_mask[j]);
+        p->support[j] = (j > 0 || no_sink(s)) &&
+                        (!(s->has & SAMPLE_PROMPT_MASK) || s->prompt_mask[j]);
 }
 
 static int take_text(struct prompt *p, const struct prompt_text *t,

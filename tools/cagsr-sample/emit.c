@@ -62,9 +62,9 @@ static void put_attn(struct emitter *em, const struct model *m,
     capture_layers_text(layers, s);
     capture_heads_text(heads, s, m);
     hash_hex(hash, m->hash);
-    const char *reduce = capture_reduce_text(s);
+    const char *kind = capture_kind_text(s), *reduce = capture_reduce_text(s);
     const struct sample_attn a = {
-        .kind = {"self", 4},
+        .kind = {kind, strlen(kind)},
         .layers = {layers, strlen(layers)},
         .heads = {heads, strlen(heads)},
         .reduce = {reduce, strlen(reduce)},

@@ -208,6 +208,18 @@ static int describe(struct source *s, struct prompt *p, const int32_t *ids, size
     return rc;
 }
 
+/* The tokenizer's special tokens, and the model's end tokens, known without one. */
+static int is_special(const struct tok *tok, int32_t id)
+{
+    size_t n;
+    const int32_t *stop = tok_stops(tok, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (stop[i] == id)
+            return 1;
+    return tok_is_special(tok, id);
+}
+
 /* A prompt that brings its ids: they are taken as they are.  Text and ends are the
  * record's if it has both, else what the ids say; the mask is the record's, else all that
  * is not special. */
@@ -238,7 +250,7 @@ static int take_ids(struct source *s, struct prompt *p, struct err *e)
              ? take_tokens(p, ids, ends, P, text.s, ends ? text.n : 0, e)
              : describe(s, p, ids, P, e);
     for (size_t i = 0; rc == 0 && i < P; i++)
-        p->mask[i] = mask ? mask[i] != 0 : !tok_is_special(s->chat->tok, ids[i]);
+        p->mask[i] = mask ? mask[i] != 0 : !is_special(s->chat->tok, ids[i]);
     return rc;
 }
 

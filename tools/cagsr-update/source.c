@@ -64,9 +64,9 @@ int source_check_length(const struct source *s, const struct rec *r, const char 
                         size_t P, size_t T, struct err *e)
 {
     /* the last token is predicted, and read only by a score */
-    const size_t unread = s->algo->flags & ALGO_SCORE ? 0 : 1;
+    const size_t read = s->algo->flags & ALGO_SCORE ? 1 : 0, room = model_room(s->m, P);
 
-    if (P + T > model_context(s->m) + unread)
+    if (room == 0 || T + read > room)
         return rec_fault(r, ERR_RECORD, e, field,
                          "%zu tokens with the prompt's, the model has %zu positions",
                          P + T, model_context(s->m));
