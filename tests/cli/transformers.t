@@ -7,7 +7,8 @@ need jq
 py=$(oracle_python) || skip "$no_oracle"
 G=${CAGSR_GOLDEN:-$SRC/tests/golden}
 
-for name in gpt2-tiny gpt2-f16 llama-tiny llama-bf16 llama-sharded llama3-tiny mistral-tiny smollm2-tiny; do
+for name in gpt2-tiny gpt2-f16 llama-tiny llama-bf16 llama-sharded llama3-tiny mistral-tiny smollm2-tiny \
+    t5-tiny t5v11-tiny; do
     cagsr-convert -q -o "$name" "$G/$name"
     ask "$name" "$name converted" 1e-4
     update "$name" "$name-updated"
