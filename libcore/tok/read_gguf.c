@@ -105,7 +105,8 @@ static int read_stops(struct tok *t, const struct gguf *g, struct err *e)
     }
     if (rc == 0)
         rc = read_id(&t->pad, g, "tokenizer.ggml.padding_token_id", e);
-    return rc == 0 ? read_id(&t->named_unk, g, "tokenizer.ggml.unknown_token_id", e) : rc;
+    return rc == 0 ? read_id(&t->named_unk, g, "tokenizer.ggml.unknown_token_id", e)
+                   : rc;
 }
 
 /* BOS in front and EOS behind, if the file says so, or else the kind of model. */
