@@ -6,8 +6,8 @@
 #        tokenizer  tokenizer.json for them
 #        prompts    N questions as cagsr-sample reads them, with the parts of the answer
 #        right      N texts of three questions each with right answers, as sample records
-#        wrong      the same with deliberately wrong ones: 34 % right, 48 % about the last
-#                   fact, 10 % the right person with invented things, 8 % a stuck loop
+#        wrong      the same with deliberately wrong ones: 38 % right, 48 % about the last
+#                   fact, 6 % the right person with invented things, 8 % a stuck loop
 #        judge      reads a table with the columns reference, finish and text, and prints
 #                   the share of answers that are right, off_topic (another person's),
 #                   ungrounded (the right person with things not theirs) and malformed
@@ -137,9 +137,9 @@ function lesson(    order, c, p, a, ids)
 function mistaken(q,    u, c, t, i)
 {
     u = below(100)
-    if (u < 34)
+    if (u < 38)
         return fact(q) " <eos>"
-    if (u < 82)
+    if (u < 86)
         return fact(3) " <eos>"
     if (u < 92) {
         do c = below(COLOURS); while (among(c, colour))
