@@ -262,6 +262,28 @@ struct arch arch_encoder(const struct arch *a)
     return e;
 }
 
+/* Numbers that were float32 (in GGUF they are) as they were meant: 1e-5, not
+ * 9.9999997473787516e-06.  The nearest float stays the same. */
+static void shorten(json_t *v)
+{
+    const char *key;
+    json_t *member;
+
+    json_object_foreach(v, key, member) shorten(member);
+    const double x = json_real_value(v);
+    if (!json_is_real(v) || (double)(float)x != x)
+        return;
+    for (int digits = 6; digits < 10; digits++) {
+        char text[32];
+
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if ((float)strtod(text, NULL) == (float)x) {
+            json_real_set(v, strtod(text, NULL));
+            return;
+        }
+    }
+}
+
 json_t *arch_config(const struct arch *a)
 {
     json_t *c = json_object();
@@ -283,6 +305,7 @@ json_t *arch_config(const struct arch *a)
         rc |= fields_put(c, "eos_token_id", list);
     }
     rc |= a->family->to_config(c, a);
+    shorten(c);
     if (rc == 0)
         return c;
     json_decref(c);

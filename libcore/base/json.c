@@ -130,3 +130,18 @@ int json_get_str(const char **out, const json_t *obj, const char *key,
         return missing(key, "a string", where, e);
     return json_opt_str(out, obj, key, where, e);
 }
+
+char *json_text(const json_t *v, size_t indent)
+{
+    const size_t flags = JSON_INDENT(indent) | JSON_ENCODE_ANY;
+    char *text = json_dumps(v, flags | JSON_REAL_PRECISION(15));
+    json_t *back =
+        text ? json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+    const int same = back && json_equal(v, back);
+
+    json_decref(back);
+    if (same)
+        return text;
+    free(text);
+    return json_dumps(v, flags);
+}

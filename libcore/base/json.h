@@ -22,6 +22,11 @@ int json_read_file(json_t **out, const char *path, struct err *e) MUST_CHECK;
 int json_read_mem(json_t **out, const char *where, const char *text, size_t n,
                   struct err *e) MUST_CHECK;
 
+/* The text of v, indented by so many blanks, in malloc'd memory; real numbers have 15
+ * digits where that reads back as the same numbers (1e-5, not 1.0000000000000001e-5).
+ * NULL: no memory. */
+char *json_text(const json_t *v, size_t indent);
+
 /* Required members: absent or of another type is ERR_FILE "where: 'key': ...".
  * Integers must lie in lo..hi. */
 int json_get_size(size_t *out, const json_t *obj, const char *key, size_t lo, size_t hi,

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "base/json.h"
 #include "io/safetensors.h"
 #include "io/weights.h"
 
@@ -165,7 +166,7 @@ static json_t *index_of(const struct plan *p, const struct model_save_opts *o, s
 static int write_json(const struct checkpoint *c, const char *name, json_t *v,
                       struct err *e)
 {
-    char *text = v ? json_dumps(v, JSON_INDENT(2)) : NULL;
+    char *text = v ? json_text(v, 2) : NULL;
     const int rc = text ? checkpoint_file(c, name, text, strlen(text), e)
                         : err_set(e, ERR_NOMEM, "%s: no memory for %s", c->path, name);
 

@@ -262,7 +262,7 @@ static int put_text(struct gguf_meta *out, const struct tok *t, const char *dir,
 {
     int rc;
 
-    if (t->kind != TOK_BPE)
+    if (t->kind != TOK_BPE || !t->byte_level)
         return err_set(e, ERR_FILE,
                        "%s: only byte-level BPE tokenizers are written as GGUF",
                        t->where);

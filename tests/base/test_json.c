@@ -135,3 +135,35 @@ Test(json, deep_nesting_is_refused_not_a_crash)
     cr_expect_eq(json_read_mem(&j, "m", deep, DEEP, &e), ERR_FILE);
     free(deep);
 }
+
+/* Numbers are written as they were read, and always the same numbers. */
+Test(json, text_of_numbers)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"[1e-5,0.02,500000.0]", "[1e-5,0.02,500000.0]"},
+        {"[0.1,0.30000000000000004]", "[0.10000000000000001,0.30000000000000004]"},
+        {"\"a\\u0000b\"", "\"a\\u0000b\""},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err e = {0};
+        json_t *a, *b;
+
+        cr_assert_eq(json_read_mem(&a, "m", cases[i].in, strlen(cases[i].in), &e), 0);
+        char *written = json_text(a, 0);
+        cr_assert_not_null(written);
+        cr_assert_eq(json_read_mem(&b, "m", written, strlen(written), &e), 0, "%s",
+                     e.text);
+        cr_expect(json_equal(a, b), "%s", written);
+        char tight[128] = "";
+        for (const char *p = written; *p; p++)
+            if (*p != ' ')
+                strncat(tight, p, 1);
+        cr_expect_str_eq(tight, cases[i].out);
+        free(written);
+        json_decref(a);
+        json_decref(b);
+    }
+}

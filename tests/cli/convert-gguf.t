@@ -9,7 +9,7 @@ same() { # directory, directory
 }
 
 echo "-- there and back: bit for bit"
-for name in gpt2-tiny llama-tiny llama3-tiny mistral-tiny qwen2-tiny smollm2-tiny; do
+for name in gpt2-tiny llama-tiny llama3-tiny mistral-tiny qwen2-tiny smollm2-tiny qwen3-tiny olmo2-tiny; do
     cagsr-convert --gguf --type f32 -o "$name.gguf" "$G/$name" 2>&1 | sed "s|$G|GOLDEN|g"
     cagsr-convert -q -o "$name" "$name.gguf"
     cagsr-convert -q -o "$name-twin" "$G/$name"
@@ -31,8 +31,19 @@ echo '{"kind":"sample","id":"p","prompt_ids":[1,5,9,4,17,3],"ids":[7,8,30,11,2],
 ref() { # model
     cagsr-attn -j1 -m "$1" --no-attn ids.jsonl | cagsr-cat -k sample -F ref
 }
-for name in gpt2-tiny llama3-tiny qwen2-tiny; do
+for name in gptneox-tiny gptneox-seq-tiny gemma-tiny; do
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$G/$name"
+done
+for name in gpt2-tiny llama3-tiny qwen2-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny olmo2-tiny; do
     [ "$(ref "$G/$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
+done
+# Gemma 2 and 3 as they are published: the scale of scores follows from the heads.
+for name in gemma2-tiny gemma3-tiny; do
+    jq '.query_pre_attn_scalar = .head_dim' "$G/$name/config.json" >config.json
+    cagsr-init -q -o "$name" config.json
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$name"
+    [ "$(ref "$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
+    status cagsr-convert --gguf -o x.gguf "$G/$name" 2>&1 | sed "s|$G|GOLDEN|g"
 done
 
 echo "-- types of tensors"

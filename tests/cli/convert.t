@@ -39,6 +39,7 @@ done
 echo "-- from GGUF: the twin's tensors"
 cagsr-convert -q --no-tokenizer -o from-gguf "$G/gguf/llama-tiny-f32.gguf"
 $py same.py from-gguf "$G/llama-tiny"
+grep -h -e eps -e theta from-gguf/config.json llama-tiny/config.json
 cagsr-convert -q --no-tokenizer -o half "$G/gguf/llama-tiny-f16.gguf"
 cagsr-convert -q --dtype f16 -o half-f16 half
 cagsr-convert -q --dtype f16 -o twin-f16 "$G/llama-tiny"

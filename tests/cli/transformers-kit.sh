@@ -17,11 +17,12 @@ cat >samples.jsonl <<'END'
 {"kind":"sample","id":"p","cand":1,"prompt_ids":[1,5,9,4,17,3,3,20],"ids":[3,8,11,12,29],"temperature":1.0,"reward":0.0}
 END
 
-# Asks for the log-probabilities that cagsr-attn finds.
-ask() { # directory, name, tolerance
+# Asks for the log-probabilities that cagsr-attn finds.  Warnings that the configuration of
+# the source brings about are not ours.
+ask() { # directory, name, tolerance, [source]
     cagsr-attn -m "$1" --no-attn samples.jsonl | cagsr-cat -k sample -p |
-        jq -c --arg dir "$1" --arg name "$2" --argjson tolerance "$3" \
-            '{dir: $dir, name: $name, tolerance: $tolerance, prompt_ids, ids, ref}' >>asked.jsonl
+        jq -c --arg dir "$1" --arg name "$2" --argjson tolerance "$3" --arg source "${4:-}" \
+            '{dir: $dir, name: $name, tolerance: $tolerance, source: $source, prompt_ids, ids, ref}' >>asked.jsonl
 }
 
 # Asks for texts or conversations, as cagsr-sample takes them.

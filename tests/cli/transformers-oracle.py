@@ -1,8 +1,9 @@
 """What transformers makes of our directories: transformers-oracle.py < lines of JSON.
 
-{"dir": ..., "name": ..., "prompt_ids": [...], "ids": [...], "ref": [...], "tolerance": x}
-    loads, without a missing or unexpected key and without a warning; the log-probabilities
-    of ids behind prompt_ids, in float32, are ref.
+{"dir": ..., "name": ..., "prompt_ids": [...], "ids": [...], "ref": [...], "tolerance": x, "source": ...}
+    loads, without a missing or unexpected key and without a warning (but for those about
+    the configuration of the directory "source"); the log-probabilities of ids behind
+    prompt_ids, in float32, are ref.
 {"dir": ..., "name": ..., "prompt_ids": [...], "prompt": ..., "ids": [...], "text": ...}
     with "raw": the tokenizer makes prompt_ids of it; with "messages": the template renders
     prompt, the tokenizer makes prompt_ids of that; text is what ids stand for.
@@ -94,8 +95,12 @@ results, asked = {}, {}
 for line in sys.stdin:
     r = json.loads(line)
     del said[:]
+    if r.get("source"):
+        AutoConfig.from_pretrained(r["source"])
+    known = set(said)
+    del said[:]
     faults = check_model(r) if "ref" in r else check_tokenizer(r)
-    results.setdefault(r["name"], []).extend(faults + said)
+    results.setdefault(r["name"], []).extend(faults + [s for s in said if s not in known])
     asked[r["name"]] = asked.get(r["name"], 0) + 1
 for name, faults in results.items():
     print("%s: %s" % (name, "; ".join(faults) if faults else "%d ok" % asked[name]))

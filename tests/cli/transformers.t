@@ -8,9 +8,10 @@ py=$(oracle_python) || skip "$no_oracle"
 G=${CAGSR_GOLDEN:-$SRC/tests/golden}
 
 for name in gpt2-tiny gpt2-f16 llama-tiny llama-bf16 llama-sharded llama3-tiny mistral-tiny smollm2-tiny \
-    t5-tiny t5v11-tiny; do
+    t5-tiny t5v11-tiny \
+    qwen2-tiny qwen2-yarn-tiny qwen3-tiny gptneox-tiny gemma-tiny gemma2-tiny gemma3-tiny olmo2-tiny phi3-tiny; do
     cagsr-convert -q -o "$name" "$G/$name"
-    ask "$name" "$name converted" 1e-4
+    ask "$name" "$name converted" 1e-4 "$G/$name"
     update "$name" "$name-updated"
     ask "$name-updated" "$name updated" 1e-4
 done
@@ -19,6 +20,11 @@ ask shards "llama-tiny in shards" 1e-4
 for name in llama-tiny-f32 llama-q8_0 llama-q4_1; do
     cagsr-convert -q --no-tokenizer -o "gguf-$name" "$G/gguf/$name.gguf"
     ask "gguf-$name" "$name.gguf converted" 1e-4
+done
+for name in qwen2-tiny qwen3-tiny gptneox-tiny gemma-tiny olmo2-tiny; do
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$G/$name"
+    cagsr-convert -q -o "gguf-$name" "$name.gguf"
+    ask "gguf-$name" "$name there and back" 1e-4
 done
 
 # A tokenizer needs a model to be asked by: random weights, more than it has tokens.

@@ -1,0 +1,43 @@
+# GGUF files of cagsr-convert in llama.cpp: they load, and float32 gives the greedy tokens of
+# cagsr-sample.  CAGSR_PYTHON names a python with llama_cpp (llama-cpp-python) and gguf.
+. "$KIT"
+. "$SRC/tests/cli/llamacpp-kit.sh"
+need jq
+py=$(llamacpp_python) || skip "$no_llamacpp"
+G=$SRC/tests/golden
+
+cat >ids.jsonl <<'END'
+{"id":"a","prompt_ids":[1,5,9,4,17,3,3,20]}
+{"id":"b","prompt_ids":[2]}
+{"id":"c","prompt_ids":[30,31,32,33,34,35,36,37,38,39,40]}
+END
+for name in gpt2-tiny gpt2-f16 llama-tiny llama3-tiny llama-sharded smollm2-tiny qwen2-tiny qwen3-tiny olmo2-tiny gemma-tiny; do
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$G/$name"
+    greedy "$G/$name" "$name.gguf" "$name" ids.jsonl 12
+done
+
+# Words and numbers: a tokenizer and random weights.
+jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >config.json
+for name in gpt2-style llama3-style qwen2-style smollm2-style; do
+    mkdir "$name"
+    cp "$G/tok/$name/tokenizer.json" config.json "$name"
+    cagsr-init -q -o "$name-model" "$name/config.json"
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$name-model"
+    texts "$G/tok/$name/vectors.jsonl" >texts.jsonl
+    if [ "$name" = qwen2-style ]; then # llama.cpp does not normalise: nothing composes below U+0300
+        jq -c 'select(.raw | explode | all(. < 768))' texts.jsonl >low.jsonl
+        mv low.jsonl texts.jsonl
+    fi
+    greedy "$name-model" "$name.gguf" "tokenizer $name" texts.jsonl 1 --raw
+done
+
+# The quantisers.
+jq '.hidden_size = 64 | .intermediate_size = 96 | .num_attention_heads = 4 | .num_key_value_heads = 2' \
+    "$G/llama-tiny/config.json" >config.json
+cagsr-init -q -o wide config.json
+cagsr-convert -q --gguf --type f32 -o wide.gguf wide
+for type in q8_0 q4_0; do
+    cagsr-convert -q --gguf --type $type -o "wide-$type.gguf" wide
+    quantised wide.gguf $type "wide-$type.gguf"
+done
+answers
