@@ -31,6 +31,7 @@ seed() { # target: files that are good input for it
     gguf) find tests/golden -name 'q_*.gguf' ;;
     index) find tests/golden -name '*.index.json' ;;
     tok) find tests/golden -name tokenizer.json -size -200k ;;
+    gguf_model) find tests/golden/tok -name '*.gguf' ;;
     config) find tests/golden -name config.json ;;
     esac
     find tests/fuzz/seeds/"$1" -type f 2>/dev/null
