@@ -18,22 +18,39 @@
 
 /* ---- decomposing ----------------------------------------------------------------------*/
 
-static int combining(uint32_t c)
-{
-    return utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
-}
+/* The library's tables are those of Unicode 9: characters that came later stay whole
+ * there, and marks that did are no marks. */
+static const struct class_range young_whole[] = {
+    {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xab69, 0xab69},
+    {0x10781, 0x10785}, {0x10787, 0x107b0}, {0x107b2, 0x107ba},
+    {0x11938, 0x11938}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9},
+};
+static const struct class_range young_mark[] = {
+    {0x7fd, 0x7fd},     {0x898, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},
+    {0xc3c, 0xc3c},     {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},
+    {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},   {0x10d24, 0x10d27},
+    {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+    {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x1145e, 0x1145e}, {0x11839, 0x1183a},
+    {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0}, {0x11a34, 0x11a34},
+    {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45},
+    {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f},
+    {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef},
+};
+static const struct class whole = {young_whole,
+                                   sizeof young_whole / sizeof *young_whole};
+static const struct class marks = {young_mark, sizeof young_mark / sizeof *young_mark};
 
-/* Characters younger than the library's tables stay whole there. */
 static int is_young(uint32_t c)
 {
-    static const struct class_range young[] = {
-        {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xab69, 0xab69},
-        {0x10781, 0x10785}, {0x10787, 0x107b0}, {0x107b2, 0x107ba},
-        {0x11938, 0x11938}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9},
-    };
-    static const struct class set = {young, sizeof young / sizeof *young};
+    return c >= 0x32ff && class_has(&whole, c);
+}
 
-    return c >= 0x32ff && class_has(&set, c);
+static int combining(uint32_t c)
+{
+    const int class =
+        c < 0x300 ? 0 : utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+
+    return class && !class_has(&marks, c) ? class : 0;
 }
 
 static int decompose(struct changes *to, uint32_t c, int compat, struct err *e)
@@ -113,9 +130,9 @@ static uint32_t pair(uint32_t a, uint32_t b)
 
     if (b < 0x300)
         return 0;
-    return utf8proc_normalize_utf32(v, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE) == 1
-               ? (uint32_t)v[0]
-               : 0;
+    const int one =
+        utf8proc_normalize_utf32(v, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE) == 1;
+    return one && !is_young((uint32_t)v[0]) ? (uint32_t)v[0] : 0;
 }
 
 /* Composes v[0..n) in place; returns what is left. */

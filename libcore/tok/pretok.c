@@ -314,6 +314,37 @@ static int mark_all(struct pretok *p, const struct step *s, struct passage *text
     return rc;
 }
 
+/* Cuts before each mark that has none before it. */
+static int cut_at_marks(struct pretok *p, const struct step *s, struct passage *text,
+                        struct pieces *v, struct err *e)
+{
+    const struct pieces swap = p->pieces;
+    const size_t k = strlen(s->mark);
+    int rc = 0;
+
+    p->pieces = *v;
+    *v = swap;
+    v->n = 0;
+    for (size_t i = 0; i < p->pieces.n && rc == 0; i++) {
+        const struct piece w = p->pieces.v[i];
+        const char *t = text->text + w.at, *hit = t, *end = t + w.n;
+        size_t from = 0;
+
+        while (rc == 0 && (hit = memmem(hit, (size_t)(end - hit), s->mark, k))) {
+            const size_t at = (size_t)(hit - t);
+
+            if (at >= k && !is_mark(s, hit - k, k)) {
+                rc = push(v, w.at + from, at - from, e);
+                from = at;
+            }
+            hit += k;
+        }
+        if (rc == 0)
+            rc = push(v, w.at + from, w.n - from, e);
+    }
+    return rc;
+}
+
 /* ---- the chain ------------------------------------------------------------------------*/
 
 static int add(struct pretok *p, struct step s, struct err *e)
@@ -356,17 +387,27 @@ int pretok_add_split_class(struct pretok *p, const struct class *k,
     return add(p, (struct step){.run = cut_all, .class = k, .behavior = behavior}, e);
 }
 
-int pretok_add_metaspace(struct pretok *p, const char *mark,
-                         enum metaspace_prepend prepend, enum metaspace_cut cut,
-                         struct err *e)
+static int add_mark(struct pretok *p, struct step s, const char *mark, struct err *e)
 {
-    struct step s = {.run = mark_all, .prepend = prepend, .cut = cut};
     const size_t n = strlen(mark);
 
     if (n == 0 || n >= sizeof s.mark || utf8_length((unsigned char)*mark) != n)
         return err_set(e, ERR_FILE, "Metaspace: '%.20s' is not one character", mark);
     memcpy(s.mark, mark, n);
     return add(p, s, e);
+}
+
+int pretok_add_metaspace(struct pretok *p, const char *mark,
+                         enum metaspace_prepend prepend, enum metaspace_cut cut,
+                         struct err *e)
+{
+    return add_mark(p, (struct step){.run = mark_all, .prepend = prepend, .cut = cut},
+                    mark, e);
+}
+
+int pretok_add_cut(struct pretok *p, const char *mark, struct err *e)
+{
+    return add_mark(p, (struct step){.run = cut_at_marks}, mark, e);
 }
 
 int pretok_run(struct pretok *p, struct passage *text, struct pieces *out,

@@ -72,6 +72,9 @@ int pretok_add_metaspace(struct pretok *p, const char *mark,
                          enum metaspace_prepend prepend, enum metaspace_cut cut,
                          struct err *e) MUST_CHECK;
 
+/* Appends a step that cuts before each `mark`, but not between two of them. */
+int pretok_add_cut(struct pretok *p, const char *mark, struct err *e) MUST_CHECK;
+
 /* Cuts the whole of *text (which some steps rewrite) into *out.  ERR_RECORD if an
  * expression gives up (a hostile one), ERR_NOMEM. */
 int pretok_run(struct pretok *p, struct passage *text, struct pieces *out,
