@@ -57,7 +57,7 @@ int added_set_build(struct added_set *s, struct tok *t, int normalized, struct e
     return rc < 0 ? rc : list_lengths(s, e);
 }
 
-/* Rust's \w, near enough for a word boundary: letters, marks, digits, connectors. */
+/* Rust's \w: letters, marks, digits, connectors, joiners, letters in circles. */
 static int is_word(uint32_t c)
 {
     switch (utf8proc_category((utf8proc_int32_t)c)) {
@@ -72,7 +72,10 @@ static int is_word(uint32_t c)
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_PC: return 1;
-    default: return c == 0x200c || c == 0x200d;
+    default:
+        return c == 0x200c || c == 0x200d || (c >= 0x24b6 && c <= 0x24e9) ||
+               (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) ||
+               (c >= 0x1f170 && c <= 0x1f189);
     }
 }
 

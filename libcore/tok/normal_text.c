@@ -193,7 +193,8 @@ static void find_white(const char *s, size_t n, size_t *head, size_t *tail)
     size_t len;
     int seen = 0;
 
-    *head = *tail = n;
+    *head = n;
+    *tail = 0;
     for (size_t i = 0; i < n; i += len) {
         if (class_has(&class_white, utf8_get(s + i, n - i, &len)))
             continue;

@@ -62,7 +62,16 @@ def show(name, text, a, b):
     print(f"  {name}: {text!a}\n    library {a!a}\n    ours    {b!a}")
 
 
-def differences(theirs, mine, text, r):
+def odd_ids(theirs):
+    """Added tokens that we show as they are written.  The library shows them normalised, and does
+    not skip special ones then, and takes Latin-1 letters in them for bytes."""
+    alphabet = "ByteLevel" in str(theirs.decoder)
+    return {i for i, t in theirs.get_added_tokens_decoder().items()
+            if (alphabet and not t.content.isascii()) or
+            (t.normalized and theirs.normalizer and theirs.normalizer.normalize_str(t.content) != t.content)}
+
+
+def differences(theirs, mine, text, odd, r):
     want = theirs.encode(text, add_special_tokens=False)
     ids, ends = mine.encode(text)
     if want.ids != ids:
@@ -76,6 +85,7 @@ def differences(theirs, mine, text, r):
         return "ids with special tokens", theirs.encode(text).ids, mine.encode(text, True)[0]
     if r.random() < 0.5:  # ids that no text gives
         ids = [r.randrange(mine.size()) for _ in range(r.randrange(1, 12))]
+    ids = [i for i in ids if i not in odd]
     skip = r.random() < 0.5
     said, got = theirs.decode(ids, skip_special_tokens=skip), mine.decode(ids, skip)
     if said != got:
@@ -92,10 +102,10 @@ def run(path, n, seed, shown):
     r = random.Random(seed)
     vocab = sorted(theirs.get_vocab())
     words = [w.replace("\u2581", " ").replace("\u0120", " ") for w in r.sample(vocab, min(500, len(vocab)))]
-    bad = 0
+    odd, bad = odd_ids(theirs), 0
     for _ in range(n):
         text = random_text(r, specials, words)
-        d = differences(theirs, mine, text, r)
+        d = differences(theirs, mine, text, odd, r)
         if d:
             bad += 1
             if bad <= shown:
