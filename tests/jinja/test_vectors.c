@@ -75,7 +75,7 @@ static void check(const json_t *v, size_t line, void *data)
 Test(jinja, vectors)
 {
     struct state st = {0};
-    const size_t lines = each_line("jinja/vectors.jsonl", check, &st);
+    const size_t lines = each_line("tests/golden/jinja/vectors.jsonl", check, &st);
 
     cr_expect_eq(lines, 1 + st.texts + st.refusals);
     cr_expect_gt(st.texts, 2000);

@@ -89,11 +89,11 @@ struct value messages_of_json(struct interp *in, const json_t *messages)
     return must(in, rc, list);
 }
 
-size_t each_line(const char *golden,
-                 void (*fn)(const json_t *v, size_t line, void *data), void *data)
+size_t each_line(const char *path, void (*fn)(const json_t *v, size_t line, void *data),
+                 void *data)
 {
     size_t n, line = 0;
-    char *text = file_slurp(golden_file(golden), &n);
+    char *text = file_slurp(path, &n);
 
     for (size_t at = 0; at < n; line++) {
         const char *nl = memchr(text + at, '\n', n - at);
@@ -101,7 +101,7 @@ size_t each_line(const char *golden,
         struct err e = {0};
         json_t *v;
 
-        cr_assert_eq(json_read_mem(&v, golden, text + at, len, &e), 0, "%s", e.text);
+        cr_assert_eq(json_read_mem(&v, path, text + at, len, &e), 0, "%s", e.text);
         fn(v, line + 1, data);
         json_decref(v);
         at += len + 1;

@@ -14,8 +14,8 @@ struct value value_of_json(struct interp *in, const json_t *j, enum str_who who)
 /* Messages, of which the contents of role user are the user's. */
 struct value messages_of_json(struct interp *in, const json_t *messages);
 
-/* Calls fn with each line of a golden file (JSON), numbered from 1; returns their number. */
-size_t each_line(const char *golden,
-                 void (*fn)(const json_t *v, size_t line, void *data), void *data);
+/* Calls fn with each line (JSON) of a file, numbered from 1; returns their number. */
+size_t each_line(const char *path, void (*fn)(const json_t *v, size_t line, void *data),
+                 void *data);
 
 #endif
