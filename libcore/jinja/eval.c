@@ -43,9 +43,11 @@ int scope_get(struct interp *in, const struct scope *s, const struct str *name,
 
     for (; s; s = s->outer) {
         const struct var *var = find_var(s, name);
+        const struct value *given =
+            s->given && !var ? dict_get(s->given, value_str(name)) : NULL;
 
-        if (var) {
-            *out = var->v;
+        if (var || given) {
+            *out = var ? var->v : *given;
             return 0;
         }
     }

@@ -10,8 +10,9 @@
 /* Variables.  A name is looked for in the scope, then outwards, then among the functions. */
 struct var;
 struct scope {
-    struct scope *outer; /* NULL: the caller's variables */
+    struct scope *outer; /* NULL: none around it */
     struct var *vars;
+    const struct dict *given; /* the caller's variables, behind those set; or NULL */
     struct value input; /* what N_INPUT stands for; of a filter block's own scope */
 };
 

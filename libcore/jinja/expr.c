@@ -351,6 +351,20 @@ static int parse_bound(struct parser *p, struct node **out)
     return expr_parse(p, EXPR_WHOLE, out);
 }
 
+/* a, b: one index, a tuple. */
+static int parse_more_indices(struct parser *p, struct node **out)
+{
+    struct node *n, **end;
+
+    TRY(parser_node(p, N_TUPLE, &n));
+    n->list = *out;
+    *out = n;
+    for (end = &n->list->next; parser_skip(p, TOKEN_SIGN, ",") && !at_sign(p, "]");
+         end = &(*end)->next)
+        TRY(expr_parse(p, EXPR_WHOLE, end));
+    return 0;
+}
+
 static int parse_item(struct parser *p, struct node **out)
 {
     struct node *n;
@@ -368,6 +382,8 @@ static int parse_item(struct parser *p, struct node **out)
     }
     if (n->type == N_ITEM && !n->b)
         return parser_unexpected(p, "where an index stands");
+    if (n->type == N_ITEM && at_sign(p, ","))
+        TRY(parse_more_indices(p, &n->b));
     return parser_expect(p, TOKEN_SIGN, "]");
 }
 

@@ -45,16 +45,12 @@ void jinja_close(struct jinja *t)
 int jinja_render(const struct jinja *t, struct interp *in, struct value vars,
                  const struct tm *now, const struct str **out)
 {
-    struct scope globals = {0};
-    struct scope top = {.outer = &globals};
+    struct scope top = {.given = vars.d};
     struct buf b = {in};
 
     in->where = t->where;
     in->now = now;
     in->depth = 0;
-    for (size_t i = 0; i < vars.d->n; i++)
-        if (vars.d->key[i].type == V_STR)
-            TRY(scope_set(in, &globals, vars.d->key[i].s, vars.d->val[i]));
     TRY(exec(in, &top, t->body, &b));
     in->line = 0;
     return buf_done(&b, out);
