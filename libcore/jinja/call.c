@@ -120,8 +120,9 @@ const struct value *args_keyword(const struct args *a, const char *name)
 
 int arg_undefined(struct interp *in, struct value v)
 {
-    return interp_fault(in, ERR_RECORD, "%.*s", v.s ? (int)v.s->n : 21,
-                        v.s ? v.s->s : "a value is undefined");
+    if (!v.s)
+        return interp_fault(in, ERR_RECORD, "a value is undefined");
+    return interp_fault(in, ERR_RECORD, "%.*s", (int)v.s->n, v.s->s);
 }
 
 int arg_int(struct interp *in, struct value v, const char *what, int64_t otherwise,
