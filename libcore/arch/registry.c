@@ -293,10 +293,11 @@ json_t *arch_config(const struct arch *a)
     rc |= fields_put(c, "vocab_size", json_integer((json_int_t)a->V));
     rc |= fields_put(c, "tie_word_embeddings", json_boolean(a->tied));
     rc |= fields_put(c, "torch_dtype", json_string("float32"));
-    if (a->bos >= 0)
-        rc |= fields_put(c, "bos_token_id", json_integer(a->bos));
-    if (a->stops == 1)
-        rc |= fields_put(c, "eos_token_id", json_integer(a->stop[0]));
+    rc |=
+        fields_put(c, "bos_token_id", a->bos >= 0 ? json_integer(a->bos) : json_null());
+    if (a->stops < 2) /* null: else transformers takes the family's own */
+        rc |= fields_put(c, "eos_token_id",
+                         a->stops ? json_integer(a->stop[0]) : json_null());
     if (a->stops > 1) {
         json_t *list = json_array();
 

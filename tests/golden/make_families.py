@@ -53,6 +53,7 @@ FAMILIES = {
     # windows from layer 1 on, yarn with everything said
     "qwen2-yarn-tiny": dict(LLAMA, model_type="qwen2", architectures=["Qwen2ForCausalLM"],
                             use_sliding_window=True, sliding_window=3, max_window_layers=1,
+                            max_position_embeddings=128,
                             rope_scaling={"rope_type": "yarn", "factor": 4.0, "beta_fast": 8.0,
                                           "beta_slow": 2.0, "original_max_position_embeddings": 32}),
     "gptneox-seq-tiny": dict(model_type="gpt_neox", architectures=["GPTNeoXForCausalLM"],
