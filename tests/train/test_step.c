@@ -1,104 +1,16 @@
 /*
- * Updates on the tiny golden models: gradients of every algorithm's whole loss by finite
- * differences, gradients and AdamW steps against torch, and that a number depends neither
- * on threads nor on how a batch is cut.
+ * Updates on tiny golden models: gradients of every algorithm's whole loss by finite
+ * differences, and that a number depends neither on threads nor on how a batch is cut.
+ * test_torch.c has the numbers of torch.
  */
 #include "base/file.h"
 #include "base/rng.h"
+#include "bench.h"
 #include "io/safetensors.h"
-#include "optim/clipnorm.h"
 #include "train/state.h"
-#include "train/step.h"
 
-#include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-static const char *golden(char out[4096], const char *rest)
-{
-    const char *dir = getenv("CAGSR_GOLDEN");
-
-    snprintf(out, 4096, "%s/%s", dir ? dir : "tests/golden", rest);
-    return out;
-}
-
-struct bench {
-    struct par *par;
-    struct kern *kern;
-    struct model *m;
-    struct train_opts o;
-    struct train *t;
-    struct train_data d;
-    struct err e;
-};
-
-static void ok(const struct bench *b, int rc)
-{
-    cr_assert_geq(rc, 0, "%s", b->e.text);
-}
-
-static void bench_open(struct bench *b, const char *family, size_t threads)
-{
-    char path[4096];
-
-    memset(b, 0, sizeof *b);
-    ok(b, par_new(&b->par, threads, &b->e));
-    ok(b, kern_new(&b->kern, b->par, NULL, &b->e));
-    ok(b, model_open(&b->m, golden(path, family), b->kern, MODEL_COMPUTE, &b->e));
-    b->o = (struct train_opts){
-        .algo = {.policy = {.low = .2,
-                            .high = .28,
-                            .cap = INFINITY,
-                            .dual = INFINITY,
-                            .clamp = 20,
-                            .kl = KL_K3},
-                 .gamma = 1,
-                 .lambda = .95,
-                 .value_coef = .1,
-                 .value_clip = .2,
-                 .eps = {1e-4, 0},
-                 .dpo = {DPO_SIGMOID, .1, 0}},
-        .rows = 64,
-        .epochs = 1,
-        .schedule = {.lr = 1e-3},
-        .adamw = {.9, .95, 1e-8},
-        .grad_clip = 1,
-        .kl = {.beta = .05},
-        .seed = 5,
-    };
-}
-
-static void bench_algo(struct bench *b, enum algo_kind k)
-{
-    const struct algo *a = algo_get(k);
-
-    b->o.algo.kind = k;
-    b->o.algo.mean = a->mean;
-    b->o.algo.policy.kind = k == ALGO_RLOO ? POLICY_SEQ_SUM
-                            : k == ALGO_REINFORCE || k == ALGO_SFT || k == ALGO_RAFT
-                                ? POLICY_LOGLIK
-                                : POLICY_CLIP;
-}
-
-static void bench_start(struct bench *b)
-{
-    train_free(b->t);
-    b->t = NULL;
-    ok(b, train_new(&b->t, b->m, &b->o, &b->e));
-}
-
-static void bench_close(struct bench *b)
-{
-    train_free(b->t);
-    train_data_release(&b->d);
-    model_close(b->m);
-    kern_free(b->kern);
-    par_free(b->par);
-}
 
 /* Groups of random tokens: `n` prompts with `cands` answers, lengths 1..9, each with a
  * reference and a sampler that are near uniform guesses. */
@@ -200,16 +112,19 @@ static void check_direction(struct bench *b, float *x, const float *grad, size_t
 
 ParameterizedTestParameters(step, finite_differences)
 {
-    static size_t index[NALGOS] = {0, 1, 2, 3, 4, 5, 6};
-    return cr_make_param_array(size_t, index, NALGOS);
+    static size_t index[2 * NALGOS];
+
+    for (size_t i = 0; i < 2 * NALGOS; i++)
+        index[i] = i;
+    return cr_make_param_array(size_t, index, 2 * NALGOS);
 }
 ParameterizedTest(size_t *which, step, finite_differences)
 {
-    const enum algo_kind k = algos[*which];
+    const enum algo_kind k = algos[*which % NALGOS];
     struct bench b;
     struct train_result r;
 
-    bench_open(&b, "llama-tiny", 1);
+    bench_open(&b, *which < NALGOS ? "llama-tiny" : "t5v11-tiny", 1);
     bench_algo(&b, k);
     b.o.algo.policy.low = b.o.algo.policy.high = 10; /* no corner near */
     if (k != ALGO_DPO && k != ALGO_RM)
@@ -442,157 +357,4 @@ Test(state, goes_on_with_the_same_bits)
     bench_close(&b);
     snprintf(path, sizeof path, "rm -r %s", dir);
     cr_expect_eq(system(path), 0);
-}
-
-/* ---- torch -------------------------------------------------------------------------------- */
-
-static const char *const families[] = {
-    "llama-tiny",   "gpt2-tiny",       "smollm2-tiny",     "llama3-tiny",
-    "mistral-tiny", "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",
-    "gemma2-tiny",  "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",
-    "phi3-tiny",    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny"};
-enum { NFAMILIES = sizeof families / sizeof *families };
-
-static const struct st_entry *entry(const struct safetensors *st, const char *name)
-{
-    const struct st_entry *x = safetensors_find(st, name);
-
-    cr_assert_not_null(x, "golden file lacks %s", name);
-    return x;
-}
-
-static float number(const struct safetensors *st, const char *name, size_t i)
-{
-    float v;
-
-    memcpy(&v, entry(st, name)->data + i * sizeof v, sizeof v);
-    return v;
-}
-
-/* Each golden sequence is a prompt of one token and an answer: the loss is the mean over
- * all next tokens of both. */
-static void golden_batch(struct bench *b, const struct safetensors *st)
-{
-    for (int s = 0; s < 2; s++) {
-        char name[32];
-        snprintf(name, sizeof name, "s%d.input_ids", s);
-        const struct st_entry *x = entry(st, name);
-        int32_t *ids = malloc(x->count * sizeof *ids);
-        memcpy(ids, x->data, x->count * sizeof *ids);
-        const struct train_new n = {.T = x->count - 1,
-                                    .ids = ids + 1,
-                                    .reward = NAN,
-                                    .temperature = 1,
-                                    .ended = 1};
-        ok(b, train_data_group(&b->d, ids, 1, &b->e));
-        ok(b, train_data_cand(&b->d, &n, &b->e));
-        free(ids);
-    }
-}
-
-/* Key biases have no gradient on paper: rounding noise that Adam scales up. */
-static double tolerance_of(const char *name)
-{
-    return strstr(name, "c_attn.bias") || strstr(name, "k_proj.bias") ? 3e-3 : 3e-4;
-}
-
-static void compare_block(const struct model *m, const float *block,
-                          const struct safetensors *st, const char *prefix, double tol)
-{
-    for (size_t i = 0; i < m->plan.n; i++) {
-        const struct plan_param *p = &m->plan.param[i];
-        char name[512];
-        snprintf(name, sizeof name, "%s%s", prefix, p->name);
-        const struct st_entry *x = entry(st, name);
-        cr_assert_eq(x->count, p->rows * p->cols);
-        float *theirs = malloc(x->count * sizeof *theirs);
-        double worst = 0;
-        plan_export(&m->plan, p, theirs, block + p->offset);
-        for (size_t k = 0; k < x->count; k++)
-            worst = fmax(worst, fabs((double)number(st, name, k) - theirs[k]));
-        free(theirs);
-        cr_expect_leq(worst, tol > 0 ? tol : tolerance_of(p->name), "%s: off by %g",
-                      name, worst);
-    }
-}
-
-/* adam.stat.NAME: mean, root mean square, first and last element. */
-static void compare_stats(const struct model *m, const struct safetensors *st)
-{
-    for (size_t i = 0; i < m->plan.n; i++) {
-        const struct plan_param *p = &m->plan.param[i];
-        const size_t n = p->rows * p->cols;
-        const float *x = m->params + p->offset;
-        char name[512];
-        double mean = 0, square = 0;
-        for (size_t k = 0; k < n; k++) {
-            mean += x[k] / (double)n;
-            square += (double)x[k] * x[k] / (double)n;
-        }
-        const double got[] = {mean, sqrt(square), x[0], x[n - 1]};
-        snprintf(name, sizeof name, "adam.stat.%s", p->name);
-        for (size_t k = 0; k < 4; k++)
-            cr_expect_float_eq(got[k], number(st, name, k), tolerance_of(p->name),
-                               "%s[%zu]", name, k);
-    }
-}
-
-/* Three steps as the golden data has them: every parameter decays. */
-static void adam_steps(struct bench *b, const struct safetensors *st)
-{
-    const struct plan *plan = &b->m->plan;
-    struct adamw_run *runs = malloc((adamw_runs(plan->size) + plan->n) * sizeof *runs);
-    double *scratch = malloc((clipnorm_scratch(plan->size) + 1) * sizeof *scratch);
-    struct train_result r;
-    size_t n = 0;
-
-    for (size_t i = 0; i < plan->n; i++)
-        n += adamw_cut(runs + n, plan->param[i].offset,
-                       plan->param[i].rows * plan->param[i].cols, 0.1);
-    for (size_t t = 0; t < 4; t++) {
-        ok(b, train_prepare(b->t, &b->d, &r, &b->e));
-        ok(b, train_gradient(b->t, &b->d, &r, &b->e));
-        cr_expect_float_eq(r.loss, number(st, "adam.loss", t), 2e-5, "loss %zu", t);
-        if (t == 3)
-            break;
-        const double norm = clipnorm(b->par, b->t->grads, plan->size, scratch);
-        cr_expect_float_eq(norm, number(st, "adam.gnorm", t), 1e-3, "norm %zu", t);
-        adamw_step(&b->o.adamw, b->par, runs, n, b->m->params, b->t->grads,
-                   b->t->exp_avg, b->t->exp_avg_sq, t + 1, 1e-3,
-                   clipnorm_scale(norm, 1));
-    }
-    free(runs);
-    free(scratch);
-}
-
-ParameterizedTestParameters(step, torch)
-{
-    static size_t index[NFAMILIES] = {0, 1, 2, 3, 4};
-    return cr_make_param_array(size_t, index, NFAMILIES);
-}
-ParameterizedTest(size_t *which, step, torch)
-{
-    struct bench b;
-    struct safetensors st = {0};
-    struct train_result r;
-    char path[4096], file[256];
-
-    bench_open(&b, families[*which], 1);
-    bench_algo(&b, ALGO_SFT);
-    bench_start(&b);
-    snprintf(file, sizeof file, "%s/expected.safetensors", families[*which]);
-    ok(&b, safetensors_open(&st, golden(path, file), &b.e));
-    golden_batch(&b, &st);
-    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
-    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
-    cr_expect_float_eq(r.loss, number(&st, "loss", 0), 2e-5);
-    compare_block(b.m, b.t->grads, &st, "grad.", 1e-4);
-    adam_steps(&b, &st);
-    snprintf(file, sizeof file, "adam.param.%s", b.m->plan.param[0].name);
-    if (safetensors_find(&st, file))
-        compare_block(b.m, b.m->params, &st, "adam.param.", 0);
-    else
-        compare_stats(b.m, &st);
-    safetensors_close(&st);
-    bench_close(&b);
 }
