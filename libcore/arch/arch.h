@@ -37,9 +37,10 @@ enum arch_norm { NORM_RMS, NORM_LAYER };
 
 /* Where the norms of a sub-layer f (attention, MLP) stand on its residual x. */
 enum arch_placement {
-    NORM_BEFORE, /* x + f(norm x) */
-    NORM_AFTER,  /* x + norm f(x) */
-    NORM_AROUND, /* x + norm' f(norm x) */
+    NORM_BEFORE,  /* x + f(norm x) */
+    NORM_AFTER,   /* x + norm f(x) */
+    NORM_AROUND,  /* x + norm' f(norm x) */
+    NORM_OUTSIDE, /* norm (x + f(x)), as in the first transformers: none at the end */
 };
 
 /* Norms of queries and keys before they are turned: none, one gain (D) for each head's
@@ -64,6 +65,7 @@ struct arch_kind {
 /* An encoder's own dimensions; all else it has as the decoder.  L 0: there is none. */
 struct arch_encoder {
     size_t L, H, D, F;
+    float attn_scale;
 };
 
 struct family;
@@ -92,6 +94,11 @@ struct arch {
     float attn_cap, logit_cap;      /* soft caps of scores and of logits; 0: none */
     struct arch_encoder encoder;
     int both; /* rows see their whole sequence: this is an encoder (arch_encoder) */
+    size_t position_offset; /* learned positions: rows in front of that of the first */
+    int embed_norm;         /* the embedded rows are normed */
+    int32_t padding; /* a token whose embedding does not learn from where it is read, as
+                        torch has it; -1: none */
+    int bias_out;    /* logits have a bias, which is not trained */
     size_t buckets, farthest;       /* POS_RELATIVE */
     float out_scale;                /* of the hidden state in front of the head */
     int32_t start[ARCH_STARTS_MAX]; /* a decoder's text begins with these */
@@ -121,6 +128,7 @@ enum arch_tensor {
     ARCH_O,
     ARCH_O_B,
     ARCH_POST1, /* the norm after attention */
+    ARCH_POST1_B,
     ARCH_LN2,
     ARCH_LN2_B,
     ARCH_GATE, /* hf NULL: stored as one with UP, gate's rows first */
@@ -131,7 +139,10 @@ enum arch_tensor {
     ARCH_UP_B,
     ARCH_DOWN_B,
     ARCH_POST2, /* the norm after the MLP */
-    ARCH_XLN,   /* of cross-attention */
+    ARCH_POST2_B,
+    ARCH_EMBED_NORM,
+    ARCH_EMBED_NORM_B,
+    ARCH_XLN, /* of cross-attention, before it or after */
     ARCH_XLN_B,
     ARCH_XQ,
     ARCH_XK,
@@ -145,6 +156,7 @@ enum arch_tensor {
     ARCH_NORM,
     ARCH_NORM_B,
     ARCH_HEAD,
+    ARCH_HEAD_B,
     ARCH_TENSORS,
 };
 

@@ -13,4 +13,5 @@ FAMILY(gemma3)
 FAMILY(olmo2)
 FAMILY(phi3)
 FAMILY(t5)
+FAMILY(bart)
 /* clang-format on */

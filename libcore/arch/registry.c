@@ -153,7 +153,7 @@ static int stops_gguf(struct arch *a, const struct gguf *g, struct err *e)
 
 /* What a family finds when it begins to fill. */
 static const struct arch nothing = {
-    .embed_scale = 1, .out_scale = 1, .bos = -1, .dtype = DTYPE_F32};
+    .embed_scale = 1, .out_scale = 1, .padding = -1, .bos = -1, .dtype = DTYPE_F32};
 
 static int read_dtype(struct arch *a, const json_t *config, const char *where,
                       struct err *e)
@@ -257,6 +257,7 @@ struct arch arch_encoder(const struct arch *a)
     e.H = e.G = a->encoder.H;
     e.D = a->encoder.D;
     e.F = a->encoder.F;
+    e.attn_scale = a->encoder.attn_scale;
     e.encoder = (struct arch_encoder){0};
     e.starts = 0;
     return e;

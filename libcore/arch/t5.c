@@ -141,7 +141,7 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
     a->G = a->H;
     if (a->L == 0)
         a->L = a->encoder.L;
-    a->encoder = (struct arch_encoder){a->encoder.L, a->H, a->D, a->F};
+    a->encoder = (struct arch_encoder){a->encoder.L, a->H, a->D, a->F, a->attn_scale};
     a->start[0] = (int32_t)pad; /* unless decoder_start_token_id says otherwise */
     a->starts = 1;
     return check(a, where, e);

@@ -93,7 +93,9 @@ static struct rmsnorm rms(const struct model *m)
 void block_norm(const struct model *m, float *y, float *r, float *mean, const float *x,
                 size_t w, size_t bias, size_t B)
 {
-    if (m->arch.norm == NORM_RMS)
+    if (w == MODEL_NONE)
+        memcpy(y, x, B * m->arch.C * sizeof *y);
+    else if (m->arch.norm == NORM_RMS)
         rmsnorm_forward(m->kern, y, r, x, block_param(m, w), B, m->arch.C, rms(m));
     else
         layernorm_forward(m->kern, y, mean, r, x, block_param(m, w),
@@ -104,7 +106,9 @@ void block_norm_backward(const struct model *m, float *dx, const float *dy,
                          const float *x, const float *r, const float *mean, size_t w,
                          size_t bias, size_t B, float *grads)
 {
-    if (m->arch.norm == NORM_RMS)
+    if (w == MODEL_NONE)
+        add_forward(m->kern, dx, dy, B, m->arch.C);
+    else if (m->arch.norm == NORM_RMS)
         rmsnorm_backward(m->kern, dx, block_grad(grads, w), dy, x, block_param(m, w), r,
                          B, m->arch.C, rms(m));
     else
@@ -298,12 +302,19 @@ const float *block_enter(const struct block *b, float *r, float *mean, const flo
     return b->h;
 }
 
-void block_leave(const struct block *b, float *out, const float *made, const float *x,
-                 size_t post)
+void block_leave(const struct block *b, float *out, float *made, const float *x,
+                 size_t post, size_t bias)
 {
+    const struct arch *c = &b->m->arch;
+
+    if (c->placement == NORM_OUTSIDE) {
+        add_forward(b->m->kern, made, x, b->B, c->C);
+        block_norm(b->m, out, NULL, NULL, made, post, bias, b->B);
+        return;
+    }
     if (post != MODEL_NONE)
-        block_norm(b->m, out, NULL, NULL, made, post, MODEL_NONE, b->B);
-    add_forward(b->m->kern, out, x, b->B, b->m->arch.C);
+        block_norm(b->m, out, NULL, NULL, made, post, bias, b->B);
+    add_forward(b->m->kern, out, x, b->B, c->C);
 }
 
 static void attention_forward(const struct block *b, size_t l,
@@ -325,7 +336,7 @@ static void attention_forward(const struct block *b, size_t l,
     attn_forward(m->kern, &s, b->attn, b->n, qkv, att,
                  block_captured(b, l, CAPTURE_SELF) ? &at : NULL, b->attn_scratch);
     block_product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
-    block_leave(b, a->mid, made, a->x, y->post1);
+    block_leave(b, a->mid, made, a->x, y->post1, y->post1_b);
 }
 
 /* The residual stream in front of the MLP, and what the MLP reads. */
@@ -352,7 +363,7 @@ static void mlp_forward(const struct block *b, size_t l, const struct block_acts
                   y->up_b);
     activate(b, b->act, a->up);
     block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
-    block_leave(b, a->out, made, mlp_residual(c, a), y->post2);
+    block_leave(b, a->out, made, mlp_residual(c, a), y->post2, y->post2_b);
 }
 
 void block_forward(const struct block *b, size_t l, const struct block_acts *a)
@@ -389,17 +400,19 @@ static void activate_backward(const struct block *b, float *dup, const float *da
 }
 
 const float *block_leave_backward(const struct block *b, const struct block_back *w,
-                                  const float *dx, const float *made, size_t post,
-                                  float *grads)
+                                  float *dx, const float *made, size_t post,
+                                  size_t bias, float *grads)
 {
     const struct model *m = b->m;
+    const size_t bytes = b->B * m->arch.C * sizeof *w->dpart;
 
     if (post == MODEL_NONE)
         return dx;
-    block_norm(m, b->h, w->r, w->mean, made, post, MODEL_NONE, b->B);
-    memset(w->dpart, 0, b->B * m->arch.C * sizeof *w->dpart);
-    block_norm_backward(m, w->dpart, dx, made, w->r, w->mean, post, MODEL_NONE, b->B,
-                        grads);
+    block_norm(m, b->h, w->r, w->mean, made, post, bias, b->B);
+    memset(w->dpart, 0, bytes);
+    block_norm_backward(m, w->dpart, dx, made, w->r, w->mean, post, bias, b->B, grads);
+    if (m->arch.placement == NORM_OUTSIDE) /* x went through the norm as well */
+        memcpy(dx, w->dpart, bytes);
     return w->dpart;
 }
 
@@ -420,7 +433,8 @@ static void mlp_backward(const struct block *b, const struct block_back *w, size
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C;
     const float *in = mlp_input(&m->arch, a);
-    const float *dmade = block_leave_backward(b, w, dx, a->down, y->post2, grads);
+    const float *dmade =
+        block_leave_backward(b, w, dx, a->down, y->post2, y->post2_b, grads);
 
     activate(b, b->act, a->up);
     block_product_backward(b, w->dact, dmade, C, b->act, m->arch.F, y->down, y->down_b,
@@ -511,14 +525,14 @@ static void attention_backward(const struct block *b, const struct block_back *w
 
 /* w->datt, the gradient of attention's result, from that of mid. */
 static void output_backward(const struct block *b, const struct block_back *w, size_t l,
-                            const struct block_acts *a, const float *dx, float *grads)
+                            const struct block_acts *a, float *dx, float *grads)
 {
     const struct arch *c = &b->m->arch;
     const struct model_layer *y = &b->m->layer[l];
 
-    block_product_backward(b, w->datt,
-                           block_leave_backward(b, w, dx, a->o, y->post1, grads), c->C,
-                           a->att, c->H * c->D, y->o, y->o_b, grads);
+    block_product_backward(
+        b, w->datt, block_leave_backward(b, w, dx, a->o, y->post1, y->post1_b, grads),
+        c->C, a->att, c->H * c->D, y->o, y->o_b, grads);
 }
 
 /* In sequence, mid's gradient is out's and what goes through the MLP; in parallel it is

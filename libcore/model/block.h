@@ -67,6 +67,7 @@ struct block_acts {
     float *xkv;  /* (E, 2 G D) the encoder's keys and values */
     float *xatt; /* (B, H D) */
     float *xlse; /* (B, H) or NULL, as lse */
+    float *xo;   /* (B, C) its part before the norm after it, if any */
     float *xmid; /* (B, C) */
     float *up;   /* (B, 2 F or F) out, before the activation */
     float *down; /* (B, C) out: the MLP's part before the norm after it, if any */
@@ -126,12 +127,21 @@ struct block_back {
     float *dsource;         /* (E, C) the sum over layers, added to */
 };
 
+/* What the first layer reads of tokens ids at positions pos: x (B, C) out.  raw (B, C) is
+ * where they are embedded if they are normed then, else not looked at. */
+void block_embed(const struct model *m, float *x, float *raw, const int32_t *ids,
+                 const int32_t *pos, size_t B);
+void block_embed_backward(const struct model *m, const struct block_back *w,
+                          const float *dx, const float *raw, const int32_t *ids,
+                          const int32_t *pos, size_t B, float *grads);
+
 /* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads.  BLOCK_FREE;
  * stores are not cached, runs hold whole sequences. */
 void block_backward(const struct block *b, const struct block_back *w, size_t l,
                     const struct block_acts *a, float *dx, float *grads);
 
-/* The norm at offsets w, bias (or MODEL_NONE): r, mean (B) out, or NULL. */
+/* The norm at offsets w, bias (or MODEL_NONE; without w, y is x): r, mean (B) out, or
+ * NULL. */
 void block_norm(const struct model *m, float *y, float *r, float *mean, const float *x,
                 size_t w, size_t bias, size_t B);
 void block_norm_backward(const struct model *m, float *dx, const float *dy,

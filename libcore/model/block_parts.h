@@ -37,15 +37,16 @@ const float *block_enter(const struct block *b, float *r, float *mean, const flo
 void block_enter_backward(const struct block *b, const struct block_back *w, float *dx,
                           const float *x, size_t norm, size_t bias, float *grads);
 
-/* out = x + what a sub-layer made, normed where there is a norm `post` after; else
- * `made` is out. */
-void block_leave(const struct block *b, float *out, const float *made, const float *x,
-                 size_t post);
+/* out = x + what a sub-layer made, normed where there is a norm `post` after, alone or
+ * as the sum, which `made` holds then; else `made` is out. */
+void block_leave(const struct block *b, float *out, float *made, const float *x,
+                 size_t post, size_t bias);
 
-/* The gradient of what a sub-layer made, from that of its sum with x. */
+/* The gradient of what a sub-layer made, from that of its sum with x, dx, which becomes
+ * x's own share. */
 const float *block_leave_backward(const struct block *b, const struct block_back *w,
-                                  const float *dx, const float *made, size_t post,
-                                  float *grads);
+                                  float *dx, const float *made, size_t post,
+                                  size_t bias, float *grads);
 
 /* ---- cross.c ----------------------------------------------------------------------- */
 

@@ -160,7 +160,10 @@ static int make_grams(struct capture_spec *s, const struct model *m, struct err 
         const struct model_layer *y = &m->layer[s->from + i / a->H];
 
         const int cross = s->kind == CAPTURE_CROSS;
-        const size_t o = cross ? y->xo : y->o, post = cross ? MODEL_NONE : y->post1;
+        const size_t o = cross ? y->xo : y->o;
+        /* a norm of the whole sum is no part of what is added */
+        const size_t post =
+            cross || a->placement == NORM_OUTSIDE ? MODEL_NONE : y->post1;
 
         add_gram(s->gram + i * D * D, a, m->params + o + i % a->H * D,
                  post == MODEL_NONE ? NULL : m->params + post);

@@ -133,8 +133,9 @@ void cross_forward(const struct block *b, size_t l, const struct block_acts *a)
     prepare(b, l, a);
     attn_forward(m->kern, &s, b->attn, b->n, width, width,
                  block_captured(b, l, CAPTURE_CROSS) ? &at : NULL, b->attn_scratch);
-    block_product(b, a->xmid, C, a->xatt, width, y->xo, p ? &p->xo : NULL, y->xo_b);
-    block_leave(b, a->xmid, a->xmid, a->mid, MODEL_NONE);
+    float *made = y->xpost == MODEL_NONE ? a->xmid : a->xo;
+    block_product(b, made, C, a->xatt, width, y->xo, p ? &p->xo : NULL, y->xo_b);
+    block_leave(b, a->xmid, made, a->mid, y->xpost, y->xpost_b);
 }
 
 /* ---- backward ----------------------------------------------------------------------- */
@@ -192,7 +193,10 @@ void cross_backward(const struct block *b, const struct block_back *w, size_t l,
     const size_t C = m->arch.C, width = m->arch.H * m->arch.D;
     const size_t kv = 2 * m->arch.G * m->arch.D;
 
-    block_product_backward(b, w->datt, dx, C, a->xatt, width, y->xo, y->xo_b, grads);
+    const float *dmade =
+        block_leave_backward(b, w, dx, a->xo, y->xpost, y->xpost_b, grads);
+
+    block_product_backward(b, w->datt, dmade, C, a->xatt, width, y->xo, y->xo_b, grads);
     attention_backward(b, w, l, a);
     const float *h = block_enter(b, w->r, w->mean, a->mid, y->xln, y->xln_b);
     block_product_backward(b, w->dh, w->dqkv, width, h, C, y->xq, y->xq_b, grads);

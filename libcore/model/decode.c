@@ -3,7 +3,6 @@
 #include "model/block_parts.h"
 #include "model/head.h"
 #include "model/private.h"
-#include "nn/embed.h"
 #include "nn/linear.h"
 
 #include <string.h>
@@ -27,7 +26,7 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     d->acts.qkv = arena_take(a, B * block_qkv_width(m), f);
     d->acts.att = arena_take(a, B * c->H * c->D, f);
     if (c->placement != NORM_BEFORE) /* one after the other: they share */
-        d->acts.o = d->acts.down = arena_take(a, B * c->C, f);
+        d->acts.o = d->acts.xo = d->acts.down = arena_take(a, B * c->C, f);
     d->acts.mid = arena_take(a, B * c->C, f);
     if (c->encoder.L) {
         d->acts.xq = arena_take(a, B * c->H * c->D, f);
@@ -86,11 +85,9 @@ int decoder_reserve(struct decoder *d, size_t keys, struct err *e)
 static void layers(struct decoder *d, size_t B)
 {
     const struct model *m = d->m;
-    const int learned = m->position != MODEL_NONE;
 
-    embed_forward(m->kern, d->x[0], d->ids, learned ? d->pos : NULL,
-                  m->params + m->embed, learned ? m->params + m->position : NULL, B,
-                  m->arch.C, m->arch.embed_scale);
+    /* x[1] is free until the first layer is done */
+    block_embed(m, d->x[0], d->x[1], d->ids, d->pos, B);
     model_turns(m, d->cs, d->pos, B);
     for (size_t l = 0; l < m->arch.L; l++) {
         d->acts.x = d->x[l % 2];

@@ -96,6 +96,9 @@ static void scale(const struct model *m, float *z, size_t n)
 void head_finish(const struct model *m, float *z, size_t n)
 {
     scale(m, z, n);
+    for (size_t i = 0; m->head_b != MODEL_NONE && i < n; i++)
+        for (size_t j = 0; j < m->arch.V; j++)
+            z[i * m->arch.V + j] += m->params[m->head_b + j];
     if (m->arch.logit_cap > 0)
         softcap_forward(m->kern, z, n, m->arch.V, m->arch.logit_cap);
 }

@@ -2,7 +2,7 @@
  * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
  * logits of all tokens never exist at once.
  *
- *     z = s W h, soft-capped where the model does,   s the model's out_scale,
+ *     z = s W h + b, soft-capped where the model does,   s its out_scale, b if it has one,
  *     u = z / temperature,   logp = u_target - log sum exp(u)
  *
  * An item is one prediction; several may share a row (a prompt's last row predicts the

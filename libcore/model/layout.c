@@ -98,9 +98,10 @@ static void add_cross(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
     const size_t q = a->H * a->D, kv = a->G * a->D;
+    const int after = a->placement == NORM_OUTSIDE, bias = a->norm == NORM_LAYER;
 
-    y->xln = add_vector(w, ARCH_XLN, a->C);
-    y->xln_b = add_if(w, a->norm == NORM_LAYER, ARCH_XLN_B, a->C);
+    y->xln = add_if(w, !after, ARCH_XLN, a->C);
+    y->xln_b = add_if(w, !after && bias, ARCH_XLN_B, a->C);
     y->xq = add(w, ARCH_XQ, q, a->C, 0);
     y->xq_b = add_if(w, a->bias_qkv, ARCH_XQ_B, q);
     y->xkv = add(w, ARCH_XK, kv, a->C, 0);
@@ -110,6 +111,8 @@ static void add_cross(const struct walk *w, struct model_layer *y)
         add(w, ARCH_XV_B, 1, kv, PLAN_VECTOR | PLAN_JOINED);
     y->xo = add(w, ARCH_XO, a->C, q, 0);
     y->xo_b = add_if(w, a->bias_o, ARCH_XO_B, a->C);
+    y->xpost = add_if(w, after, ARCH_XLN, a->C);
+    y->xpost_b = add_if(w, after && bias, ARCH_XLN_B, a->C);
 }
 
 static void add_up(const struct walk *w, struct model_layer *y)
@@ -136,24 +139,27 @@ static void add_up(const struct walk *w, struct model_layer *y)
 static void add_layer(const struct walk *w, struct model_layer *y)
 {
     const struct arch *a = &w->m->arch;
-    const int before = a->placement != NORM_AFTER, after = a->placement != NORM_BEFORE;
-    const int centred = before && a->norm == NORM_LAYER;
+    const int before = a->placement == NORM_BEFORE || a->placement == NORM_AROUND;
+    const int after = a->placement != NORM_BEFORE;
+    const int centred = a->norm == NORM_LAYER;
 
     y->ln1 = add_if(w, before, ARCH_LN1, a->C);
-    y->ln1_b = add_if(w, centred, ARCH_LN1_B, a->C);
+    y->ln1_b = add_if(w, before && centred, ARCH_LN1_B, a->C);
     add_qkv(w, y);
     add_qk_norms(w, y);
     y->o = add(w, ARCH_O, a->C, a->H * a->D, 0);
     y->o_b = add_if(w, a->bias_o, ARCH_O_B, a->C);
     y->post1 = add_if(w, after, ARCH_POST1, a->C);
+    y->post1_b = add_if(w, after && centred, ARCH_POST1_B, a->C);
     if (a->encoder.L)
         add_cross(w, y);
     y->ln2 = add_if(w, before, ARCH_LN2, a->C);
-    y->ln2_b = add_if(w, centred, ARCH_LN2_B, a->C);
+    y->ln2_b = add_if(w, before && centred, ARCH_LN2_B, a->C);
     add_up(w, y);
     y->down = add(w, ARCH_DOWN, a->C, a->F, 0);
     y->down_b = add_if(w, a->bias_mlp, ARCH_DOWN_B, a->C);
     y->post2 = add_if(w, after, ARCH_POST2, a->C);
+    y->post2_b = add_if(w, after && centred, ARCH_POST2_B, a->C);
     y->end = w->plan->size;
 }
 
@@ -162,20 +168,24 @@ static int add_stack(struct walk *w, struct err *e)
 {
     struct model *m = w->m;
     const struct arch *a = &m->arch;
+    const int end = a->placement != NORM_OUTSIDE, bias = a->norm == NORM_LAYER;
 
     m->layer = calloc(a->L, sizeof *m->layer);
     if (!m->layer)
         return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path, a->L);
-    m->position = a->position == POS_LEARNED
-                      ? add(w, ARCH_POSITION, a->context, a->C, 0)
-                      : MODEL_NONE;
+    m->position = MODEL_NONE;
+    if (a->position == POS_LEARNED)
+        m->position = add(w, ARCH_POSITION, a->context + a->position_offset, a->C, 0) +
+                      a->position_offset * a->C;
+    m->embed_norm = add_if(w, a->embed_norm, ARCH_EMBED_NORM, a->C);
+    m->embed_norm_b = add_if(w, a->embed_norm && bias, ARCH_EMBED_NORM_B, a->C);
     m->relative = a->position == POS_RELATIVE
                       ? add(w, ARCH_RELATIVE, a->buckets, a->H, 0)
                       : MODEL_NONE;
     for (w->l = 0; w->l < a->L; w->l++)
         add_layer(w, &m->layer[w->l]);
-    m->norm = add_vector(w, ARCH_NORM, a->C);
-    m->norm_b = add_if(w, a->norm == NORM_LAYER, ARCH_NORM_B, a->C);
+    m->norm = add_if(w, end, ARCH_NORM, a->C);
+    m->norm_b = add_if(w, end && bias, ARCH_NORM_B, a->C);
     return 0;
 }
 
@@ -192,7 +202,7 @@ static int add_encoder(struct walk w, struct err *e)
     n->mode = w.m->mode;
     n->path = w.m->path;
     n->embed = w.m->embed;
-    n->head = MODEL_NONE;
+    n->head = n->head_b = MODEL_NONE;
     w.names = w.m->arch.family->encoder;
     w.m = n;
     return add_stack(&w, e);
@@ -212,5 +222,6 @@ int model_layout(struct model *m, const struct weights *weights, struct err *e)
     if ((a->encoder.L && (rc = add_encoder(w, e)) < 0) || (rc = add_stack(&w, e)) < 0)
         return rc;
     m->head = a->tied ? m->embed : add(&w, ARCH_HEAD, a->V, a->C, 0);
+    m->head_b = a->bias_out ? add(&w, ARCH_HEAD_B, 1, a->V, PLAN_FROZEN) : MODEL_NONE;
     return plan_done(&m->plan, m->path, e);
 }

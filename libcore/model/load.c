@@ -68,6 +68,11 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
     const int turned = !gguf && p->flags & PLAN_TRANSPOSED;
     const struct weights_tensor *t;
+
+    if (p->flags & PLAN_FROZEN && !weights_find(ld->w, file_name(ld, p))) {
+        memset(out, 0, p->rows * p->cols * sizeof *out);
+        return 0;
+    }
     int rc = weights_matrix(&t, ld->w, file_name(ld, p), turned ? p->cols : p->rows,
                             turned ? p->rows : p->cols, e);
 

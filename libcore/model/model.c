@@ -169,7 +169,9 @@ static void fill(struct model *m, uint64_t seed, double deviation)
         for (size_t j = 0; j < p->rows * p->cols; j++) {
             double two[2] = {0};
 
-            if (!(p->flags & PLAN_VECTOR)) {
+            if (p->flags & PLAN_FROZEN)
+                x[j] = 0;
+            else if (!(p->flags & PLAN_VECTOR)) {
                 rng_normal2(two, seed, i, j);
                 x[j] = (float)(deviation * two[0]);
             } else

@@ -42,15 +42,16 @@ struct model_layer {
     size_t qkv, qkv_b;     /* ((H + 2 G) D, C): rows of q, then k, then v */
     size_t q_norm, k_norm; /* (D) or (H D), (G D) */
     size_t o, o_b;         /* (C, H D) */
-    size_t post1;          /* the norms after: gains (C) */
+    size_t post1, post1_b; /* the norms after */
     size_t xln, xln_b;     /* cross-attention: a decoder behind an encoder only */
     size_t xq, xq_b;       /* (H D, C) */
     size_t xkv, xkv_b;     /* (2 G D, C): rows of k, then v; of the encoder's output */
     size_t xo, xo_b;       /* (C, H D) */
+    size_t xpost, xpost_b;
     size_t ln2, ln2_b;
     size_t up, up_b;     /* gated: (2 F, C), gate's rows then up's; plain: (F, C) */
     size_t down, down_b; /* (C, F) */
-    size_t post2;
+    size_t post2, post2_b;
     size_t end; /* its parameters lie before this */
 };
 struct model_packed {
@@ -68,7 +69,9 @@ struct model {
     struct kern *kern;
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
     size_t relative;                            /* (buckets, H) of POS_RELATIVE */
-    struct model_layer *layer;                  /* (L) */
+    size_t embed_norm, embed_norm_b;
+    size_t head_b;               /* (V) */
+    struct model_layer *layer;   /* (L) */
     double *freq[ARCH_KINDS];    /* (R/2) radians per position of each kind of layers;
                                     NULL where no layer turns so */
     struct model_packed *packed; /* (L), MODEL_SAMPLE only */

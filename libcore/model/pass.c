@@ -3,7 +3,6 @@
 #include "base/arena.h"
 #include "model/block.h"
 #include "model/private.h"
-#include "nn/embed.h"
 #include "tensor/dims.h"
 
 #include <assert.h>
@@ -31,6 +30,7 @@ struct pass {
     struct need has;
     struct arena arena;
     float *x;               /* TRAIN: (L + 1, B, C); SCORE: (2, B, C) */
+    float *raw;             /* (B, C) embedded, where that is normed */
     float *hidden;          /* (B, C) */
     struct block_acts keep; /* TRAIN: (L) of each; SCORE: one */
     float *cs[ARCH_KINDS];  /* (B, R) */
@@ -63,7 +63,7 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
     w->r = arena_take(a, n->B, f);
     w->mean = arena_take(a, n->B, f);
     w->qk_r = normed ? arena_take(a, n->B * (c->H + c->G), f) : NULL;
-    w->dpart = after ? arena_take(a, n->B * c->C, f) : NULL;
+    w->dpart = after || c->embed_norm ? arena_take(a, n->B * c->C, f) : NULL;
     w->dh = arena_take(a, n->B * c->C, f);
     w->dact = arena_take(a, n->B * c->F, f);
     w->dup = arena_take(a, n->B * block_up_width(p->m), f);
@@ -88,6 +88,7 @@ static void carve_cross(struct pass *p, struct arena *a, const struct need *n, s
     p->keep.xkv = arena_take(a, L * n->E * 2 * c->G * c->D, f);
     p->keep.xatt = arena_take(a, L * n->B * width, f);
     p->keep.xlse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
+    p->keep.xo = c->placement != NORM_BEFORE ? arena_take(a, L * n->B * c->C, f) : NULL;
     p->keep.xmid = arena_take(a, L * n->B * c->C, f);
     p->xk = arena_take(a, attn_store_k(&s, n->source_slots), f);
     p->xv = arena_take(a, attn_store_v(&s, n->source_slots), f);
@@ -105,6 +106,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     const size_t L = train ? c->L : 1, f = sizeof(float);
 
     p->x = arena_take(a, (L + 1) * n->B * c->C, f);
+    p->raw = c->embed_norm ? arena_take(a, n->B * c->C, f) : NULL;
     p->hidden = arena_take(a, n->B * c->C, f);
     p->keep.qkv = arena_take(a, L * n->B * qkv, f);
     p->keep.att = arena_take(a, L * n->B * c->H * c->D, f);
@@ -354,22 +356,12 @@ static struct block_acts acts(const struct pass *p, size_t l)
         .xkv = cross ? p->keep.xkv + source * 2 * c->G * c->D : NULL,
         .xatt = cross ? p->keep.xatt + at * width : NULL,
         .xlse = cross && train ? p->keep.xlse + at * c->H : NULL,
+        .xo = p->keep.xo ? p->keep.xo + at * c->C : NULL,
         .xmid = cross ? p->keep.xmid + at * c->C : NULL,
         .up = p->keep.up + at * block_up_width(m),
         .down = p->keep.down ? p->keep.down + at * c->C : NULL,
         .out = p->x + (train ? l + 1 : (l + 1) % 2) * B * c->C,
     };
-}
-
-static void embed(const struct pass *p, const struct batch *b)
-{
-    const struct model *m = p->m;
-    const int learned = m->position != MODEL_NONE;
-
-    embed_forward(m->kern, p->x, b->ids, learned ? b->pos : NULL, m->params + m->embed,
-                  learned ? m->params + m->position : NULL, b->B, m->arch.C,
-                  m->arch.embed_scale);
-    model_turns(m, p->cs, b->pos, b->B);
 }
 
 static int check_hidden(const struct pass *p, struct err *e)
@@ -408,7 +400,8 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
     p->block.runs = p->runs;
     p->block.n = make_runs(p, b);
     p->block.capture = capture;
-    embed(p, b);
+    block_embed(m, p->x, p->raw, b->ids, b->pos, b->B);
+    model_turns(m, p->cs, b->pos, b->B);
     for (size_t l = 0; l < m->arch.L; l++) {
         const struct block_acts a = acts(p, l);
 
@@ -444,7 +437,6 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
 {
     const struct model *m = p->m;
     const size_t C = m->arch.C, L = m->arch.L;
-    const int learned = m->position != MODEL_NONE;
 
     assert(p->mode == PASS_TRAIN && b->B == p->block.B);
     if (p->encoder)
@@ -459,9 +451,7 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
 
         block_backward(&p->block, &p->back, l, &a, p->dx, grads);
     }
-    embed_backward(m->kern, grads + m->embed, learned ? grads + m->position : NULL,
-                   p->dx, b->ids, learned ? b->pos : NULL, b->B, C,
-                   m->arch.embed_scale);
+    block_embed_backward(m, &p->back, p->dx, p->raw, b->ids, b->pos, b->B, grads);
     if (p->encoder)
         pass_backward(p->encoder, b->source, p->back.dsource, grads);
 }

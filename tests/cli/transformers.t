@@ -8,7 +8,7 @@ py=$(oracle_python) || skip "$no_oracle"
 G=${CAGSR_GOLDEN:-$SRC/tests/golden}
 
 for name in gpt2-tiny gpt2-f16 llama-tiny llama-bf16 llama-sharded llama3-tiny mistral-tiny smollm2-tiny \
-    t5-tiny t5v11-tiny \
+    t5-tiny t5v11-tiny bart-tiny \
     qwen2-tiny qwen2-yarn-tiny qwen3-tiny gptneox-tiny gemma-tiny gemma2-tiny gemma3-tiny olmo2-tiny phi3-tiny; do
     cagsr-convert -q -o "$name" "$G/$name"
     ask "$name" "$name converted" 1e-4 "$G/$name"

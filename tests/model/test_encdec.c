@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const families[] = {"t5-tiny", "t5v11-tiny"};
+static const char *const families[] = {"t5-tiny", "t5v11-tiny", "bart-tiny"};
 enum { FAMILIES = sizeof families / sizeof *families, SEQS = 2 };
 
 struct fixture {

@@ -21,7 +21,7 @@ static const char *const families[] = {
     "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
     "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
-    "t5-tiny",         "t5v11-tiny",
+    "t5-tiny",         "t5v11-tiny",       "bart-tiny",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -352,6 +352,7 @@ Test(generate, capture_equals_recomputation)
     check_recompute("llama-tiny", NULL, NULL, NULL);
     check_recompute("t5-tiny", NULL, NULL, NULL);
     check_recompute("t5v11-tiny", "1:", "each", "norm");
+    check_recompute("bart-tiny", "all", "mean", "norm");
     check_recompute("gpt2-tiny", "all", "each", NULL);
     check_recompute("mistral-tiny", "last", "mean", NULL);
     check_recompute("qwen2-yarn-tiny", "all", "each", NULL);

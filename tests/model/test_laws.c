@@ -21,7 +21,7 @@ static const char *const names[] = {
     "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
     "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
-    "t5-tiny",         "t5v11-tiny"};
+    "t5-tiny",         "t5v11-tiny",       "bart-tiny"};
 enum { NAMES = sizeof names / sizeof *names, P = 7, N = 3 };
 static const size_t lengths[N] = {6, 1, 9};
 

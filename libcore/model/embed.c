@@ -1,0 +1,44 @@
+/*
+ * From tokens to what the first layer reads, and back.
+ */
+#include "model/block.h"
+
+#include "nn/embed.h"
+
+#include <string.h>
+
+void block_embed(const struct model *m, float *x, float *raw, const int32_t *ids,
+                 const int32_t *pos, size_t B)
+{
+    const struct arch *c = &m->arch;
+    const int learned = m->position != MODEL_NONE;
+
+    embed_forward(m->kern, c->embed_norm ? raw : x, ids, learned ? pos : NULL,
+                  m->params + m->embed, learned ? m->params + m->position : NULL, B,
+                  c->C, c->embed_scale);
+    if (c->embed_norm)
+        block_norm(m, x, NULL, NULL, raw, m->embed_norm, m->embed_norm_b, B);
+}
+
+void block_embed_backward(const struct model *m, const struct block_back *w,
+                          const float *dx, const float *raw, const int32_t *ids,
+                          const int32_t *pos, size_t B, float *grads)
+{
+    const struct arch *c = &m->arch;
+    const int learned = m->position != MODEL_NONE;
+
+    if (c->embed_norm) {
+        memset(w->dpart, 0, B * c->C * sizeof *w->dpart);
+        block_norm(m, w->dh, w->r, w->mean, raw, m->embed_norm, m->embed_norm_b, B);
+        block_norm_backward(m, w->dpart, dx, raw, w->r, w->mean, m->embed_norm,
+                            m->embed_norm_b, B, grads);
+        dx = w->dpart;
+    }
+    float *row = c->padding >= 0 ? grads + m->embed + (size_t)c->padding * c->C : NULL;
+    if (row) /* put aside: w->dh is free */
+        memcpy(w->dh, row, c->C * sizeof *row);
+    embed_backward(m->kern, grads + m->embed, learned ? grads + m->position : NULL, dx,
+                   ids, learned ? pos : NULL, B, c->C, c->embed_scale);
+    if (row)
+        memcpy(row, w->dh, c->C * sizeof *row);
+}
