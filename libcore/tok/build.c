@@ -5,6 +5,7 @@
 #include "tok/private.h"
 #include "tok/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

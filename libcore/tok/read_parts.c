@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "tok/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

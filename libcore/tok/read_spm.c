@@ -8,6 +8,7 @@
 #include "tok/proto.h"
 #include "tok/spm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,6 +3,7 @@
 #include "tok/utf8.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

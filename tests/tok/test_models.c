@@ -24,7 +24,7 @@ static uint32_t draw(uint32_t *x, uint32_t n)
 
 /* ---- Unigram --------------------------------------------------------------------------*/
 
-enum { PIECES = 40, WORD = 12 };
+enum { PIECES = 12, WORD = 12 };
 
 /* Random pieces of a, b and two-byte letters; number 0 is the unknown one. */
 static void make_pieces(struct vocab *v, struct unigram *u, uint32_t *x)
@@ -337,6 +337,9 @@ Test(decoding, byte_tokens)
         {LLAMA_BYTE + 0xc3, FFFD FFFD FFFD FFFD "ay", 15},
     };
     tell(t, bad, sizeof bad / sizeof *bad, FFFD FFFD FFFD FFFD "a" FFFD FFFD);
+    const struct told blanks[] = {
+        {LLAMA_BYTE + ' ', "", 0}, {LLAMA_BYTE + ' ', " ", 1}, {mark, "  ", 2}};
+    tell(t, blanks, sizeof blanks / sizeof *blanks, "  ");
     tok_close(t);
 }
 
