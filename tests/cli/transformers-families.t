@@ -4,7 +4,7 @@
 . "$SRC/tests/cli/transformers-kit.sh"
 need jq
 py=$(oracle_python) || skip "$no_oracle"
-G=${CAGSR_GOLDEN:-$SRC/tests/golden}
+G=$SRC/tests/golden
 
 # A family's directory without what transformers warns about in published files: gemma's
 # act by its old name, phi3's factor left out; or its config.json alone, for new weights.

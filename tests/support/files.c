@@ -1,5 +1,7 @@
 #include "files.h"
 
+#include "golden.h"
+
 #include "base/file.h"
 #include "io/tree.h"
 
@@ -13,25 +15,33 @@ struct name {
     char text[];
 };
 
-static const char *join(const char *dir, const char *name)
+static const char *keep(const char *text)
 {
     static struct name *all;
-    const size_t size = strlen(dir) + strlen(name) + 2;
+    const size_t size = strlen(text) + 1;
     struct name *n = malloc(sizeof *n + size);
 
     if (!n)
         abort();
-    snprintf(n->text, size, "%s/%s", dir, name);
+    memcpy(n->text, text, size);
     n->next = all;
     all = n;
     return n->text;
 }
 
+static const char *join(const char *dir, const char *name)
+{
+    char text[4096];
+
+    snprintf(text, sizeof text, "%s/%s", dir, name);
+    return keep(text);
+}
+
 const char *golden_file(const char *name)
 {
-    const char *dir = getenv("CAGSR_GOLDEN");
+    char path[GOLDEN_PATH];
 
-    return join(dir ? dir : "tests/golden", name);
+    return keep(golden_path(path, name));
 }
 
 const char *path_in(const char *dir, const char *name)

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* "GOLDEN/name", good until the program ends.  GOLDEN is $CAGSR_GOLDEN or tests/golden.
+/* "GOLDEN/name", good until the program ends.  GOLDEN: see golden.h.
  * Not to be called from several threads at once. */
 const char *golden_file(const char *name);
 

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *golden_path(char out[GOLDEN_PATH], const char *name)
 {
     const char *dir = getenv("CAGSR_GOLDEN");
 
     snprintf(out, GOLDEN_PATH, "%s/%s", dir ? dir : "tests/golden", name);
+    if (dir && access(out, F_OK) != 0)
+        snprintf(out, GOLDEN_PATH, "tests/golden/%s", name);
     return out;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Golden data: tests/golden, or the directory that CAGSR_GOLDEN names (another set by
- * the same script, with other sizes and seeds).
+ * the same script, with other sizes and seeds).  What that one lacks is ours: a script of
+ * our own makes it (tests/golden/make_families.py).
  */
 #ifndef CAGSR_TESTS_GOLDEN_H
 #define CAGSR_TESTS_GOLDEN_H

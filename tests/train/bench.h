@@ -4,6 +4,7 @@
 #ifndef CAGSR_TESTS_TRAIN_BENCH_H
 #define CAGSR_TESTS_TRAIN_BENCH_H
 
+#include "../support/golden.h"
 #include "train/step.h"
 
 #include <criterion/criterion.h>
@@ -12,12 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline const char *golden(char out[4096], const char *rest)
+static inline const char *golden(char out[GOLDEN_PATH], const char *rest)
 {
-    const char *dir = getenv("CAGSR_GOLDEN");
-
-    snprintf(out, 4096, "%s/%s", dir ? dir : "tests/golden", rest);
-    return out;
+    return golden_path(out, rest);
 }
 
 struct bench {
