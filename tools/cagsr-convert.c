@@ -106,6 +106,11 @@ static int gather(const struct opts *o, const struct model *m, struct gguf_meta 
     if ((rc = tok_to_gguf(m->path, m->arch.V, meta, e)) == 0)
         cli_note(&tool, &o->common, "%s: brings no tokenizer, none is written",
                  m->path);
+    if (rc == 2)
+        cli_note(&tool, &o->common,
+                 "%s: GGUF puts a blank before every stretch of text, this tokenizer "
+                 "before the first word only",
+                 m->path);
     return rc;
 }
 

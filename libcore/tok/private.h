@@ -105,6 +105,10 @@ int tok_read_added(struct tok *t, json_t *table, struct err *e) MUST_CHECK;
 
 /* The metadata of a .gguf; a file without a tokenizer leaves TOK_NONE. */
 int tok_read_gguf(struct tok *t, const char *path, struct err *e) MUST_CHECK;
+int tok_take_gguf(struct tok *t, const struct gguf *g, struct err *e) MUST_CHECK;
+
+/* tok_open of metadata that are open already. */
+int tok_open_gguf(struct tok **out, const struct gguf *g, struct err *e) MUST_CHECK;
 
 /* tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and
  * chat_template.jinja of a directory: BOS, EOS, stops, chat template. */

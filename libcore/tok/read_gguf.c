@@ -326,7 +326,7 @@ static int read_model(struct tok *t, const struct gguf *g, struct gguf_str name,
                    t->where, (int)(name.n < 60 ? name.n : 60), name.s);
 }
 
-static int read_all(struct tok *t, const struct gguf *g, struct err *e)
+int tok_take_gguf(struct tok *t, const struct gguf *g, struct err *e)
 {
     struct gguf_str model = {0}, chat;
     int rc = gguf_get_str(&model, g, "tokenizer.ggml.model", e);
@@ -348,7 +348,7 @@ int tok_read_gguf(struct tok *t, const char *path, struct err *e)
     int rc = gguf_open(&g, path, e);
 
     if (rc == 0)
-        rc = read_all(t, &g, e);
+        rc = tok_take_gguf(t, &g, e);
     gguf_close(&g);
     return rc;
 }

@@ -13,7 +13,14 @@
 #include <string.h>
 
 /* tokenizer.ggml.token_type */
-enum { TYPE_NORMAL = 1, TYPE_CONTROL = 3, TYPE_USER = 4, TYPE_UNUSED = 5 };
+enum {
+    TYPE_NORMAL = 1,
+    TYPE_UNKNOWN = 2,
+    TYPE_CONTROL = 3,
+    TYPE_USER = 4,
+    TYPE_UNUSED = 5,
+    TYPE_BYTE = 6,
+};
 
 /* ---- the pre-tokenizer -------------------------------------------------------------- */
 
@@ -121,6 +128,11 @@ static int put_types(struct gguf_meta *out, const struct tok *t, size_t V,
     }
     for (size_t i = 0; i < t->nadded; i++)
         type[t->added[i].id] = t->added[i].special ? TYPE_CONTROL : TYPE_USER;
+    for (size_t id = 0; id < t->vocab.size && !t->byte_level; id++)
+        if (t->flags[id] & ID_BYTE)
+            type[id] = TYPE_BYTE;
+    if (t->unk >= 0 && !t->byte_level)
+        type[t->unk] = TYPE_UNKNOWN;
     gguf_put_array(out, "tokenizer.ggml.token_type", GGUF_I32, V);
     for (size_t id = 0; id < V; id++)
         gguf_add_i32(out, type[id]);
@@ -152,18 +164,28 @@ static int by_rank(const void *a, const void *b)
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
-/* "left right", in the order of their ranks. */
-static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
+/* The merges in the order of their ranks, malloc'd; NULL: no memory. */
+static struct bpe_merge *sorted_merges(size_t *n, const struct tok *t)
 {
     struct bpe_merge *m = calloc(t->bpe.slots + 1, sizeof *m);
-    size_t n = 0;
+
+    *n = 0;
+    for (size_t i = 0; m && i < t->bpe.slots; i++)
+        if (t->bpe.slot[i].left >= 0)
+            m[(*n)++] = t->bpe.slot[i];
+    if (m)
+        qsort(m, *n, sizeof *m, by_rank);
+    return m;
+}
+
+/* "left right", by rank. */
+static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    size_t n;
+    struct bpe_merge *m = sorted_merges(&n, t);
 
     if (!m)
         return err_set(e, ERR_NOMEM, "%s: no memory for its merges", t->path);
-    for (size_t i = 0; i < t->bpe.slots; i++)
-        if (t->bpe.slot[i].left >= 0)
-            m[n++] = t->bpe.slot[i];
-    qsort(m, n, sizeof *m, by_rank);
     gguf_put_array(out, "tokenizer.ggml.merges", GGUF_STRING, n);
     for (size_t i = 0; i < n; i++) {
         char both[2 * VOCAB_MAX_TEXT + 1];
@@ -178,6 +200,35 @@ static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
     }
     free(m);
     return 0;
+}
+
+/* SentencePiece joins the two neighbours that make the piece of the best score: the rank of
+ * a merge is that of what it makes.  So all merges into one token must follow each other;
+ * then minus their place is a score that gives the same order. */
+static int put_scores(struct gguf_meta *out, const struct tok *t, size_t V,
+                      struct err *e)
+{
+    size_t n, place = 0;
+    struct bpe_merge *m = sorted_merges(&n, t);
+    float *score = calloc(V + 1, sizeof *score);
+    int rc = m && score ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", t->path);
+
+    for (size_t i = 0; rc >= 0 && i < n; i++) {
+        if (i > 0 && m[i].id == m[i - 1].id)
+            continue;
+        if (score[m[i].id] != 0)
+            rc = err_set(e, ERR_FILE, "%s: its merges are not those of SentencePiece",
+                         t->where);
+        score[m[i].id] = -(float)++place;
+    }
+    if (rc >= 0) {
+        gguf_put_array(out, "tokenizer.ggml.scores", GGUF_F32, V);
+        for (size_t id = 0; id < V; id++)
+            gguf_add_f32(out, score[id]);
+    }
+    free(score);
+    free(m);
+    return rc;
 }
 
 /* ---- special ids -------------------------------------------------------------------- */
@@ -219,13 +270,14 @@ static int put_named(struct gguf_meta *out, const struct tok *t, const char *dir
         const char *key, *gguf;
     } names[] = {{"pad_token", "tokenizer.ggml.padding_token_id"},
                  {"unk_token", "tokenizer.ggml.unknown_token_id"}};
+    const size_t n = t->byte_level ? 2 : 1; /* a model of pieces has its own unknown */
     char *path = file_join(dir, "tokenizer_config.json");
     json_t *file = NULL;
     int rc = path ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", dir);
 
     if (rc >= 0 && file_exists(path))
         rc = json_read_file(&file, path, e);
-    for (size_t i = 0; rc >= 0 && i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; rc >= 0 && i < n; i++) {
         const json_t *v = json_object_get(file, names[i].key);
         const char *text =
             json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
@@ -257,27 +309,119 @@ static int put_around(struct gguf_meta *out, const struct tok *t, struct err *e)
 
 /* ---- all ---------------------------------------------------------------------------- */
 
-static int put_text(struct gguf_meta *out, const struct tok *t, const char *dir,
-                    size_t V, struct err *e)
+static int put_byte_level(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    const int rc = put_pre(out, t, e);
+
+    gguf_put_str(out, "tokenizer.ggml.model", "gpt2", 4);
+    return rc < 0 ? rc : put_merges(out, t, e);
+}
+
+/* 1 if a blank goes in front of a text, 0 if not. */
+static int adds_blank(struct tok *t, struct err *e)
+{
+    struct tok_ids ids = {0};
+    int rc = tok_encode(t, "a", 1, TOK_ADD_NONE, &ids, e);
+
+    if (rc >= 0) {
+        size_t n = 0;
+        const char *s = ids.n ? vocab_text(&t->vocab, ids.id[0], &n) : NULL;
+
+        rc = n >= 3 && memcmp(s, "\xe2\x96\x81", 3) == 0;
+    }
+    tok_ids_release(&ids);
+    return rc;
+}
+
+static int put_pieces(struct gguf_meta *out, struct tok *t, size_t V, struct err *e)
+{
+    const int blank = adds_blank(t, e);
+
+    if (blank < 0)
+        return blank;
+    gguf_put_str(out, "tokenizer.ggml.model", "llama", 5);
+    gguf_put_str(out, "tokenizer.ggml.pre", "default", 7);
+    gguf_put_bool(out, "tokenizer.ggml.add_space_prefix", blank);
+    put_id(out, "tokenizer.ggml.unknown_token_id", t->unk);
+    return put_scores(out, t, V, e);
+}
+
+/* The keys, as a file without tensors. */
+static int as_file(char **data, size_t *n, const struct gguf_meta *m, struct err *e)
+{
+    const uint32_t version = 3;
+    const uint64_t tensors = 0;
+
+    *n = 24 + m->n;
+    if (m->failed || !(*data = malloc(*n)))
+        return err_set(e, ERR_NOMEM, "no memory for the tokenizer's metadata");
+    memcpy(*data, "GGUF", 4);
+    memcpy(*data + 4, &version, 4);
+    memcpy(*data + 8, &tensors, 8);
+    memcpy(*data + 16, &m->count, 8);
+    memcpy(*data + 24, m->data, m->n);
+    return 0;
+}
+
+/* 1 if both make the same of a text, 0 if not. */
+static int same_ids(struct tok *a, struct tok *b, const char *text, struct err *e)
+{
+    struct tok_ids x = {0}, y = {0};
+    const size_t n = strlen(text);
+    int rc = tok_encode(a, text, n, TOK_ADD_SPECIAL, &x, e);
+
+    if (rc >= 0 && (rc = tok_encode(b, text, n, TOK_ADD_SPECIAL, &y, e)) >= 0)
+        rc = x.n == y.n && memcmp(x.id, y.id, x.n * sizeof *x.id) == 0;
+    tok_ids_release(&x);
+    tok_ids_release(&y);
+    return rc;
+}
+
+/* What was put must be read as the same tokenizer: 1; 2 if they differ on a text that
+ * begins with a blank, which GGUF's models of pieces give another one always. */
+static int check_back(const struct gguf_meta *out, struct tok *t, struct err *e)
+{
+    struct gguf g = {0};
+    struct tok *back = NULL;
+    char *data = NULL;
+    size_t n;
+    int rc = as_file(&data, &n, out, e);
+
+    if (rc >= 0 && (rc = gguf_open_mem(&g, t->where, data, n, e)) >= 0 &&
+        (rc = tok_open_gguf(&back, &g, e)) >= 0 &&
+        (rc = same_ids(t, back, probe, e)) == 0)
+        rc = err_set(e, ERR_FILE,
+                     "%s: what it does to a text is nothing that GGUF can say",
+                     t->where);
+    if (rc > 0 && (rc = same_ids(t, back, " a", e)) >= 0)
+        rc = rc ? 1 : 2;
+    tok_close(back);
+    gguf_close(&g);
+    free(data);
+    return rc;
+}
+
+static int put_text(struct gguf_meta *out, struct tok *t, const char *dir, size_t V,
+                    struct err *e)
 {
     int rc;
 
-    if (t->kind != TOK_BPE || !t->byte_level)
-        return err_set(e, ERR_FILE,
-                       "%s: only byte-level BPE tokenizers are written as GGUF",
+    if (t->kind != TOK_BPE)
+        return err_set(e, ERR_FILE, "%s: only BPE tokenizers are written as GGUF",
                        t->where);
     if (t->vocab.size > V)
         return err_set(e, ERR_FILE, "%s: %zu tokens, but the model has %zu", t->where,
                        t->vocab.size, V);
-    gguf_put_str(out, "tokenizer.ggml.model", "gpt2", 4);
-    if ((rc = put_pre(out, t, e)) < 0 || (rc = put_types(out, t, V, e)) < 0 ||
-        (rc = put_merges(out, t, e)) < 0 || (rc = put_around(out, t, e)) < 0)
+    if ((rc = t->byte_level ? put_byte_level(out, t, e) : put_pieces(out, t, V, e)) <
+            0 ||
+        (rc = put_types(out, t, V, e)) < 0 || (rc = put_around(out, t, e)) < 0)
         return rc;
     put_tokens(out, t, V);
     put_stops(out, t->eos, t->stop, t->nstop);
     if (t->chat)
         gguf_put_str(out, "tokenizer.chat_template", t->chat, strlen(t->chat));
-    return put_named(out, t, dir, e);
+    rc = put_named(out, t, dir, e);
+    return rc < 0 ? rc : check_back(out, t, e);
 }
 
 int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out, struct err *e)
@@ -291,7 +435,6 @@ int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out, struct err *e)
         rc = put_text(out, t, dir, V, e);
     else
         tok_none_to_gguf(out, t->bos, t->stop, t->nstop);
-    const int has = tok_has_text(t);
     tok_close(t);
-    return rc < 0 ? rc : has;
+    return rc;
 }

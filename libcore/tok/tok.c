@@ -58,12 +58,8 @@ static int read_dir(struct tok *t, const char *dir, struct err *e)
 
 static int read_any(struct tok *t, const char *path, struct err *e)
 {
-    int rc = tok_set_str(&t->path, path, strlen(path), e);
+    int rc;
 
-    if (rc == 0)
-        rc = tok_set_str(&t->where, path, strlen(path), e);
-    if (rc < 0)
-        return rc;
     if (is_dir(path))
         rc = read_dir(t, path, e);
     else if (ends_in(path, ".json"))
@@ -75,27 +71,49 @@ static int read_any(struct tok *t, const char *path, struct err *e)
     return rc < 0 ? rc : tok_finish(t, e);
 }
 
-int tok_open(struct tok **out, const char *path, struct err *e)
+/* One that a reader fills: path and where are set. */
+static int tok_new(struct tok **out, const char *path, struct err *e)
 {
     struct tok *t = calloc(1, sizeof *t);
-    int rc = 0;
 
-    *out = NULL;
+    *out = t;
     if (!t)
         return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
     t->bos = t->eos = t->unk = t->pad = t->named_unk = -1;
     t->pretok = pretok_new();
     t->normalizer = normal_new();
     if (!t->pretok || !t->normalizer)
-        rc = err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
-    if (rc == 0)
-        rc = read_any(t, path, e);
+        return err_set(e, ERR_NOMEM, "%s: no memory for the tokenizer", path);
+    const int rc = tok_set_str(&t->path, path, strlen(path), e);
+    return rc < 0 ? rc : tok_set_str(&t->where, path, strlen(path), e);
+}
+
+/* Ends an open: rc is how it went. */
+static int opened(struct tok **out, int rc)
+{
     if (rc < 0) {
-        tok_close(t);
-        return rc;
+        tok_close(*out);
+        *out = NULL;
     }
-    *out = t;
-    return 0;
+    return rc;
+}
+
+int tok_open(struct tok **out, const char *path, struct err *e)
+{
+    int rc = tok_new(out, path, e);
+
+    if (rc == 0)
+        rc = read_any(*out, path, e);
+    return opened(out, rc);
+}
+
+int tok_open_gguf(struct tok **out, const struct gguf *g, struct err *e)
+{
+    int rc = tok_new(out, g->path, e);
+
+    if (rc == 0 && (rc = tok_take_gguf(*out, g, e)) >= 0)
+        rc = tok_finish(*out, e);
+    return opened(out, rc);
 }
 
 void tok_close(struct tok *t)

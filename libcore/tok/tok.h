@@ -158,9 +158,11 @@ int tok_decode(struct tok *t, const int32_t *id, size_t n, enum tok_show show,
 int tok_save(const char *path, const struct checkpoint *c, struct err *e) MUST_CHECK;
 
 /* Puts the tokenizer of the directory `dir` into a GGUF's metadata, for a model whose
- * embedding has V rows: "tokenizer.*" without what model_gguf_meta puts.  1, or 0 if there
- * is no tokenizer (the file says so, and has the ids of its stops); ERR_FILE for what the
- * format cannot say. */
+ * embedding has V rows: "tokenizer.*" without what model_gguf_meta puts.  1; 2 if a blank
+ * that some SentencePiece tokenizers put before the first word only is put after every
+ * special token, and in front of a blank, by the format's rules; 0 if there is no tokenizer
+ * (the file says so, and has the ids of its stops); ERR_FILE for what the format cannot
+ * say. */
 int tok_to_gguf(const char *dir, size_t V, struct gguf_meta *out,
                 struct err *e) MUST_CHECK;
 

@@ -102,7 +102,7 @@ for type in q8_0 q4_0; do
 done
 
 echo "-- tokenizers"
-for name in gpt2-style llama3-style qwen2-style smollm2-style; do
+for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistral-style; do
     mkdir "$name-source"
     cp "$G/tok/$name/tokenizer.json" "$name-source"
     jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >"$name-source/config.json"

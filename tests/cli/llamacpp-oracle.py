@@ -88,8 +88,15 @@ def check_quantise(r):
     os.remove(out)
     faults = [] if sorted(ours) == sorted(theirs) else ["other tensors"]
     for name, t in ours.items():
-        if t.tensor_type == theirs[name].tensor_type and not np.array_equal(t.data, theirs[name].data):
-            faults.append("%s: %d of %d bytes differ" % (name, (t.data != theirs[name].data).sum(), t.data.size))
+        if t.tensor_type != theirs[name].tensor_type:
+            continue
+        a, b = (x.view(np.uint8).astype(int) for x in (t.data, theirs[name].data))
+        # Q4_0 rounds x / d + 8.5 with or without a fused multiply-add, as its compiler likes; ours
+        # and the gguf package's are fused.  So one in ten thousand may be a step away.
+        near = np.maximum(abs((a & 15) - (b & 15)), abs((a >> 4) - (b >> 4))) <= 1
+        few = r["quantise"] == "q4_0" and (a != b).mean() < 1e-4 and near.all()
+        if (a != b).any() and not few:
+            faults.append("%s: %d of %d bytes differ" % (name, (a != b).sum(), a.size))
     return faults
 
 

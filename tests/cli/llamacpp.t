@@ -18,7 +18,7 @@ done
 
 # Words and numbers: a tokenizer and random weights.
 jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >config.json
-for name in gpt2-style llama3-style qwen2-style smollm2-style; do
+for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistral-style; do
     mkdir "$name"
     cp "$G/tok/$name/tokenizer.json" config.json "$name"
     cagsr-init -q -o "$name-model" "$name/config.json"
@@ -27,6 +27,10 @@ for name in gpt2-style llama3-style qwen2-style smollm2-style; do
     if [ "$name" = qwen2-style ]; then # llama.cpp does not normalise: nothing composes below U+0300
         jq -c 'select(.raw | explode | all(. < 768))' texts.jsonl >low.jsonl
         mv low.jsonl texts.jsonl
+    fi
+    if [ "$name" = mistral-style ]; then # it puts a blank everywhere (cagsr-convert says so)
+        jq -c 'select(.raw | startswith(" ") or test("<[a-z/]*>") | not)' texts.jsonl >no-blank.jsonl
+        mv no-blank.jsonl texts.jsonl
     fi
     greedy "$name-model" "$name.gguf" "tokenizer $name" texts.jsonl 1 --raw
 done
