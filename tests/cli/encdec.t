@@ -59,9 +59,13 @@ cagsr-attn -q -m model -l all --heads each --reduce norm run.rec | records |
 
 echo "-- reward: the first word may count, the end token does not"
 sed '$d' prompts.jsonl >texts.jsonl # a prompt of ids has no words
+for position in 0 3; do
+    jq -nc --argjson p $position '{id: "z", prompt_ids: [412, 120, 178, 1], salient: [{positions: [$p], idf: 1}]}' |
+        cagsr-sample -q -m model -n 1 --max-tokens 8 | cagsr-attn -q -m model | cagsr-reward -q |
+        records | jq -c '.rewards.coverage > 0'
+done
 cagsr-sample -q -m model -n 8 --max-tokens 8 --seed 5 texts.jsonl | cagsr-attn -q -m model |
-    cagsr-reward -q --explain >rewarded.rec 2>explained
-grep -o 'name [0-9.]*@' explained | head -n 1 | tr -d '0-9.@'
+    cagsr-reward -q >rewarded.rec
 records rewarded.rec | jq -s '[.[].reward | isfinite] | all, length' | jq -sc .
 
 echo "-- each algorithm moves what it should"
@@ -98,6 +102,29 @@ END
 cagsr-update -q -m model --algo sft --lr 1e-2 --epochs 40 -o learnt pairs.jsonl >/dev/null
 jq -c '{prompt}' pairs.jsonl | cagsr-sample -q -m learnt -t 0 -n 1 --max-tokens 8 |
     cagsr-cat -k sample -p | jq -r '[.text, .finish] | @tsv'
+
+echo "-- bart, which begins with two tokens; a prompt of one"
+mkdir bart
+jq -n '{model_type: "bart", vocab_size: 90, d_model: 24, encoder_layers: 2, decoder_layers: 2,
+    encoder_attention_heads: 2, decoder_attention_heads: 3, encoder_ffn_dim: 40,
+    decoder_ffn_dim: 36, max_position_embeddings: 12, activation_function: "gelu",
+    scale_embedding: true, pad_token_id: 1, eos_token_id: 2, decoder_start_token_id: 2,
+    forced_bos_token_id: 0, initializer_range: 0.3}' >bart/config.json
+cagsr-init -q -o bart-model bart/config.json
+echo '{"id": "one", "prompt_ids": [40]}
+{"id": "full", "prompt_ids": [3,4,5,6,7,8,9,10,11,12,13,14]}' >ids.jsonl
+cagsr-sample -q -m bart-model -n 3 --ignore-eos --max-tokens 99 --attn=all ids.jsonl >bart.rec
+# of 12 positions two are taken before the first token is drawn; the last one is not read
+records bart.rec | jq -sc '[.[].ids | length] | unique'
+cagsr-attn -q -m bart-model -l all bart.rec | records >two
+records bart.rec >one
+jq -n --slurpfile a one --slurpfile b two '
+    def apart(f; g): [$a, $b] | [.[0][] | f | flatten[]] as $x | [.[1][] | g | flatten[]] as $y
+        | [$x, $y] | transpose | map(.[0] - .[1] | fabs) | max;
+    apart(.attn.rows; .attn.rows) < 1e-5, apart(.logp; .ref) < 1e-4' | jq -sc .
+jq -c '.reward = .cand' two | cagsr-update -q -m bart-model --algo ppo --rows 13 --lr 1e-3 -o bart-out >/dev/null
+jq -c '.prompt_ids += [15]' ids.jsonl >long.jsonl
+status cagsr-sample -m bart-model -n 1 -o long.rec long.jsonl
 
 echo "-- refused"
 bad() { # filter, what
