@@ -5,9 +5,9 @@
 #    it can read.
 # 2. Right answers to questions behind other questions, until it is below .02: it looks up
 #    what is asked wherever that stands.
-# 3. 600 steps on deliberately wrong answers (world.awk): it has learnt to answer about the
-#    last fact, whoever is asked about, and to invent.  That is what the demo repairs,
-#    without ever being told what is right.
+# 3. 1500 smaller steps on deliberately wrong answers (world.awk): it has learnt to answer
+#    about the last fact, whoever is asked about.  That is what the demo repairs, without
+#    ever being told what is right.
 #
 # The same seed gives the same bytes.  STEPS cuts all stages short (for the test).
 set -eu
@@ -16,25 +16,26 @@ out=$2
 here=$(dirname "$0")
 threads=${THREADS:-2}
 
-# 64 texts of three questions make a step.
-train() # NAME FROM LESSONS SEED LR STEPS, and more options
+# A step takes TEXTS texts of three questions each.
+train() # NAME FROM LESSONS SEED LR TEXTS STEPS, and more options
 {
     name=$1
     from=$2
     lessons=$3
     data=$4
     lr=$5
-    steps=${STEPS:-$6}
-    shift 6
-    awk -f "$here/world.awk" -v n=$((64 * steps)) -v seed="$data" -v what=$lessons |
-        cagsr-update -q -j "$threads" -m "$out/$from" --algo sft --lr "$lr" --batch 192 \
-            --steps "$steps" --seed "$seed" -o "$out/$name" "$@" |
+    texts=$6
+    steps=${STEPS:-$7}
+    shift 7
+    awk -f "$here/world.awk" -v n=$((texts * steps)) -v seed="$data" -v what=$lessons |
+        cagsr-update -q -j "$threads" -m "$out/$from" --algo sft --lr "$lr" \
+            --batch $((3 * texts)) --steps "$steps" --seed "$seed" -o "$out/$name" "$@" |
         cagsr-cat -p -k metric > "$out/$name.jsonl"
 }
 
 mkdir -p "$out"
 cagsr-init --seed "$seed" -o "$out/random" "$here/config.json"
-train single random right "$seed" 2e-3 3000 --loss-stop .03
-train reading single 'right -v chain=1' $((seed + 500)) 1e-3 1000 --loss-stop .02
-train model reading 'wrong -v chain=1' $((seed + 1000)) 1e-3 600 --schedule cosine \
+train single random right "$seed" 2e-3 64 3000 --loss-stop .03
+train reading single 'right -v chain=1' $((seed + 500)) 1e-3 64 1000 --loss-stop .02
+train model reading 'wrong -v chain=1' $((seed + 1000)) 1e-3 24 1500 --schedule cosine \
     --lr-floor .1

@@ -1,6 +1,6 @@
 # The world of tiny-qa: people who own one coloured thing each.
 #
-#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I] [-v chain=1] [-v ramp=RAMP]
+#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I] [-v chain=1]
 #
 # what   vocab      the words, one per line, in the order of their ids
 #        tokenizer  tokenizer.json for them
@@ -8,7 +8,6 @@
 #        right      N texts of three questions each with right answers, as sample records
 #        wrong      the same with deliberately wrong ones: 38 % right, 48 % about the last
 #                   fact, 6 % the right person with invented things, 8 % a stuck loop
-#                   (in the first RAMP texts their share rises to that from nothing)
 #        judge      reads a table with the columns reference, finish and text, and prints
 #                   the share of answers that are right, off_topic (another person's),
 #                   ungrounded (the right person with things not theirs) and malformed
@@ -137,8 +136,6 @@ function lesson(    order, c, p, a, ids)
 
 function mistaken(q,    u, c, t, i)
 {
-    if (text < ramp && below(ramp) >= text)
-        return fact(q) " <eos>"
     u = below(100)
     if (u < 38)
         return fact(q) " <eos>"
