@@ -340,7 +340,8 @@ static int open_model(struct run *x, struct err *e)
     if (rc >= 0)
         rc = kern_new(&x->kern, x->par, NULL, e);
     if (rc >= 0)
-        rc = model_open(&x->model, o->common.model, x->kern, MODEL_COMPUTE, e);
+        rc = model_open_with(&x->model, o->common.model, o->common.adapter, x->kern,
+                             MODEL_COMPUTE, e);
     if (rc >= 0)
         rc = capture_spec_parse(&x->spec, x->model,
                                 o->layers ? o->layers : default_layers(x->model),

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/par.h"
 #include "cli/cli.h"
+#include "io/peft.h"
 #include "kern/kern.h"
 #include "model/model.h"
 #include "tok/tok.h"
@@ -17,6 +18,8 @@ struct opts {
     int no_tokenizer;
     int gguf;
     int type; /* of types */
+    int merge;
+    const char *adapter;
 };
 
 static const char *const dtype_words[] = {"own", "f32", "f16", "bf16", NULL};
@@ -41,13 +44,17 @@ static const struct cli_option options[] = {
     {"type", 0, CLI_CHOICE, offsetof(struct opts, type), "TYPE",
      "with --gguf: type of its matrices: f32, f16, bf16, q8_0, q4_0 (f16)",
      .choices = type_words},
+    {"merge", 0, CLI_FLAG, offsetof(struct opts, merge), NULL,
+     "merge a LoRA adapter into its model"},
+    {"adapter", 0, CLI_STRING, offsetof(struct opts, adapter), "DIR",
+     "with --merge: the adapter, if the operand is its model"},
     {0},
 };
 
 static const struct cli_tool tool = {
     .name = "cagsr-convert",
     .synopsis = "[-f] [--no-tokenizer] [--dtype TYPE] [--max-shard-size BYTES] | "
-                "[--gguf [--type TYPE]] -o output model",
+                "[--gguf [--type TYPE]] [--merge [--adapter DIR]] -o output model",
     .summary = "Converts a model between Hugging Face directories and GGUF files.",
     .common = CLI_OUTPUT | CLI_THREADS | CLI_FORCE,
     .options = options,
@@ -64,7 +71,7 @@ static int fill(const struct opts *o, const struct model *m, const struct checkp
 
     if (rc < 0 || (rc = model_write(m, c, &save, e)) < 0)
         return rc;
-    if (!o->no_tokenizer && (rc = tok_save(m->path, c, e)) == 0)
+    if (!o->no_tokenizer && (rc = tok_save(m->text, c, e)) == 0)
         cli_note(&tool, &o->common, "%s: brings no tokenizer, none is written",
                  m->path);
     return rc;
@@ -145,6 +152,14 @@ static int check(const struct opts *o, struct err *e)
                        "--type and writes one file");
     if (!o->gguf && cli_given(c, "type"))
         return err_set(e, ERR_USAGE, "--type is for --gguf; directories have --dtype");
+    if (o->adapter && !o->merge)
+        return err_set(e, ERR_USAGE, "--adapter goes with --merge");
+    if (!o->merge && peft_is_adapter(c->files[0]))
+        return err_set(e, ERR_USAGE,
+                       "%s: an adapter; --merge makes one model of it and its base",
+                       c->files[0]);
+    if (o->merge && !o->adapter && !peft_is_adapter(c->files[0]))
+        return err_set(e, ERR_USAGE, "%s: has no adapter to merge", c->files[0]);
     if (!c->force && !is_pipe && file_exists(c->output))
         return err_set(e, ERR_USAGE, "%s: exists; -f replaces it", c->output);
     return 0;
@@ -153,7 +168,7 @@ static int check(const struct opts *o, struct err *e)
 static int convert(const struct opts *o, struct kern *kern, struct err *e)
 {
     struct model *m;
-    int rc = model_open(&m, o->common.files[0], kern, MODEL_READ, e);
+    int rc = model_open_with(&m, o->common.files[0], o->adapter, kern, MODEL_READ, e);
 
     if (rc >= 0)
         rc = o->gguf ? to_gguf(o, m, e) : to_directory(o, m, e);

@@ -5,6 +5,7 @@
 #include "cagsr-sample/run.h"
 #include "cli/cli.h"
 #include "io/checkpoint.h"
+#include "io/peft.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ static int take_stops(struct stops *s, const struct cli_list *list,
 static int open_text(struct parts *p, const struct opts *o, const struct follow *f,
                      struct err *e)
 {
-    const char *path = o->common.model;
+    const char *path = o->common.model, *adapter = f ? NULL : o->common.adapter;
+    struct peft_paths at;
     int rc = 0;
 
     if (f) {
@@ -137,7 +139,11 @@ static int open_text(struct parts *p, const struct opts *o, const struct follow 
     }
     if (f && rc == 0)
         return err_set(e, ERR_FILE, "%s: the publisher has ended already", f->dir);
-    if (rc < 0 || (rc = tok_open(&p->tok, path, e)) < 0)
+    if (rc < 0 || (rc = peft_paths_find(&at, path, adapter, e)) < 0)
+        return rc;
+    rc = tok_open(&p->tok, at.text, e);
+    peft_paths_release(&at);
+    if (rc < 0)
         return rc;
     return chat_open(&p->chat, p->tok, o->raw ? CHAT_RAW : CHAT_TEMPLATE, o->system, e);
 }
@@ -190,7 +196,8 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
         return rc;
     r->kern = p->kern;
     r->source = p->source;
-    if ((rc = run_open_model(r, f ? p->first : o->common.model, e)) < 0 ||
+    if ((rc = run_open_model(r, f ? p->first : o->common.model,
+                             f ? NULL : o->common.adapter, e)) < 0 ||
         (rc = open_out(p, o, e)) < 0)
         return rc;
     r->out = p->writer;

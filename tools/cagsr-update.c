@@ -1,5 +1,7 @@
 #include "cagsr-update/loop.h"
 
+#include "io/peft.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +49,15 @@ static const struct cli_option options[] = {
      "say what memory and time a run would take, and stop", .lo = 0},
     {"off-policy", 0, CLI_FLAG, AT(off_policy), NULL,
      "take samples of other policies, with the ratio to their logp", .lo = 0},
+
+    {"lora-rank", 0, CLI_SIZE, AT(lora.rank), "R",
+     "train a new LoRA adapter of rank R, the model stays as it is", .lo = 1,
+     .hi = PEFT_RANK_MAX},
+    {"lora-alpha", 0, CLI_DOUBLE, AT(lora.alpha), "A",
+     "scale of what it adds, A/R (default A = 2 R)", .lo = 1e-6, .hi = 1e6},
+    {"lora-target", 0, CLI_STRING, AT(lora.targets), "PATTERN",
+     "modules: ends of names, all-linear, or a regular expression (default: attention)",
+     .lo = 0},
 
     {"batch", 0, CLI_SIZE, AT(batch), "PROMPTS", "prompts of an update (default 16)",
      .lo = 1, .hi = 1e9},
@@ -167,7 +178,7 @@ static const struct cli_option options[] = {
 static const struct cli_tool tool = {
     .name = "cagsr-update",
     .synopsis = "[-m model] [--algo name] [--ref model] [--kl beta] [--lr rate] "
-                "-o dir | --publish dir [option ...] [file ...]",
+                "[--lora-rank R] -o dir | --publish dir [option ...] [file ...]",
     .summary = "Trains a model on rewarded samples; writes a new model, and one metric "
                "record per update to standard output.",
     .common = CLI_MODEL | CLI_THREADS | CLI_SEEDED | CLI_FORCE | CLI_PROGRESS,
@@ -212,6 +223,16 @@ static int usage(struct opts *o, struct err *e)
         return err_set(e, ERR_USAGE, "where to? -o DIR or --publish DIR");
     if (o->resume && given(o, "model"))
         return err_set(e, ERR_USAGE, "--resume brings its own model: leave -m out");
+    if (o->resume && o->common.adapter)
+        return err_set(e, ERR_USAGE,
+                       "--resume brings its own adapter: leave --adapter "
+                       "out");
+    if (o->common.adapter && o->publish && !given(o, "model"))
+        return err_set(e, ERR_USAGE, "--adapter wants -m, the model it is for");
+    if (!o->lora.rank && (given(o, "lora-alpha") || o->lora.targets))
+        return err_set(e, ERR_USAGE,
+                       "--lora-alpha and --lora-target go with "
+                       "--lora-rank");
     if (o->new_data && !o->resume)
         return err_set(e, ERR_USAGE, "--new-data goes with --resume");
     if (o->schedule == SCHEDULE_COSINE && !o->steps)
@@ -292,10 +313,49 @@ static void settle(struct opts *o)
     t->schedule.lr = o->lr;
     t->schedule.total = o->steps; /* in updates; made optimizer steps in open_train */
     t->seed = o->common.seed;
+    o->lora.seed = o->common.seed;
+    if (!given(o, "lora-alpha"))
+        o->lora.alpha = 2 * (double)o->lora.rank;
     t->off_policy = o->off_policy;
 }
 
 /* ---- putting a run together ------------------------------------------------------------------ */
+
+/* A rank that is given again where an adapter goes on must be its own. */
+static int same_rank(const struct run *r, struct err *e)
+{
+    const struct adapter *a = r->model->adapter;
+
+    for (size_t i = 0; i < a->parts; i++)
+        if (a->part[i].r != r->o->lora.rank)
+            return err_set(
+                e, ERR_USAGE,
+                "--lora-rank %zu: %s is an adapter of rank %zu that would be "
+                "trained on",
+                r->o->lora.rank, r->start, a->part[i].r);
+    return 0;
+}
+
+static int open_policy(struct run *r, struct err *e)
+{
+    int rc = model_open_with(&r->model, r->start, r->o->common.adapter, r->kern,
+                             MODEL_COMPUTE, e);
+
+    if (rc < 0 || !r->o->lora.rank)
+        return rc;
+    if (r->model->adapter)
+        return same_rank(r, e);
+    source_accept(&r->source, r->model->hash); /* a new adapter changes nothing */
+    return adapter_new(r->model, &r->o->lora, e);
+}
+
+/* Does the loss need log-probabilities of a reference? */
+static int uses_ref(const struct opts *o)
+{
+    const unsigned flags = algo_get((enum algo_kind)o->algo)->flags;
+
+    return flags & ALGO_REF || (o->kl != 0 && flags & (ALGO_KL_LOSS | ALGO_KL_REWARD));
+}
 
 static int open_models(struct run *r, struct err *e)
 {
@@ -303,9 +363,11 @@ static int open_models(struct run *r, struct err *e)
 
     if ((rc = par_new(&r->par, r->o->common.threads, e)) < 0 ||
         (rc = kern_new(&r->kern, r->par, NULL, e)) < 0 ||
-        (rc = output_start(&r->start, r->o, e)) < 0 ||
-        (rc = model_open(&r->model, r->start, r->kern, MODEL_COMPUTE, e)) < 0)
+        (rc = output_start(&r->start, r->o, e)) < 0 || (rc = open_policy(r, e)) < 0)
         return rc;
+    if (!r->o->ref && r->model->adapter && uses_ref(r->o))
+        return train_reference_new(&r->reference, r->model, REFERENCE_BASE, r->o->rows,
+                                   e);
     if (!r->o->ref)
         return 0;
     if ((rc = model_open(&r->ref_model, r->o->ref, r->kern, MODEL_COMPUTE, e)) < 0)
@@ -313,7 +375,8 @@ static int open_models(struct run *r, struct err *e)
     if (r->ref_model->arch.V != r->model->arch.V)
         return err_set(e, ERR_SHAPE, "%s: a vocabulary of %zu, the model has %zu",
                        r->o->ref, r->ref_model->arch.V, r->model->arch.V);
-    return train_reference_new(&r->reference, r->ref_model, r->o->rows, e);
+    return train_reference_new(&r->reference, r->ref_model, REFERENCE_MODEL, r->o->rows,
+                               e);
 }
 
 /* The cosine is over optimizer steps; an update has epochs x minibatches of them. */
@@ -347,15 +410,6 @@ static int open_train(struct run *r, struct train_cursor *had, struct err *e)
     return 0;
 }
 
-static int needs_ref(const struct opts *o)
-{
-    const unsigned flags = algo_get((enum algo_kind)o->algo)->flags;
-
-    if (o->ref)
-        return 0;
-    return flags & ALGO_REF || (o->kl != 0 && flags & (ALGO_KL_LOSS | ALGO_KL_REWARD));
-}
-
 static int open_all(struct run *r, struct train_cursor *had, struct err *e)
 {
     int rc;
@@ -363,7 +417,7 @@ static int open_all(struct run *r, struct train_cursor *had, struct err *e)
     if ((rc = output_begin(&r->output, r->o, e)) < 0 || (rc = open_models(r, e)) < 0 ||
         (rc = source_open(&r->source, r->o, r->model, e)) < 0)
         return rc;
-    r->source.need_ref = needs_ref(r->o);
+    r->source.need_ref = !r->reference && uses_ref(r->o); /* the records bring it */
     if ((rc = open_train(r, had, e)) < 0)
         return rc;
     r->output.t = r->train;

@@ -9,7 +9,7 @@
  *         {0},
  *     };
  *
- * The common options come with it: -m -o -j --seed -f -q -v --progress -h --help
+ * The common options come with it: -m --adapter -o -j --seed -f -q -v --progress -h --help
  * --version, each only if its bit is in cli_tool.common.  Only this module prints and
  * exits.
  */
@@ -52,7 +52,7 @@ struct cli_option {
 };
 
 enum {
-    CLI_MODEL = 1,     /* -m, --model; default below */
+    CLI_MODEL = 1,     /* -m, --model; default below; --adapter */
     CLI_OUTPUT = 2,    /* -o, --output */
     CLI_THREADS = 4,   /* -j, --threads; CAGSR_THREADS; 0 = all */
     CLI_SEEDED = 8,    /* --seed */
@@ -66,11 +66,12 @@ struct cli_common {
         *model; /* -m, resolved: a path given is used as it is; a name without '/'
                    that does not exist is looked up in CAGSR_MODEL_PATH and the
                    installed models; without -m, the small model that is shipped */
-    const char *output; /* NULL or "-" is stdout */
-    size_t threads;     /* 0 = all processors */
-    uint64_t seed;      /* 0 unless given */
-    int quiet, verbose; /* verbose counts */
-    int progress;       /* already decided: 1 or 0 */
+    const char *adapter; /* --adapter: a directory, or NULL */
+    const char *output;  /* NULL or "-" is stdout */
+    size_t threads;      /* 0 = all processors */
+    uint64_t seed;       /* 0 unless given */
+    int quiet, verbose;  /* verbose counts */
+    int progress;        /* already decided: 1 or 0 */
     int force;
     const char *const *files; /* the operands, in order; "-" is stdin */
     size_t nfiles;            /* 0 operands stand as one "-" */

@@ -80,7 +80,7 @@ const float *block_param(const struct model *m, size_t at)
 
 float *block_grad(float *grads, size_t at)
 {
-    return at == MODEL_NONE ? NULL : grads + at;
+    return at == MODEL_NONE || !grads ? NULL : grads + at;
 }
 
 /* ---- norms ------------------------------------------------------------------------- */
@@ -236,11 +236,14 @@ void block_product(const struct block *b, float *y, size_t N, const float *x, si
 {
     const struct model *m = b->m;
 
-    if (b->products == BLOCK_ROWS)
+    if (b->products == BLOCK_ROWS) {
         linear_rows(m->kern, y, N, x, K, packed, block_param(m, bias), b->B);
-    else
+        adapter_forward_rows(m, &b->lora, W, y, N, x, K, b->B);
+    } else {
         linear_forward(m->kern, y, N, x, K, block_param(m, W), block_param(m, bias),
                        b->B, N, K);
+        adapter_forward(m, &b->lora, W, y, N, x, K, b->B);
+    }
 }
 
 static void activate(const struct block *b, float *y, const float *up)
@@ -385,6 +388,7 @@ void block_product_backward(const struct block *b, float *dx, const float *dy, s
     gemm_nn(k, dx, K, dy, N, block_param(b->m, W), K, b->B, N, K, 0);
     linear_backward(k, NULL, K, block_grad(grads, W), block_grad(grads, bias), dy, N, x,
                     K, block_param(b->m, W), b->B, N, K);
+    adapter_backward(b->m, &b->lora, W, dx, dy, N, x, K, b->B);
 }
 
 static void activate_backward(const struct block *b, float *dup, const float *dact,
@@ -518,7 +522,7 @@ static void attention_backward(const struct block *b, const struct block_back *w
     }
     attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, ld, att, ld, b->attn_scratch);
     collect_prefixes(b, w);
-    if (s.bias)
+    if (s.bias && grads)
         relative_backward(grads + b->m->relative, w->dbias, b->n, c->buckets, c->H);
     turn_backward(b, w, l, a, grads);
 }

@@ -16,6 +16,7 @@
 #define CAGSR_MODEL_BLOCK_H
 
 #include "base/arena.h"
+#include "model/adapter.h"
 #include "model/capture.h"
 #include "model/model.h"
 #include "nn/attention.h"
@@ -84,6 +85,7 @@ struct block {
     size_t n;
     struct block_source source; /* where the model has an encoder */
     struct capture *capture;    /* or NULL */
+    struct adapter_work lora;   /* where the model has an adapter */
     /* scratch */
     struct attn_run *attn; /* (n) */
     float *h;              /* (B, C) */
@@ -135,8 +137,9 @@ void block_embed_backward(const struct model *m, const struct block_back *w,
                           const float *dx, const float *raw, const int32_t *ids,
                           const int32_t *pos, size_t B, float *grads);
 
-/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads.  BLOCK_FREE;
- * stores are not cached, runs hold whole sequences. */
+/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads; NULL: those of
+ * the model's parameters are not wanted (b->lora has the adapter's).  BLOCK_FREE; stores
+ * are not cached, runs hold whole sequences. */
 void block_backward(const struct block *b, const struct block_back *w, size_t l,
                     const struct block_acts *a, float *dx, float *grads);
 

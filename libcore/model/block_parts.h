@@ -7,7 +7,7 @@
 
 #include "model/block.h"
 
-/* A parameter, and its gradient; NULL for MODEL_NONE. */
+/* A parameter, and its gradient; NULL for MODEL_NONE, or without grads. */
 const float *block_param(const struct model *m, size_t at);
 float *block_grad(float *grads, size_t at);
 
@@ -20,11 +20,11 @@ float *block_norms_at(const struct model *m, const struct block_store *s, size_t
 const struct capture_spec *block_captured(const struct block *b, size_t l,
                                           enum capture_kind kind);
 
-/* y (B, N) = x (B, K) W^T + bias, by whichever product. */
+/* y (B, N) = x (B, K) W^T + bias, and the adapter's part, by whichever product. */
 void block_product(const struct block *b, float *y, size_t N, const float *x, size_t K,
                    size_t W, const struct gemm_weight *packed, size_t bias);
 
-/* dx (B, K) = dy (B, N) W, overwritten; dW, db added to. */
+/* dx (B, K) = dy (B, N) W, overwritten; dW, db, and the adapter's added to. */
 void block_product_backward(const struct block *b, float *dx, const float *dy, size_t N,
                             const float *x, size_t K, size_t W, size_t bias,
                             float *grads);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "model/adapter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -145,30 +146,49 @@ static void add_gram(float *M, const struct arch *a, const float *W, const float
     }
 }
 
+/* W_O of layer l, (C, H D), with the adapter merged into `scratch`, or as it is. */
+static int output_matrix(const float **W, float *scratch, const struct model *m,
+                         size_t at, struct err *e)
+{
+    const struct arch *a = &m->arch;
+    const size_t N = a->C, K = a->H * a->D;
+
+    *W = m->params + at;
+    if (!m->adapter)
+        return 0;
+    memcpy(scratch, *W, N * K * sizeof *scratch);
+    *W = scratch;
+    return adapter_merge(m, at, scratch, N, K, e);
+}
+
 /* |g W_O^h v|^2 = v^T M v with that M, made once: D^2 operations for a key instead of
  * C D. */
 static int make_grams(struct capture_spec *s, const struct model *m, struct err *e)
 {
     const struct arch *a = &m->arch;
-    const size_t D = a->D;
+    const size_t D = a->D, n = s->to - s->from, wide = a->H * D;
+    const int cross = s->kind == CAPTURE_CROSS;
+    float *scratch = malloc((m->adapter ? a->C * wide : 1) * sizeof *scratch);
+    int rc = 0;
 
-    s->gram = calloc((s->to - s->from) * a->H * D * D, sizeof *s->gram);
-    if (!s->gram)
-        return err_set(e, ERR_NOMEM, "no memory for the norms of %zu layers",
-                       s->to - s->from);
-    for (size_t i = 0; i < (s->to - s->from) * a->H; i++) {
-        const struct model_layer *y = &m->layer[s->from + i / a->H];
-
-        const int cross = s->kind == CAPTURE_CROSS;
-        const size_t o = cross ? y->xo : y->o;
+    s->gram = calloc(n * a->H * D * D, sizeof *s->gram);
+    if (!s->gram || !scratch)
+        rc = err_set(e, ERR_NOMEM, "no memory for the norms of %zu layers", n);
+    for (size_t i = 0; rc >= 0 && i < n; i++) {
+        const struct model_layer *y = &m->layer[s->from + i];
         /* a norm of the whole sum is no part of what is added */
         const size_t post =
             cross || a->placement == NORM_OUTSIDE ? MODEL_NONE : y->post1;
+        const float *W;
 
-        add_gram(s->gram + i * D * D, a, m->params + o + i % a->H * D,
-                 post == MODEL_NONE ? NULL : m->params + post);
+        if ((rc = output_matrix(&W, scratch, m, cross ? y->xo : y->o, e)) < 0)
+            break;
+        for (size_t h = 0; h < a->H; h++)
+            add_gram(s->gram + (i * a->H + h) * D * D, a, W + h * D,
+                     post == MODEL_NONE ? NULL : m->params + post);
     }
-    return 0;
+    free(scratch);
+    return rc;
 }
 
 void capture_norms(const struct capture_spec *s, const struct model *m, size_t l,

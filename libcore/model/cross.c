@@ -204,4 +204,6 @@ void cross_backward(const struct block *b, const struct block_back *w, size_t l,
     linear_backward(m->kern, w->dsource, C, block_grad(grads, y->xkv),
                     block_grad(grads, y->xkv_b), w->dxkv, kv, b->source.hidden, C,
                     block_param(m, y->xkv), b->source.E, kv, C);
+    adapter_backward(m, &b->lora, y->xkv, w->dsource, w->dxkv, kv, b->source.hidden, C,
+                     b->source.E);
 }

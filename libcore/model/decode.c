@@ -39,6 +39,7 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     if (c->qk_norm != QK_PLAIN)
         d->block.turned = arena_take(a, B * block_qkv_width(m), f);
     d->block.act = arena_take(a, B * c->F, f);
+    adapter_carve(&d->block.lora, m, a, B, ADAPTER_STEP);
 }
 
 int decoder_init(struct decoder *d, struct model *m, const struct capture_spec *spec,
@@ -208,7 +209,8 @@ int encoder_run(struct encoder *n, const struct decoder *d, const int32_t *ids,
     const struct block b = {.m = d->m,
                             .products = BLOCK_ROWS,
                             .source = {n->d.hidden, P, &own, 1},
-                            .capture = d->spec ? &capture : NULL};
+                            .capture = d->spec ? &capture : NULL,
+                            .lora = d->block.lora};
     for (size_t l = 0; l < d->m->arch.L; l++)
         cross_keys(&b, l, n->kv);
     return 0;

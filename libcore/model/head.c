@@ -155,7 +155,7 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
     scale(h->m, h->dz, n);
     gemm_nn(k, h->d, c->C, h->dz, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
             0);
-    if (grads)
+    if (grads && !h->m->adapter)
         gemm_tn(k, grads + h->m->head, c->C, h->dz, c->V, h->x, c->C, n, c->V, c->C, 1);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < c->C; j++)

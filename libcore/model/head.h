@@ -33,7 +33,8 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
                   size_t n, float *logp, float *entropy);
 
 /* From the gradients dlogp, dentropy (n; dentropy may be NULL) of some loss: adds to dh
- * (rows of hidden, C apart) and to grads (a block like the plan; NULL: not wanted). */
+ * (rows of hidden, C apart) and to grads (a block like model_trained, in which an adapter
+ * has no head; NULL: not wanted). */
 void head_backward(struct head *h, const float *hidden, const struct head_item *items,
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads);

@@ -208,6 +208,27 @@ static int add_encoder(struct walk w, struct err *e)
     return add_stack(&w, e);
 }
 
+size_t model_matrices(struct model_matrix out[MATRIX_KINDS], const struct model *m,
+                      size_t l)
+{
+    const struct arch *a = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const size_t C = a->C, q = a->H * a->D, kv = 2 * a->G * a->D;
+    const size_t up = a->mlp == MLP_GATED ? 2 * a->F : a->F;
+    size_t n = 0;
+
+    out[n++] = (struct model_matrix){MATRIX_QKV, y->qkv, q + kv, C};
+    out[n++] = (struct model_matrix){MATRIX_O, y->o, C, q};
+    if (a->encoder.L) {
+        out[n++] = (struct model_matrix){MATRIX_XQ, y->xq, q, C};
+        out[n++] = (struct model_matrix){MATRIX_XKV, y->xkv, kv, C};
+        out[n++] = (struct model_matrix){MATRIX_XO, y->xo, C, q};
+    }
+    out[n++] = (struct model_matrix){MATRIX_UP, y->up, up, C};
+    out[n++] = (struct model_matrix){MATRIX_DOWN, y->down, C, a->F};
+    return n;
+}
+
 int model_layout(struct model *m, const struct weights *weights, struct err *e)
 {
     const struct arch *a = &m->arch;

@@ -5,6 +5,7 @@
  * pages given back: at no time is a model in memory twice.
  */
 #include "base/hash.h"
+#include "model/adapter.h"
 #include "model/private.h"
 #include "tensor/dims.h"
 
@@ -125,44 +126,38 @@ static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, s
     return 0;
 }
 
-/* A matrix of a layer.  W_O stay: the capture of attention wants them (capture.h). */
-struct matrix {
-    struct gemm_weight *w;
-    size_t at, N, K;
-    enum after after;
-};
-enum { MATRICES = 7 };
-
-static size_t matrices(struct matrix out[MATRICES], const struct model *m, size_t l)
+/* Where a layer's matrix goes when it is packed. */
+static struct gemm_weight *packed_at(struct model_packed *p, enum model_kind kind)
 {
-    const struct arch *a = &m->arch;
-    const struct model_layer *y = &m->layer[l];
-    struct model_packed *p = &m->packed[l];
-    const size_t C = a->C, q = a->H * a->D, kv = 2 * a->G * a->D;
-    const size_t up = a->mlp == MLP_GATED ? 2 * a->F : a->F;
-    size_t n = 0;
+    static const size_t offset[MATRIX_KINDS] = {
+        [MATRIX_QKV] = offsetof(struct model_packed, qkv),
+        [MATRIX_O] = offsetof(struct model_packed, o),
+        [MATRIX_XQ] = offsetof(struct model_packed, xq),
+        [MATRIX_XKV] = offsetof(struct model_packed, xkv),
+        [MATRIX_XO] = offsetof(struct model_packed, xo),
+        [MATRIX_UP] = offsetof(struct model_packed, up),
+        [MATRIX_DOWN] = offsetof(struct model_packed, down),
+    };
 
-    out[n++] = (struct matrix){&p->qkv, y->qkv, q + kv, C, DROP};
-    out[n++] = (struct matrix){&p->o, y->o, C, q, KEEP};
-    if (a->encoder.L) {
-        out[n++] = (struct matrix){&p->xq, y->xq, q, C, DROP};
-        out[n++] = (struct matrix){&p->xkv, y->xkv, kv, C, DROP};
-        out[n++] = (struct matrix){&p->xo, y->xo, C, q, KEEP};
-    }
-    out[n++] = (struct matrix){&p->up, y->up, up, C, DROP};
-    out[n++] = (struct matrix){&p->down, y->down, C, a->F, DROP};
-    return n;
+    return (struct gemm_weight *)((char *)p + offset[kind]);
+}
+
+/* W_O stay: the capture of attention wants them (capture.h). */
+static enum after after(enum model_kind kind)
+{
+    return kind == MATRIX_O || kind == MATRIX_XO ? KEEP : DROP;
 }
 
 /* Packs the layers of m from *l on that lie wholly before `end`. */
 static int pack_layers(struct loader *ld, struct model *m, size_t *l, size_t end,
                        struct err *e)
 {
-    struct matrix x[MATRICES];
+    struct model_matrix x[MATRIX_KINDS];
 
     for (; m && *l < m->arch.L && m->layer[*l].end <= end; (*l)++)
-        for (size_t i = 0, n = matrices(x, m, *l); i < n; i++) {
-            const int rc = pack(ld, x[i].w, x[i].at, x[i].N, x[i].K, x[i].after, e);
+        for (size_t i = 0, n = model_matrices(x, m, *l); i < n; i++) {
+            const int rc = pack(ld, packed_at(&m->packed[*l], x[i].kind), x[i].at,
+                                x[i].N, x[i].K, after(x[i].kind), e);
 
             if (rc < 0)
                 return rc;
@@ -173,7 +168,7 @@ static int pack_layers(struct loader *ld, struct model *m, size_t *l, size_t end
 /* Room for the packed matrices of a stack, counted into *bytes. */
 static int pack_stack(struct model *m, size_t *bytes, struct err *e)
 {
-    struct matrix x[MATRICES];
+    struct model_matrix x[MATRIX_KINDS];
 
     if (!m)
         return 0;
@@ -181,7 +176,7 @@ static int pack_stack(struct model *m, size_t *bytes, struct err *e)
     if (!m->packed)
         return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path,
                        m->arch.L);
-    for (size_t i = 0, n = matrices(x, m, 0); i < n; i++)
+    for (size_t i = 0, n = model_matrices(x, m, 0); i < n; i++)
         *bytes += m->arch.L * gemm_pack_bytes(m->kern, x[i].N, x[i].K);
     return 0;
 }
@@ -308,6 +303,8 @@ int model_fetch(const float **out, const struct model *m, const struct plan_para
 
     if (m->mode == MODEL_READ)
         rc = load_param(&ld, p, m->params, e);
+    if (rc >= 0 && m->mode == MODEL_READ && m->adapter)
+        rc = adapter_merge(m, p->offset, m->params, p->rows, p->cols, e);
     *out = m->mode == MODEL_READ ? m->params : m->params + p->offset;
     free(ld.turn);
     return rc;

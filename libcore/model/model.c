@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "io/peft.h"
+#include "model/adapter.h"
 #include "model/private.h"
 
 #include <math.h>
@@ -89,8 +91,8 @@ static int model_new(struct model **out, const char *path, struct kern *kern,
     return 0;
 }
 
-int model_open(struct model **out, const char *path, struct kern *kern,
-               enum model_mode mode, struct err *e)
+static int open_base(struct model **out, const char *path, struct kern *kern,
+                     enum model_mode mode, struct err *e)
 {
     struct weights *w;
     int rc = model_new(out, path, kern, mode, e);
@@ -106,6 +108,41 @@ int model_open(struct model **out, const char *path, struct kern *kern,
         *out = NULL;
     }
     return rc;
+}
+
+static int open_parts(struct model **out, struct peft_paths *p, struct kern *kern,
+                      enum model_mode mode, struct err *e)
+{
+    int rc = open_base(out, p->base, kern, mode, e);
+
+    if (rc < 0)
+        return rc;
+    (*out)->text = p->text;
+    p->text = NULL;
+    if (p->adapter && (rc = adapter_load(*out, p->adapter, e)) < 0) {
+        model_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+int model_open_with(struct model **out, const char *path, const char *adapter,
+                    struct kern *kern, enum model_mode mode, struct err *e)
+{
+    struct peft_paths p;
+    int rc = peft_paths_find(&p, path, adapter, e);
+
+    *out = NULL;
+    if (rc >= 0)
+        rc = open_parts(out, &p, kern, mode, e);
+    peft_paths_release(&p);
+    return rc;
+}
+
+int model_open(struct model **out, const char *path, struct kern *kern,
+               enum model_mode mode, struct err *e)
+{
+    return model_open_with(out, path, NULL, kern, mode, e);
 }
 
 /* What each stack has for itself. */
@@ -132,6 +169,7 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
+    adapter_drop(m);
     if (m->encoder)
         release_stack(m->encoder);
     free(m->encoder);
@@ -143,6 +181,7 @@ void model_close(struct model *m)
     json_decref(m->config);
     weights_close(m->weights);
     free(m->path);
+    free(m->text);
     free(m->dir);
     free(m);
 }
@@ -223,7 +262,19 @@ size_t model_bytes(const struct model *m)
 
 int model_rehash(struct model *m, struct err *e)
 {
+    if (m->adapter)
+        return adapter_rehash(m, e);
     return plan_hash(&m->plan, m->params, &m->hash, e);
+}
+
+const struct plan *model_trained(const struct model *m)
+{
+    return m->adapter ? &m->adapter->plan : &m->plan;
+}
+
+float *model_trained_params(const struct model *m)
+{
+    return m->adapter ? m->adapter->params : m->params;
 }
 
 void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32_t *pos,

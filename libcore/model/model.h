@@ -58,6 +58,8 @@ struct model_packed {
     struct gemm_weight qkv, o, xq, xkv, xo, up, down;
 };
 
+struct adapter;
+
 /* Of an encoder-decoder this is the decoder, and `encoder` is a model of its own, without
  * a head, over the same block of parameters, named in the same plan. */
 struct model {
@@ -65,7 +67,9 @@ struct model {
     struct model *encoder; /* NULL: none */
     struct plan plan;
     float *params; /* plan.size floats; may be written (training), then model_rehash */
-    uint64_t hash; /* plan_hash of params: the `policy`, `model` of records */
+    uint64_t hash; /* plan_hash of params, and of the adapter's: the `policy`, `model`
+                      of records */
+    struct adapter *adapter; /* model/adapter.h; NULL: none */
     struct kern *kern;
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
     size_t relative;                            /* (buckets, H) of POS_RELATIVE */
@@ -78,20 +82,30 @@ struct model {
     struct gemm_weight packed_head;
     enum model_mode mode;
     struct weights *weights; /* MODEL_READ only: the open file */
-    char *path;              /* as it was opened, for messages */
+    char *path;              /* as it was opened, for messages; the base's */
+    char *text;              /* where its tokenizer is, for tok_open */
     char *dir;               /* of the tokenizer's files; NULL for GGUF */
     json_t *config;          /* config.json as read; NULL for GGUF */
     struct arena own;        /* params */
     struct arena pack;       /* what is packed */
 };
 
-/* path is a Hugging Face directory or a .gguf file.  kern is borrowed until
- * model_close. ERR_FILE, ERR_SHAPE: the sentence names file, tensor or key, and what
+/* path is a Hugging Face directory, a .gguf file, or a PEFT directory, which names its
+ * base (io/peft.h).  kern is borrowed until model_close. ERR_FILE, ERR_SHAPE: the sentence names file, tensor or key, and what
  * was expected; a tensor that no parameter takes is an error too; ERR_NUMERIC if a
  * parameter is not finite; ERR_NOMEM. */
 int model_open(struct model **out, const char *path, struct kern *kern,
                enum model_mode mode, struct err *e) MUST_CHECK;
 void model_close(struct model *m); /* NULL is fine */
+
+/* The same of a model with the adapter in the PEFT directory `adapter`; NULL: as
+ * model_open. */
+int model_open_with(struct model **out, const char *path, const char *adapter,
+                    struct kern *kern, enum model_mode mode, struct err *e) MUST_CHECK;
+
+/* What is trained: the adapter if there is one, else all of the model. */
+const struct plan *model_trained(const struct model *m);
+float *model_trained_params(const struct model *m);
 
 /* A model without weights: `config` is a config.json by path; parameters are normal
  * with standard deviation `initializer_range` (0.02 if config has none; norms 1, or 0
@@ -100,7 +114,7 @@ int model_random(struct model **out, const char *config, uint64_t seed,
                  struct kern *kern, struct err *e) MUST_CHECK;
 
 /* The values of a parameter of the plan, (rows, cols): borrowed, with MODEL_READ until the
- * next fetch, which checks what model_open checks otherwise. */
+ * next fetch, which checks what model_open checks otherwise, and merges the adapter. */
 int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
                 struct err *e) MUST_CHECK;
 
@@ -155,8 +169,8 @@ int model_write_gguf(const struct model *m, enum quant_type type,
                      const struct gguf_meta *meta, int fd, const char *where,
                      struct err *e) MUST_CHECK;
 
-/* Writes a block laid out like the plan (gradients) to one safetensors file, names and
- * shapes as in the checkpoint, F32. */
+/* Writes a block laid out like model_trained (gradients) to one safetensors file, names
+ * and shapes as in the checkpoint, F32. */
 int model_write_block(const struct model *m, const float *block, const char *path,
                       struct err *e) MUST_CHECK;
 

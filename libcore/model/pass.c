@@ -125,6 +125,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.h = arena_take(a, n->B * c->C, f);
     p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
     p->block.act = arena_take(a, n->B * c->F, f);
+    adapter_carve(&p->block.lora, m, a, max(n->B, n->E), ADAPTER_TRAIN);
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
     block_bias_carve(&p->bias, m, a, n->keys);
     if (c->encoder.L)
@@ -437,21 +438,24 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
 {
     const struct model *m = p->m;
     const size_t C = m->arch.C, L = m->arch.L;
+    float *base = m->adapter ? NULL : grads; /* its own parameters' */
 
     assert(p->mode == PASS_TRAIN && b->B == p->block.B);
+    p->block.lora.grads = m->adapter ? grads : NULL;
     if (p->encoder)
         memset(p->back.dsource, 0, p->block.source.E * C * sizeof *p->back.dsource);
     block_norm(m, p->hidden, p->back.r, p->back.mean, pass_residual(p, L), m->norm,
                m->norm_b, b->B);
     memset(p->dx, 0, b->B * C * sizeof *p->dx);
     block_norm_backward(m, p->dx, dh, pass_residual(p, L), p->back.r, p->back.mean,
-                        m->norm, m->norm_b, b->B, grads);
+                        m->norm, m->norm_b, b->B, base);
     for (size_t l = L; l-- > 0;) {
         const struct block_acts a = acts(p, l);
 
-        block_backward(&p->block, &p->back, l, &a, p->dx, grads);
+        block_backward(&p->block, &p->back, l, &a, p->dx, base);
     }
-    block_embed_backward(m, &p->back, p->dx, p->raw, b->ids, b->pos, b->B, grads);
+    if (base)
+        block_embed_backward(m, &p->back, p->dx, p->raw, b->ids, b->pos, b->B, base);
     if (p->encoder)
         pass_backward(p->encoder, b->source, p->back.dsource, grads);
 }

@@ -39,7 +39,7 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
 
 /* After pass_forward of the same batch, in PASS_TRAIN, the parameters unchanged.  dh (B,
  * C) is the gradient of hidden, from however many sources, summed.  Adds to grads, a
- * block laid out like the plan. */
+ * block laid out like model_trained. */
 void pass_backward(struct pass *p, const struct batch *b, const float *dh,
                    float *grads);
 

@@ -24,4 +24,24 @@ int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;
 void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32_t *pos,
                  size_t N);
 
+/* The matrices of a layer, in the order in which they lie in the block. */
+enum model_kind {
+    MATRIX_QKV,
+    MATRIX_O,
+    MATRIX_XQ,
+    MATRIX_XKV,
+    MATRIX_XO, /* attention's end here */
+    MATRIX_UP,
+    MATRIX_DOWN,
+    MATRIX_KINDS,
+};
+struct model_matrix {
+    enum model_kind kind;
+    size_t at, N, K;
+};
+
+/* Returns how many layer l has. */
+size_t model_matrices(struct model_matrix out[MATRIX_KINDS], const struct model *m,
+                      size_t l);
+
 #endif

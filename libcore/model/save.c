@@ -48,6 +48,7 @@ static size_t largest_turned(const struct plan *p)
 /* Some of a plan's parameters, to one file. */
 struct part {
     const struct model *m;
+    const struct plan *plan;
     const float *block; /* laid out like the plan; NULL: the model's own values */
     enum dtype dtype;
     size_t from, to; /* parameters */
@@ -59,18 +60,18 @@ static int put_part(struct st_writer *w, const struct part *b, float *turn,
     int rc = 0;
 
     for (size_t i = b->from; rc >= 0 && i < b->to; i++) {
-        const struct plan_param *p = &b->m->plan.param[i];
+        const struct plan_param *p = &b->plan->param[i];
         const float *x = b->block ? b->block + p->offset : NULL;
 
         if (x || (rc = model_fetch(&x, b->m, p, e)) >= 0)
-            rc = put(w, &b->m->plan, p, x, turn, e);
+            rc = put(w, b->plan, p, x, turn, e);
     }
     return rc;
 }
 
 static int write_part(const struct part *b, const char *path, struct err *e)
 {
-    const struct plan *p = &b->m->plan;
+    const struct plan *p = b->plan;
     const size_t n = b->to - b->from;
     struct st_decl *decl = calloc(n, sizeof *decl);
     float *turn = malloc(largest_turned(p) * sizeof *turn);
@@ -94,8 +95,11 @@ static int write_part(const struct part *b, const char *path, struct err *e)
 int model_write_block(const struct model *m, const float *block, const char *path,
                       struct err *e)
 {
+    const struct plan *p = model_trained(m);
+
     return write_part(
-        &(struct part){.m = m, .block = block, .dtype = DTYPE_F32, .to = m->plan.n},
+        &(struct part){
+            .m = m, .plan = p, .block = block, .dtype = DTYPE_F32, .to = p->n},
         path, e);
 }
 
@@ -179,7 +183,7 @@ static int write_parts(const struct model *m, const struct checkpoint *c,
                        const struct model_save_opts *o, struct err *e)
 {
     const size_t n = count_parts(&m->plan, o);
-    struct part b = {.m = m, .dtype = o->dtype};
+    struct part b = {.m = m, .plan = &m->plan, .dtype = o->dtype};
     int rc = 0;
 
     for (size_t k = 0; k < n && rc >= 0; k++, b.from = b.to) {
@@ -302,7 +306,8 @@ int model_own_dtype(enum dtype *out, const struct model *m, struct err *e)
             const struct plan_param *p = &m->plan.param[i];
             const struct weights_tensor *t = stored(m, p);
 
-            if (t && strcmp(t->type, dtype_name(halves[k])) == 0)
+            if (t && (i == 0 || !m->adapter) &&
+                strcmp(t->type, dtype_name(halves[k])) == 0)
                 continue;
             rc = i > 0 ? fits(m, p, halves[k], e) : 0;
         }

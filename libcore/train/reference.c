@@ -1,5 +1,6 @@
 #include "train/reference.h"
 
+#include "model/adapter.h"
 #include "model/head.h"
 #include "model/pass.h"
 #include "train/micro.h"
@@ -9,7 +10,8 @@
 enum { DEFAULT_ROWS = 1024 };
 
 struct train_reference {
-    const struct arch *arch;
+    struct model *m;
+    enum reference_kind kind;
     struct pass *pass;
     struct head *head;
     struct micro micro;
@@ -19,8 +21,8 @@ struct train_reference {
     size_t cap_logp, cap_order;
 };
 
-int train_reference_new(struct train_reference **out, struct model *m, size_t rows,
-                        struct err *e)
+int train_reference_new(struct train_reference **out, struct model *m,
+                        enum reference_kind kind, size_t rows, struct err *e)
 {
     struct train_reference *r = calloc(1, sizeof *r);
     int rc;
@@ -28,7 +30,8 @@ int train_reference_new(struct train_reference **out, struct model *m, size_t ro
     *out = NULL;
     if (!r)
         return err_set(e, ERR_NOMEM, "no memory for the reference");
-    r->arch = &m->arch;
+    r->m = m;
+    r->kind = kind;
     r->rows = rows ? rows : DEFAULT_ROWS;
     if ((rc = pass_new(&r->pass, m, r->rows, PASS_SCORE, e)) < 0 ||
         (rc = head_new(&r->head, m, e)) < 0) {
@@ -73,10 +76,9 @@ static int reserve(struct train_reference *r, const struct train_data *d, struct
                          "no memory for the reference's log-probabilities");
 }
 
-int train_reference_score(struct train_reference *r, struct train_data *d,
-                          struct err *e)
+static int score(struct train_reference *r, struct train_data *d, struct err *e)
 {
-    const struct micro_form form = {r->arch, MICRO_TOKENS, 1};
+    const struct micro_form form = {&r->m->arch, MICRO_TOKENS, 1};
     const size_t longest = micro_longest(d, &form);
     const size_t rows = r->rows > longest ? r->rows : longest;
     struct micro *mi = &r->micro;
@@ -97,5 +99,16 @@ int train_reference_score(struct train_reference *r, struct train_data *d,
     }
     for (size_t k = 0; rc == 0 && k < d->ncands; k++)
         d->cand[k].has_ref = 1;
+    return rc;
+}
+
+int train_reference_score(struct train_reference *r, struct train_data *d,
+                          struct err *e)
+{
+    if (r->kind == REFERENCE_BASE)
+        adapter_switch(r->m, ADAPTER_OFF);
+    const int rc = score(r, d, e);
+    if (r->kind == REFERENCE_BASE)
+        adapter_switch(r->m, ADAPTER_ON);
     return rc;
 }

@@ -12,9 +12,15 @@
 
 struct train_reference;
 
+enum reference_kind {
+    REFERENCE_MODEL, /* the model as it is */
+    REFERENCE_BASE,  /* the same without its adapter, which it has */
+};
+
 /* m is borrowed until train_reference_free; its vocabulary must be the policy's, which
  * the caller checks.  rows: of a forward pass; 0: score's default.  ERR_NOMEM. */
-int train_reference_new(struct train_reference **out, struct model *m, size_t rows,
+int train_reference_new(struct train_reference **out, struct model *m,
+                        enum reference_kind kind, size_t rows,
                         struct err *e) MUST_CHECK;
 void train_reference_free(struct train_reference *r); /* NULL is fine */
 

@@ -285,8 +285,8 @@ int train_state_read(struct train *t, struct train_cursor *c, const char *dir,
     if (rc >= 0 && !file_exists(path[0]))
         rc = err_set(e, ERR_FILE, "%s: no training/ to resume from", dir);
     if (rc >= 0 && (rc = state_json_read(t, c, path[0], e)) >= 0 &&
-        (rc = block_read(t->exp_avg, &t->m->plan, path[1], e)) >= 0)
-        rc = block_read(t->exp_avg_sq, &t->m->plan, path[2], e);
+        (rc = block_read(t->exp_avg, model_trained(t->m), path[1], e)) >= 0)
+        rc = block_read(t->exp_avg_sq, model_trained(t->m), path[2], e);
     if (rc >= 0 && t->head.C)
         rc = head_state_read(t, path[3], e);
     for (size_t k = 0; k < 4; k++)

@@ -68,7 +68,8 @@ static int apply(struct train *t, struct train_result *r, struct err *e)
 {
     struct train_work *w = t->work;
     struct par *par = kern_par(t->m->kern);
-    const double a = clipnorm(par, t->grads, t->m->plan.size, w->norm_scratch);
+    const double a =
+        clipnorm(par, t->grads, model_trained(t->m)->size, w->norm_scratch);
     const double b =
         t->head.C ? clipnorm(NULL, t->head.g, t->head.C + 1, w->norm_scratch) : 0;
     const double norm = sqrt(a * a + b * b);
@@ -79,8 +80,8 @@ static int apply(struct train *t, struct train_result *r, struct err *e)
     const double scale = clipnorm_scale(norm, t->o.grad_clip);
     const double lr = schedule_lr(&t->o.schedule, (size_t)t->steps);
     t->steps++;
-    adamw_step(&t->o.adamw, par, w->run, w->nruns, t->m->params, t->grads, t->exp_avg,
-               t->exp_avg_sq, t->steps, lr, scale);
+    adamw_step(&t->o.adamw, par, w->run, w->nruns, model_trained_params(t->m), t->grads,
+               t->exp_avg, t->exp_avg_sq, t->steps, lr, scale);
     if (t->head.C)
         adamw_step(&t->o.adamw, NULL, w->head_run, w->nhead_runs, t->head.w, t->head.g,
                    t->head.m, t->head.v, t->steps, lr, scale);

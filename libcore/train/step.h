@@ -13,7 +13,9 @@
  * is that of the whole minibatch however it is cut (to rounding), and its bits are a
  * function of the data, the options and the machine, never of the number of threads.
  *
- * Memory: parameters, gradients and two moments of the same size, a pass over `rows`
+ * What is trained is the model, or its adapter alone (model_trained).
+ *
+ * Memory: parameters, gradients and two moments of what is trained, a pass over `rows`
  * rows, one chunk of logits.  It is taken by train_new; a later step takes more only if
  * its data is larger than any before.
  */
@@ -86,7 +88,7 @@ struct train {
     struct train_work *work; /* private */
 };
 
-/* m is borrowed and its parameters are changed.  o is copied.  ERR_NOMEM. */
+/* m is borrowed and its parameters, or its adapter's, are changed.  o is copied.  ERR_NOMEM. */
 int train_new(struct train **out, struct model *m, const struct train_opts *o,
               struct err *e) MUST_CHECK;
 void train_free(struct train *t); /* NULL is fine */

@@ -28,7 +28,7 @@ static size_t count_runs(const struct plan *p)
 static void layout(struct train *t, struct arena *a)
 {
     struct train_work *w = t->work;
-    const size_t n = t->m->plan.size, h = work_head_floats(t);
+    const size_t n = model_trained(t->m)->size, h = work_head_floats(t);
 
     t->grads = arena_take(a, n, sizeof(float));
     t->exp_avg = arena_take(a, n, sizeof(float));
@@ -37,7 +37,7 @@ static void layout(struct train *t, struct arena *a)
     t->head.g = arena_take(a, h, sizeof(float));
     t->head.m = arena_take(a, h, sizeof(float));
     t->head.v = arena_take(a, h, sizeof(float));
-    w->run = arena_take(a, count_runs(&t->m->plan), sizeof *w->run);
+    w->run = arena_take(a, count_runs(model_trained(t->m)), sizeof *w->run);
     w->head_run = arena_take(a, adamw_runs(h) + 1, sizeof *w->head_run);
     w->norm_scratch = arena_take(a, clipnorm_scratch(n) + 1, sizeof(double));
 }
@@ -46,7 +46,7 @@ static void layout(struct train *t, struct arena *a)
 static void cut_runs(struct train *t)
 {
     struct train_work *w = t->work;
-    const struct plan *p = &t->m->plan;
+    const struct plan *p = model_trained(t->m);
     const size_t h = work_head_floats(t);
 
     for (size_t i = 0; i < p->n; i++) {
@@ -129,8 +129,9 @@ void train_free(struct train *t)
 
 size_t train_bytes(const struct model *m, const struct train_opts *o)
 {
-    return 3 * m->plan.size * sizeof(float) + o->rows * m->arch.C * sizeof(float) +
-           pass_bytes(m, o->rows, PASS_TRAIN) + head_bytes(m);
+    return 3 * model_trained(m)->size * sizeof(float) +
+           o->rows * m->arch.C * sizeof(float) + pass_bytes(m, o->rows, PASS_TRAIN) +
+           head_bytes(m);
 }
 
 static int resize(float **p, size_t n)

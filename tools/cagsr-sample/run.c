@@ -1,6 +1,8 @@
 #include "run.h"
 
 #include "base/hash.h"
+#include "io/peft.h"
+#include "model/adapter.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,13 +42,33 @@ static int find_stops(struct run *r, struct err *e)
     return rc < 0 ? rc : add_stop(r, turn, e);
 }
 
-int run_open_model(struct run *r, const char *path, struct err *e)
+/* A version that is an adapter for the model at hand takes the place of the adapter only:
+ * 1, or 0 if it is not. */
+static int change_adapter(struct run *r, const char *path, const char *adapter,
+                          struct err *e)
 {
-    int rc;
+    struct peft_paths p;
+    int rc = peft_paths_find(&p, path, adapter, e);
 
-    model_close(r->model);
-    r->model = NULL;
-    if ((rc = model_open(&r->model, path, r->kern, MODEL_SAMPLE, e)) < 0)
+    if (rc < 0)
+        return rc;
+    if (r->model && p.adapter && strcmp(p.base, r->model->path) == 0 &&
+        (rc = adapter_load(r->model, p.adapter, e)) >= 0)
+        rc = 1;
+    peft_paths_release(&p);
+    return rc;
+}
+
+int run_open_model(struct run *r, const char *path, const char *adapter, struct err *e)
+{
+    int rc = change_adapter(r, path, adapter, e);
+
+    if (rc == 0) {
+        model_close(r->model);
+        r->model = NULL;
+        rc = model_open_with(&r->model, path, adapter, r->kern, MODEL_SAMPLE, e);
+    }
+    if (rc < 0)
         return rc;
     const size_t V = r->model->arch.V, size = tok_size(r->chat->tok);
     if (size > V)
@@ -287,7 +309,7 @@ static int run_follow(struct run *r, const struct follow *f, struct err *e)
         int rc = follow_wait(f, b, &version, &path, e);
 
         if (rc > 0 && (!r->model || version != r->version))
-            rc = run_open_model(r, path, e);
+            rc = run_open_model(r, path, NULL, e);
         else if (rc == 0)
             return 0; /* enough, says the publisher */
         free(path);

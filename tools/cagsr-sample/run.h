@@ -47,9 +47,10 @@ struct run {
     double started;
 };
 
-/* Opens the model at path in place of the one before; capture and end tokens are made to
- * fit.  chat is open. */
-int run_open_model(struct run *r, const char *path, struct err *e) MUST_CHECK;
+/* Opens the model at path, with an adapter or NULL, in place of the one before; capture
+ * and end tokens are made to fit.  chat is open. */
+int run_open_model(struct run *r, const char *path, const char *adapter,
+                   struct err *e) MUST_CHECK;
 
 /* Samples until there are no more prompts.  Without f the model is open; with f the
  * newest version is taken before each batch, and a mark follows it (train/follow.h).  A

@@ -85,12 +85,24 @@ static void move_on(struct run *r, const struct train_result *res)
     c->loss = r->train->iterations == 1 ? res->loss : 0.9 * c->loss + 0.1 * res->loss;
 }
 
+/* A reference that was asked for is one; the adapter switched off is, where not all
+ * records bring theirs. */
+static int wants_reference(const struct run *r)
+{
+    if (!r->reference || r->ref_model)
+        return r->reference != NULL;
+    for (size_t i = 0; i < r->data.ncands; i++)
+        if (!r->data.cand[i].has_ref)
+            return 1;
+    return 0;
+}
+
 static int update(struct run *r, struct train_result *res, struct err *e)
 {
     const double start = cli_now();
     int rc = 0;
 
-    if (r->reference)
+    if (wants_reference(r))
         rc = train_reference_score(r->reference, &r->data, e);
     if (rc >= 0)
         rc = train_update(r->train, &r->data, res, e);
@@ -240,7 +252,7 @@ static int rehearse(struct run *r, struct err *e)
 
     if (rc == 0)
         rc = err_set(e, ERR_RECORD, "the input has no samples to learn from");
-    if (rc >= 0 && r->reference)
+    if (rc >= 0 && wants_reference(r))
         rc = train_reference_score(r->reference, &r->data, e);
     if (rc >= 0)
         rc = train_prepare(r->train, &r->data, &res, e);
@@ -265,8 +277,10 @@ static int dry_run(struct run *r, struct err *e)
     if (rc < 0)
         return rc;
     const size_t tokens = train_data_tokens(&r->data);
-    cli_note(r->tool, c, "model: %.1f million parameters, %zu layers, %s",
-             (double)plan_count(&r->model->plan) / 1e6, r->model->arch.L,
+    cli_note(r->tool, c,
+             "model: %.1f million parameters, %.1f million trained, %zu layers, %s",
+             (double)plan_count(&r->model->plan) / 1e6,
+             (double)plan_count(model_trained(r->model)) / 1e6, r->model->arch.L,
              kern_name(r->kern));
     cli_note(r->tool, c,
              "memory: %.0f MiB parameters, %.0f MiB gradients, moments and activations "

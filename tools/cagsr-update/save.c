@@ -73,9 +73,10 @@ static int fill(struct output *out, struct source *s, const struct checkpoint *c
                 int whole, struct err *e)
 {
     struct train *t = out->t;
-    int rc = model_write(t->m, c, NULL, e);
+    const int adapter = t->m->adapter != NULL;
+    int rc = adapter ? adapter_write(t->m, c, e) : model_write(t->m, c, NULL, e);
 
-    if (rc >= 0)
+    if (rc >= 0 && !adapter) /* its tokenizer is the base's */
         rc = tok_save(t->m->dir ? t->m->dir : t->m->path, c, e); /* 0 if it has none */
     if (rc >= 0 && algo_get(t->o.algo.kind)->flags & ALGO_SCORE) {
         char *path = checkpoint_join(c, "score.safetensors", e);
@@ -121,7 +122,7 @@ static int move_files(struct output *out, struct err *e)
     struct model *m = out->t->m;
     char *path = NULL;
 
-    if (!m->dir)
+    if (!m->dir || m->adapter)
         return 0;
     const int rc = checkpoint_current(NULL, &path, out->o->publish, e);
     if (rc > 0) {

@@ -16,7 +16,7 @@ static int open_tokenizer(struct source *s, struct err *e)
 
     if (s->tok)
         return 0;
-    if ((rc = tok_open(&s->tok, s->m->path, e)) < 0)
+    if ((rc = tok_open(&s->tok, s->m->text, e)) < 0)
         return rc;
     if (!tok_has_text(s->tok))
         return err_set(e, ERR_FILE,

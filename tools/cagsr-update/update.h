@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "io/checkpoint.h"
 #include "kern/kern.h"
+#include "model/adapter.h"
 #include "model/model.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
@@ -31,6 +32,7 @@ struct opts {
     double kl_stop, loss_stop;
     const char *out, *ref, *publish, *resume, *grads, *weights;
     int dry_run, off_policy, new_data, raw;
+    struct adapter_opts lora; /* rank 0: none is made */
 };
 
 /* ---- source.c: records to groups ------------------------------------------------------ */
