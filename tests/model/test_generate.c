@@ -21,7 +21,7 @@ static const char *const families[] = {
     "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",      "gemma2-tiny",
     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",        "phi3-tiny",
     "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny", "llama-dynamic-tiny",
-    "t5-tiny",         "t5v11-tiny",       "bart-tiny",
+    "t5-tiny",         "t5v11-tiny",       "bart-tiny",         "llama-tiny-lora",
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
@@ -208,7 +208,7 @@ Test(generate, batch_invariant)
     static const char *const names[] = {
         "llama-tiny", "gpt2-tiny",          "mistral-tiny", "smollm2-tiny",
         "qwen3-tiny", "gptneox-tiny",       "gemma2-tiny",  "gemma3-tiny",
-        "olmo2-tiny", "llama-dynamic-tiny", "t5-tiny"};
+        "olmo2-tiny", "llama-dynamic-tiny", "t5-tiny",      "llama-tiny-lora"};
 
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct run a, b;

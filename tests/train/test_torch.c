@@ -8,11 +8,11 @@
 #include <criterion/parameterized.h>
 
 static const char *const families[] = {
-    "llama-tiny",   "gpt2-tiny",       "smollm2-tiny",     "llama3-tiny",
-    "mistral-tiny", "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",
-    "gemma2-tiny",  "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",
-    "phi3-tiny",    "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny",
-    "t5-tiny",      "t5v11-tiny",      "bart-tiny"};
+    "llama-tiny",      "gpt2-tiny",       "smollm2-tiny",     "llama3-tiny",
+    "mistral-tiny",    "qwen2-tiny",      "qwen3-tiny",       "gptneox-tiny",
+    "gemma2-tiny",     "gemma3-tiny",     "gemma-tiny",       "olmo2-tiny",
+    "phi3-tiny",       "qwen2-yarn-tiny", "gptneox-seq-tiny", "gemma3-kinds-tiny",
+    "llama-tiny-lora", "t5-tiny",         "t5v11-tiny",       "bart-tiny"};
 enum { NFAMILIES = sizeof families / sizeof *families };
 
 static const struct st_entry *entry(const struct safetensors *st, const char *name)
@@ -72,8 +72,8 @@ static double tolerance_of(const char *name)
 static void compare_block(const struct model *m, const float *block,
                           const struct safetensors *st, const char *prefix, double tol)
 {
-    for (size_t i = 0; i < m->plan.n; i++) {
-        const struct plan_param *p = &m->plan.param[i];
+    for (size_t i = 0; i < model_trained(m)->n; i++) {
+        const struct plan_param *p = &model_trained(m)->param[i];
         char name[512];
 
         if (p->flags & PLAN_FROZEN) /* torch has no gradient for it */
@@ -83,7 +83,7 @@ static void compare_block(const struct model *m, const float *block,
         cr_assert_eq(x->count, p->rows * p->cols);
         float *theirs = malloc(x->count * sizeof *theirs);
         double worst = 0;
-        plan_export(&m->plan, p, theirs, block + p->offset);
+        plan_export(model_trained(m), p, theirs, block + p->offset);
         for (size_t k = 0; k < x->count; k++)
             worst = fmax(worst, fabs((double)number(st, name, k) - theirs[k]));
         free(theirs);
@@ -119,7 +119,7 @@ static void compare_stats(const struct model *m, const struct safetensors *st)
 /* Three steps as the golden data has them: every parameter decays. */
 static void adam_steps(struct bench *b, const struct safetensors *st)
 {
-    const struct plan *plan = &b->m->plan;
+    const struct plan *plan = model_trained(b->m);
     struct adamw_run *runs = malloc((adamw_runs(plan->size) + plan->n) * sizeof *runs);
     double *scratch = malloc((clipnorm_scratch(plan->size) + 1) * sizeof *scratch);
     struct train_result r;
@@ -136,8 +136,8 @@ static void adam_steps(struct bench *b, const struct safetensors *st)
             break;
         const double norm = clipnorm(b->par, b->t->grads, plan->size, scratch);
         cr_expect_float_eq(norm, number(st, "adam.gnorm", t), 1e-3, "norm %zu", t);
-        adamw_step(&b->o.adamw, b->par, runs, n, b->m->params, b->t->grads,
-                   b->t->exp_avg, b->t->exp_avg_sq, t + 1, 1e-3,
+        adamw_step(&b->o.adamw, b->par, runs, n, model_trained_params(b->m),
+                   b->t->grads, b->t->exp_avg, b->t->exp_avg_sq, t + 1, 1e-3,
                    clipnorm_scale(norm, 1));
     }
     free(runs);
@@ -170,9 +170,9 @@ ParameterizedTest(size_t *which, torch, gradients_and_steps)
     cr_expect_float_eq(r.loss, number(&st, "loss", 0), 2e-5);
     compare_block(b.m, b.t->grads, &st, "grad.", 1e-4);
     adam_steps(&b, &st);
-    snprintf(file, sizeof file, "adam.param.%s", b.m->plan.param[0].name);
+    snprintf(file, sizeof file, "adam.param.%s", model_trained(b.m)->param[0].name);
     if (safetensors_find(&st, file))
-        compare_block(b.m, b.m->params, &st, "adam.param.", 0);
+        compare_block(b.m, model_trained_params(b.m), &st, "adam.param.", 0);
     else
         compare_stats(b.m, &st);
     safetensors_close(&st);
