@@ -75,8 +75,8 @@ static int check(const json_t *config, const char *path, struct err *e)
                        path, bias);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (!is_empty(json_object_get(config, refused[i].key)))
-            return err_set(e, ERR_FILE, "%s: '%s' is set: %s are not supported", path,
-                           refused[i].key, refused[i].what);
+            return err_set(e, ERR_FILE, "%s: '%s' is set, which is not supported (%s)",
+                           path, refused[i].key, refused[i].what);
     return check_init(config, path, e);
 }
 

@@ -65,8 +65,10 @@ static int choose_new(void *ctx, const char *module, enum model_kind kind, size_
         return kind <= MATRIX_XO;
     if (strcmp(t, "all-linear") == 0)
         return 1;
-    return is_expression(t) ? pattern_matches(t, module, "--lora-target", e)
-                            : is_listed(t, module);
+    if (!is_expression(t))
+        return is_listed(t, module);
+    const int rc = pattern_matches(t, module, "--lora-target", e);
+    return rc == ERR_FILE ? ERR_USAGE : rc;
 }
 
 /* Names behind the last dot, each once, for a message. */

@@ -7,7 +7,7 @@ function report(text) { printf "%s:%d: %s\n", file, line, text; bad = 1 }
 BEGIN {
     home["msgpack.h"] = home["msgpack/"] = "^libcore/rec/"
     home["cblas.h"] = home["dnnl.h"] = home["oneapi/"] = "^libcore/kern/(gemm|blas|onednn)"
-    home["pcre2.h"] = "^libcore/tok/"
+    home["pcre2.h"] = "^libcore/(tok/|base/pattern)"
     home["utf8proc.h"] = "^libcore/(tok|jinja|reward)/"
     home["xxhash.h"] = "^libcore/base/hash"
     home["pthread.h"] = "^libcore/(base/par|train/follow)\\.c$"
