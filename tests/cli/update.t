@@ -126,7 +126,8 @@ try -m "$M" --algo grpo text.jsonl
 try -m "$G/llama-tiny" --algo sft text.jsonl | sed 's/: .*llama/: ...llama/'
 echo '{"response":"red fan"}' >text.jsonl
 try -m "$M" --algo sft text.jsonl
-cagsr-reward --salient sentence --pairs run.rec 2>/dev/null | cagsr-update -q -m "$M" --algo rm -o x - | cagsr-cat -F completions
+cagsr-reward --salient sentence --pairs run.rec 2>/dev/null | cagsr-update -q -m "$M" --algo rm -o x - |
+    cagsr-cat -p -k metric | jq -c -s '{updates: length, pairs: all(.completions > 0 and .completions % 2 == 0)}'
 rm -rf x
 
 echo "-- wrong command lines"
