@@ -11,7 +11,7 @@ build="gcc libc6-dev make pkg-config libopenblas-dev libmsgpack-dev libpcre2-dev
 test="libcriterion-dev clang clang-format mandoc jq gawk python3 python3-msgpack
     python3-numpy python3-pip unzip ca-certificates procps"
 # wanted: without them everything works, more slowly or with fewer checks.
-wanted="libdnnl-dev"
+wanted="libdnnl-dev strace"
 
 dnf="gcc make pkgconf-pkg-config openblas-devel msgpack-devel pcre2-devel utf8proc-devel
     jansson-devel xxhash-devel criterion-devel onednn-devel clang clang-tools-extra

@@ -93,7 +93,8 @@ dies() { # CALL NUMBER
 cagsr-update -q --resume three $P --steps 4 -o four run.rec >/dev/null
 moments() {
     if ! strace -qq -o /dev/null true 2>/dev/null; then
-        echo "old or new each time" # not here: no strace, or it may not
+        echo 'no strace, or it may not: no kill within a save was tried' >&2
+        echo "old or new each time"
         return
     fi
     for call in fsync renameat2 unlink rmdir mkdir write; do
