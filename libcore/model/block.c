@@ -203,17 +203,12 @@ static void prepare(const struct block *b, size_t l, const struct block_acts *a,
 
 /* ---- capture ----------------------------------------------------------------------- */
 
-struct tap {
-    const struct block *b;
-    size_t l;
-};
-
-static void tap(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S)
+void block_capture(const struct block_tap *t, size_t r, size_t i, size_t h,
+                   const float *p, size_t S, const struct block_store *before,
+                   size_t pre, const struct block_store *own)
 {
-    const struct tap *t = ctx;
     const struct block *b = t->b;
-    const struct block_run *run = &b->runs[r];
-    const struct capture_row *row = &b->capture->row[run->row0 + i];
+    const struct capture_row *row = &b->capture->row[b->runs[r].row0 + i];
     const struct capture_spec *spec = b->capture->spec;
     const float *norms[2] = {NULL, NULL};
 
@@ -222,11 +217,20 @@ static void tap(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t 
     if (spec->reduce == CAPTURE_NORM) {
         const size_t at = t->l - spec->from;
 
-        if (run->pre)
-            norms[0] = block_norms_at(b->m, &run->prefix, at) + h * run->prefix.kv.cap;
-        norms[1] = block_norms_at(b->m, &run->own, at) + h * run->own.kv.cap;
+        if (pre)
+            norms[0] = block_norms_at(b->m, before, at) + h * before->kv.cap;
+        if (own)
+            norms[1] = block_norms_at(b->m, own, at) + h * own->kv.cap;
     }
-    capture_add(spec, row, t->l, b->m->arch.H, h, p, S, run->pre, norms);
+    capture_add(spec, row, t->l, b->m->arch.H, h, p, S, pre, norms);
+}
+
+static void tap(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S)
+{
+    const struct block_tap *t = ctx;
+    const struct block_run *run = &t->b->runs[r];
+
+    block_capture(t, r, i, h, p, S, &run->prefix, run->pre, &run->own);
 }
 
 /* ---- forward ----------------------------------------------------------------------- */
@@ -330,7 +334,7 @@ static void attention_forward(const struct block *b, size_t l,
     const size_t qkv = block_qkv_width(m), att = c->H * c->D;
     const struct attn_shape s = shape_of(b, l);
     float *made = y->post1 == MODEL_NONE ? a->mid : a->o;
-    struct tap t = {b, l};
+    struct block_tap t = {b, l};
     const struct attn_tap at = {tap, &t};
     const float *h = block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
 

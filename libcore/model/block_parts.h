@@ -16,6 +16,18 @@ struct attn_store block_store_at(const struct model *m, const struct block_store
                                  size_t l);
 float *block_norms_at(const struct model *m, const struct block_store *s, size_t at);
 
+/* What a tap of nn/attention.h is told: the block and its layer. */
+struct block_tap {
+    const struct block *b;
+    size_t l;
+};
+
+/* Adds the probabilities p (S) of head h of query i of run r to its captured row, if it has
+ * one: the first `pre` keys are those of `before`, the others of `own` (NULL: none). */
+void block_capture(const struct block_tap *t, size_t r, size_t i, size_t h,
+                   const float *p, size_t S, const struct block_store *before,
+                   size_t pre, const struct block_store *own);
+
 /* What is captured of this kind of attention in layer l; NULL: nothing. */
 const struct capture_spec *block_captured(const struct block *b, size_t l,
                                           enum capture_kind kind);

@@ -94,26 +94,12 @@ static void prepare(const struct block *b, size_t l, const struct block_acts *a)
     }
 }
 
-struct tap {
-    const struct block *b;
-    size_t l;
-};
-
+/* All keys are the source's: they stand where a prompt's would. */
 static void tap(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S)
 {
-    const struct tap *t = ctx;
-    const struct block *b = t->b;
-    const struct block_run *run = &b->runs[r];
-    const struct capture_row *row = &b->capture->row[run->row0 + i];
-    const struct capture_spec *spec = b->capture->spec;
-    const float *norms[2] = {NULL, NULL};
+    const struct block_tap *t = ctx;
 
-    if (!row->p)
-        return;
-    if (spec->reduce == CAPTURE_NORM)
-        norms[0] = block_norms_at(b->m, &run->source, t->l - spec->from) +
-                   h * run->source.kv.cap;
-    capture_add(spec, row, t->l, b->m->arch.H, h, p, S, S, norms);
+    block_capture(t, r, i, h, p, S, &t->b->runs[r].source, S, NULL);
 }
 
 void cross_forward(const struct block *b, size_t l, const struct block_acts *a)
@@ -123,7 +109,7 @@ void cross_forward(const struct block *b, size_t l, const struct block_acts *a)
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     const size_t C = m->arch.C, width = m->arch.H * m->arch.D;
     const struct attn_shape s = shape_of(m, l);
-    struct tap t = {b, l};
+    struct block_tap t = {b, l};
     const struct attn_tap at = {tap, &t};
 
     if (b->source.hidden)
