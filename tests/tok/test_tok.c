@@ -226,68 +226,65 @@ struct bad {
     const char *json, *names; /* the sentence has this */
 };
 
+static const struct bad bad[] = {
+    {"{", ".json"},
+    {"[]", "tokenizer.json"},
+    {"{}", "'model'"},
+    {"{\"model\":{\"type\":\"Other\"}}", "'Other'; supported: BPE"},
+    {"{\"model\":{\"type\":\"Unigram\"}}", "'vocab'"},
+    {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "[piece, score]"},
+    {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}}",
+     "'unk_id'"},
+    {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "'unk_token'"},
+    {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"?\"}"
+     "," MODEL "}",
+     "base64"},
+    {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+     "\"/////w==\"}," MODEL "}",
+     "charsmap"},
+    {"{\"decoder\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
+    {"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{"
+     "\"type\":\"Strip\",\"content\":\" \",\"stop\":1}]}," MODEL "}",
+     "behind 'Fuse'"},
+    {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+     "\"ByteLevel\"},{\"type\":\"Digits\"}]}," MODEL "}",
+     "behind 'ByteLevel'"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", "'vocab'"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "'a'"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1e99},\"merges\":[]}}", ""},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}}",
+     "99999999"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1,\"b\":1},\"merges\":[]}}",
+     "both"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
+     "the second"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}",
+     "what they make"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}",
+     "merge 0"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}", "merges"},
+    {"{" BYTE_LEVEL
+     ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},"
+     "\"merges\":[]}}",
+     "byte_fallback"},
+    {"{\"normalizer\":{\"type\":\"Prepend\"}," BYTE_LEVEL "," MODEL "}", "'prepend'"},
+    {"{\"normalizer\":{\"type\":\"Other\"}," BYTE_LEVEL "," MODEL "}",
+     "'Other'; supported"},
+    {"{\"pre_tokenizer\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "'replacement'"},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," MODEL "}",
+     "one character"},
+    {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Split\","
+     "\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}",
+     "'('"},
+    {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Split\","
+     "\"pattern\":{\"Regex\":\"[a[b]]\"},\"behavior\":\"Isolated\"}," MODEL "}",
+     "'[b]]'"},
+    {"{\"post_processor\":{\"type\":\"Other\"}," BYTE_LEVEL "," MODEL "}", "'Other'"},
+};
+
 Test(tok, refused)
 {
-    static const struct bad bad[] = {
-        {"{", ".json"},
-        {"[]", "tokenizer.json"},
-        {"{}", "'model'"},
-        {"{\"model\":{\"type\":\"Other\"}}", "'Other'; supported: BPE"},
-        {"{\"model\":{\"type\":\"Unigram\"}}", "'vocab'"},
-        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "[piece, score]"},
-        {"{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",0]],\"unk_id\":1}}",
-         "'unk_id'"},
-        {"{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "'unk_token'"},
-        {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"?\"}"
-         "," MODEL "}",
-         "base64"},
-        {"{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
-         "\"/////w==\"}," MODEL "}",
-         "charsmap"},
-        {"{\"decoder\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
-        {"{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{"
-         "\"type\":\"Strip\",\"content\":\" \",\"stop\":1}]}," MODEL "}",
-         "behind 'Fuse'"},
-        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
-         "\"ByteLevel\"},{\"type\":\"Digits\"}]}," MODEL "}",
-         "behind 'ByteLevel'"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":[],\"merges\":[]}}", "'vocab'"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "'a'"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1e99},\"merges\":[]}}", ""},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":99999999},\"merges\":[]}}",
-         "99999999"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1,\"b\":1},\"merges\":[]}}",
-         "both"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
-         "the second"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a a\"]}}",
-         "what they make"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}",
-         "merge 0"},
-        {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[7]}}", "merges"},
-        {"{" BYTE_LEVEL
-         ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{\"a\":0},"
-         "\"merges\":[]}}",
-         "byte_fallback"},
-        {"{\"normalizer\":{\"type\":\"Prepend\"}," BYTE_LEVEL "," MODEL "}",
-         "'prepend'"},
-        {"{\"normalizer\":{\"type\":\"Other\"}," BYTE_LEVEL "," MODEL "}",
-         "'Other'; supported"},
-        {"{\"pre_tokenizer\":{\"type\":\"Other\"}," MODEL "}", "'Other'; supported"},
-        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "'replacement'"},
-        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," MODEL
-         "}",
-         "one character"},
-        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Split\","
-         "\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}",
-         "'('"},
-        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Split\","
-         "\"pattern\":{\"Regex\":\"[a[b]]\"},\"behavior\":\"Isolated\"}," MODEL "}",
-         "'[b]]'"},
-        {"{\"post_processor\":{\"type\":\"Other\"}," BYTE_LEVEL "," MODEL "}",
-         "'Other'"},
-    };
-
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct tok *t;
         struct err e = {0};

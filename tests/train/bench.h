@@ -13,11 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline const char *golden(char out[GOLDEN_PATH], const char *rest)
-{
-    return golden_path(out, rest);
-}
-
 struct bench {
     struct par *par;
     struct kern *kern;
@@ -40,7 +35,7 @@ static inline void bench_open(struct bench *b, const char *family, size_t thread
     memset(b, 0, sizeof *b);
     ok(b, par_new(&b->par, threads, &b->e));
     ok(b, kern_new(&b->kern, b->par, NULL, &b->e));
-    ok(b, model_open(&b->m, golden(path, family), b->kern, MODEL_COMPUTE, &b->e));
+    ok(b, model_open(&b->m, golden_path(path, family), b->kern, MODEL_COMPUTE, &b->e));
     b->o = (struct train_opts){
         .algo = {.policy = {.low = .2,
                             .high = .28,

@@ -163,7 +163,7 @@ ParameterizedTest(size_t *which, torch, gradients_and_steps)
     bench_algo(&b, ALGO_SFT);
     bench_start(&b);
     snprintf(file, sizeof file, "%s/expected.safetensors", families[*which]);
-    ok(&b, safetensors_open(&st, golden(path, file), &b.e));
+    ok(&b, safetensors_open(&st, golden_path(path, file), &b.e));
     golden_batch(&b, &st);
     ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
     ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
