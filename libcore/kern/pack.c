@@ -11,7 +11,9 @@
 /*
  * A tile is R rows of a times one panel.  R * (vectors of a panel) accumulators, the
  * panel's vectors and one broadcast a fit the registers: 8 x 3 + 4 of AVX-512's 32,
- * 6 x 2 + 3 of AVX2's 16.
+ * 6 x 2 + 3 of AVX2's 16.  They stay in registers only as long as every index into them
+ * is a constant once loops are unrolled: so the sums go through memory to finish_*,
+ * whose loop is not.
  */
 enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
 enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
@@ -183,9 +185,10 @@ static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
 }
 
 #if ISA_X86
-TARGET_AVX2 ISA_BODY void finish_avx2(float *c, __m256 s0, __m256 s1, struct panel p)
+TARGET_AVX2 ISA_BODY void finish_avx2(float *c, const float *sum, struct panel p)
 {
     const __m256 beta = _mm256_set1_ps(p.beta);
+    __m256 s0 = _mm256_loadu_ps(sum), s1 = _mm256_loadu_ps(sum + 8);
     float lane[AVX2_WIDTH];
     float *to = p.wide == AVX2_WIDTH ? c : lane;
 
@@ -205,6 +208,7 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
                                     struct panel p, size_t R)
 {
     __m256 acc[AVX2_HEIGHT][2];
+    float sum[AVX2_HEIGHT * AVX2_WIDTH];
 
     for (size_t r = 0; r < R; r++)
         acc[r][0] = acc[r][1] = _mm256_setzero_ps();
@@ -220,8 +224,12 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
             acc[r][1] = _mm256_fmadd_ps(b1, x, acc[r][1]);
         }
     }
+    for (size_t r = 0; r < R; r++) {
+        _mm256_storeu_ps(sum + r * AVX2_WIDTH, acc[r][0]);
+        _mm256_storeu_ps(sum + r * AVX2_WIDTH + 8, acc[r][1]);
+    }
     for (size_t r = 0; r < R; r++)
-        finish_avx2(c + r * ldc, acc[r][0], acc[r][1], p);
+        finish_avx2(c + r * ldc, sum + r * AVX2_WIDTH, p);
 }
 
 TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
@@ -242,12 +250,12 @@ TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size
     }
 }
 
-TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const __m512 acc[3], struct panel p)
+TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const float *sum, struct panel p)
 {
     for (size_t v = 0; v < 3; v++) {
         const size_t left = p.wide > v * 16 ? p.wide - v * 16 : 0;
         const __mmask16 m = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
-        __m512 s = acc[v];
+        __m512 s = _mm512_loadu_ps(sum + v * 16);
 
         if (p.beta != 0)
             s = _mm512_fmadd_ps(_mm512_set1_ps(p.beta),
@@ -260,6 +268,7 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
                                         struct panel p, size_t R)
 {
     __m512 acc[AVX512_HEIGHT][3];
+    float sum[AVX512_HEIGHT * AVX512_WIDTH];
 
     for (size_t r = 0; r < R; r++)
         acc[r][0] = acc[r][1] = acc[r][2] = _mm512_setzero_ps();
@@ -280,7 +289,10 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
         }
     }
     for (size_t r = 0; r < R; r++)
-        finish_avx512(c + r * ldc, acc[r], p);
+        for (size_t v = 0; v < 3; v++)
+            _mm512_storeu_ps(sum + r * AVX512_WIDTH + v * 16, acc[r][v]);
+    for (size_t r = 0; r < R; r++)
+        finish_avx512(c + r * ldc, sum + r * AVX512_WIDTH, p);
 }
 
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
