@@ -82,14 +82,23 @@ silent = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 say = $(if $(filter 1,$(V)),,@$(if $(silent),,printf '  %-4s %s\n' $(1) $(2);))
 
 # ---- sources: globbed, so that a new file needs no line here -----------------------------
-LIB_SRC := $(sort $(wildcard libcore/*/*.c))
+LIB_SRC := $(sort $(filter-out %_simd.c,$(wildcard libcore/*/*.c)))
+# Compiled once for each instruction set that kern/isa.h knows on this architecture.
+SIMD_SRC := $(sort $(wildcard libcore/*/*_simd.c))
 TOOL_SRC := $(sort $(wildcard tools/*.c))
 # A tool of several files keeps its parts in tools/NAME/: linked into tools/NAME.c's program.
 PART_SRC := $(sort $(wildcard tools/*/*.c))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
-HELP_SRC := $(sort $(wildcard tests/support/*.c))
+HELP_SRC := $(sort $(filter-out %_simd.c,$(wildcard tests/support/*.c)))
+HELP_SIMD := $(sort $(wildcard tests/support/*_simd.c))
 SCRIPTS := $(sort $(wildcard tools/*.sh))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+SETS := plain $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),avx2 avx512)
+SET_avx2 = -mavx2 -mfma -mf16c -mbmi -mbmi2
+SET_avx512 = $(SET_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+simd_obj = $(foreach set,$(SETS),$(patsubst %.c,$(BUILD)/obj/%.$(set).o,$(1)))
+LIB_OBJ := $(call obj,$(LIB_SRC)) $(call simd_obj,$(SIMD_SRC))
+HELP_OBJ := $(call obj,$(HELP_SRC)) $(call simd_obj,$(HELP_SIMD))
 LIB := $(BUILD)/libcagsr.a
 TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(TOOL_SRC))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
@@ -103,7 +112,15 @@ $(BUILD)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(if $(filter libcore/% tools/%,$<),-include base/banned.h) $(CFLAGS) \
 		-MMD -MP -c -o $@ $<
 
-$(LIB): $(call obj,$(LIB_SRC))
+define simd_rule
+$(BUILD)/obj/%_simd.$(1).o: %_simd.c Makefile
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$< $(1))$$(CC) $$(CPPFLAGS) -DISA_SET=$(1) $$(if $$(filter libcore/%,$$<),-include base/banned.h) \
+		$$(CFLAGS) $$(SET_$(1)) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach set,$(SETS),$(eval $(call simd_rule,$(set))))
+
+$(LIB): $(LIB_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
@@ -118,7 +135,7 @@ $(BUILD)/%: tools/%.sh
 	install -m 755 $< $@
 
 # ---- tests -------------------------------------------------------------------------------
-$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(HELP_SRC)) $(LIB)
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(HELP_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS) -lcriterion
 
@@ -201,5 +218,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(TOOL_SRC) $(PART_SRC) $(TEST_SRC) $(HELP_SRC)))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(HELP_OBJ) $(call obj,$(TOOL_SRC) $(PART_SRC) $(TEST_SRC)))
 endif

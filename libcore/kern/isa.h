@@ -1,14 +1,16 @@
 /*
- * Instruction sets.  Binaries are built for the oldest machine of their architecture;
- * hot functions exist once per set and are picked by the struct kern at run time.
+ * Instruction sets.  Binaries are built for the oldest machine of their architecture; hot
+ * loops exist once per set and are picked at run time.
  *
- * A hot function is written once, as a `static inline` body marked ISA_BODY without
- * intrinsics; ISA_VARIANTS makes one copy per set around it, and ISA_CALL picks:
+ * They stand in files NAME_simd.c, which the Makefile compiles once for each set, with
+ * vectors of that set's width (kern/vec.h).  Beside such a file is its header:
  *
- *     ISA_BODY void scale_body(float *x, size_t n, float a) { ... plain loop ... }
- *     ISA_VARIANTS(scale, (float *x, size_t n, float a), (x, n, a))
- *     ...
- *     ISA_CALL(kern_isa(k), scale, (x, n, a));
+ *     ISA_DECLARE(scale, (float *x, size_t n, float a));            NAME_simd.h
+ *     void ISA_NAME(scale)(float *x, size_t n, float a) { ... }     NAME_simd.c
+ *     ISA_CALL(kern_isa(k), scale, (x, n, a));                      whoever needs it
+ *
+ * Only NAME_simd.c may define what its header declares, and it calls nothing of its own
+ * but static functions: one that another set compiled may not run here.
  */
 #ifndef CAGSR_KERN_ISA_H
 #define CAGSR_KERN_ISA_H
@@ -42,19 +44,10 @@ const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
     __attribute__((target("avx2,fma,f16c,bmi,bmi2,avx512f,avx512bw,avx512dq,"          \
                           "avx512vl,prefer-vector-width=512")))
 #endif
-#define ISA_VARIANTS(name, params, args)                                               \
-    static void name##_plain params                                                    \
-    {                                                                                  \
-        name##_body args;                                                              \
-    }                                                                                  \
-    TARGET_AVX2 static void name##_avx2 params                                         \
-    {                                                                                  \
-        name##_body args;                                                              \
-    }                                                                                  \
-    TARGET_AVX512 static void name##_avx512 params                                     \
-    {                                                                                  \
-        name##_body args;                                                              \
-    }
+#define ISA_DECLARE(name, params)                                                      \
+    void name##_plain params;                                                          \
+    void name##_avx2 params;                                                           \
+    void name##_avx512 params
 #define ISA_CALL(isa, name, args)                                                      \
     do {                                                                               \
         switch (isa) {                                                                 \
@@ -65,16 +58,17 @@ const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
     } while (0)
 #else
 #define ISA_X86 0
-#define ISA_VARIANTS(name, params, args)                                               \
-    static void name##_plain params                                                    \
-    {                                                                                  \
-        name##_body args;                                                              \
-    }
+#define ISA_DECLARE(name, params) void name##_plain params
 #define ISA_CALL(isa, name, args)                                                      \
     do {                                                                               \
         (void)(isa);                                                                   \
         name##_plain args;                                                             \
     } while (0)
 #endif
+
+/* In a NAME_simd.c: the name of this set's variant.  ISA_SET comes from the Makefile. */
+#define ISA_PASTE(name, set) name##_##set
+#define ISA_OF(name, set) ISA_PASTE(name, set)
+#define ISA_NAME(name) ISA_OF(name, ISA_SET)
 
 #endif

@@ -1,7 +1,6 @@
 #include "kern/kern.h"
 
 #include "kern/impl.h"
-#include "kern/vec.h"
 #include "tensor/dims.h"
 
 #include <stdio.h>
@@ -145,7 +144,7 @@ void kern_rows(const struct kern *k, size_t n, size_t work,
 void kern_columns(const struct kern *k, size_t n, size_t work,
                   void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
-    share(k, (struct ranges){fn, ctx, n, round_up(items(work), VEC)});
+    share(k, (struct ranges){fn, ctx, n, round_up(items(work), 16)});
 }
 
 /* Below this many multiplications, waking the others takes longer than the work. */

@@ -1,11 +1,12 @@
 /*
- * Sixteen floats at a time, in the compilers' vector types: the same source for every
- * instruction set, to be used inside ISA_BODY functions.
+ * A vector of floats, as wide as the instruction set's registers, in the compilers' own
+ * vector types: the same source for every set, for the loops of NAME_simd.c (kern/isa.h).
+ * (A type wider than the registers would live in memory.)
  *
- * A row that is no multiple of 16 ends in a partial vector, loaded over a filler and
+ * A row that is no multiple of VEC ends in a partial vector, loaded over a filler and
  * computed by the same instructions as the others.  So the bits of an element never
- * depend on its place, and a sum over a row has one fixed order: 16 (or 8 double) lanes,
- * then the lanes in pairs.
+ * depend on its place, and a sum over a row has one fixed order: VEC (or VEC / 2 double)
+ * lanes, then the lanes in pairs.
  */
 #ifndef CAGSR_KERN_VEC_H
 #define CAGSR_KERN_VEC_H
@@ -16,11 +17,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
 enum { VEC = 16 };
-typedef float vfloat __attribute__((vector_size(64)));
-typedef int32_t vint __attribute__((vector_size(64)));
-typedef double vdouble __attribute__((vector_size(64)));    /* 8 lanes */
-typedef float vfloat_half __attribute__((vector_size(32))); /* 8 lanes */
+#elif defined(__AVX2__)
+enum { VEC = 8 };
+#else
+enum { VEC = 4 };
+#endif
+enum { VEC_BYTES = 4 * VEC };
+typedef float vfloat __attribute__((vector_size(VEC_BYTES)));
+typedef int32_t vint __attribute__((vector_size(VEC_BYTES)));
+typedef double vdouble __attribute__((vector_size(VEC_BYTES))); /* VEC / 2 lanes */
+typedef float vfloat_half __attribute__((vector_size(VEC_BYTES / 2))); /* VEC / 2 */
 
 ISA_BODY vfloat vec_set(float a)
 {
@@ -40,7 +48,7 @@ ISA_BODY void vec_store(float *p, vfloat v)
     memcpy(p, &v, sizeof v);
 }
 
-/* The first n < 16 floats at p, the other lanes `filler`. */
+/* The first n < VEC floats at p, the other lanes `filler`. */
 ISA_BODY vfloat vec_load_part(const float *p, size_t n, float filler)
 {
     float lane[VEC];
@@ -103,18 +111,27 @@ ISA_BODY vdouble vec_high(vfloat v)
     return __builtin_convertvector(h, vdouble);
 }
 
+/* Sums across lanes: halves are added until one is left. */
 ISA_BODY double vec_sum_double(vdouble v)
 {
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+    double s[VEC / 2];
+
+    memcpy(s, &v, sizeof s);
+    for (int n = VEC / 4; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            s[i] += s[i + n];
+    return s[0];
 }
 
 ISA_BODY float vec_sum(vfloat v)
 {
-    float s[4];
+    float s[VEC];
 
-    for (int i = 0; i < 4; i++)
-        s[i] = (v[i] + v[i + 8]) + (v[i + 4] + v[i + 12]);
-    return (s[0] + s[2]) + (s[1] + s[3]);
+    vec_store(s, v);
+    for (int n = VEC / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            s[i] += s[i + n];
+    return s[0];
 }
 
 /* The largest lane. */

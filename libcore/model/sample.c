@@ -10,13 +10,11 @@
  */
 #include "model/sample.h"
 
-#include "kern/vec.h"
+#include "model/sample_simd.h"
 #include "tensor/dims.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-enum { CHUNK = 1024 }; /* ids of one partial sum */
 
 struct ranked {
     float w;
@@ -26,7 +24,7 @@ struct ranked {
 struct work {
     float *w;            /* (V) */
     struct ranked *rank; /* (V) */
-    double *sums;        /* (V / CHUNK + 1) of w */
+    double *sums;        /* (V / SAMPLE_CHUNK + 1) of w */
     size_t V;
 };
 
@@ -37,59 +35,25 @@ double sample_temperature(double temperature)
 
 size_t sample_scratch(size_t V)
 {
-    return round_up(V, VEC) * sizeof(float) + round_up(V, VEC) * sizeof(struct ranked) +
-           round_up(V / CHUNK + 1, VEC) * sizeof(double);
+    return round_up(V, 16) * sizeof(float) + round_up(V, 16) * sizeof(struct ranked) +
+           round_up(V / SAMPLE_CHUNK + 1, 16) * sizeof(double);
 }
 
 static struct work work_of(void *scratch, size_t V)
 {
     struct work k = {.w = scratch, .V = V};
 
-    k.rank = (struct ranked *)(k.w + round_up(V, VEC));
-    k.sums = (double *)(k.rank + round_up(V, VEC));
+    k.rank = (struct ranked *)(k.w + round_up(V, 16));
+    k.sums = (double *)(k.rank + round_up(V, 16));
     return k;
 }
-
-/* The largest of z; NaN if one is not finite. */
-ISA_BODY void peak_body(const float *z, size_t V, float *out)
-{
-    vfloat m = vec_set(z[0]), bad = {0};
-
-    for (size_t v = 0; v < V; v += VEC) {
-        const vfloat x = vec_at(z, v, V, z[0]);
-
-        m = vec_max(x, m);
-        bad += x - x;
-    }
-    *out = vec_peak(m) + vec_sum(bad);
-}
-ISA_VARIANTS(peak, (const float *z, size_t V, float *out), (z, V, out))
-
-/* w, and its partial sums. */
-ISA_BODY void weigh_body(const struct work *k, const float *z, float top, float by)
-{
-    for (size_t c = 0; c < k->V; c += CHUNK) {
-        const size_t end = c + CHUNK < k->V ? c + CHUNK : k->V;
-        vdouble sum = {0};
-
-        for (size_t v = c; v < end; v += VEC) {
-            const vfloat e = vec_exp((vec_at(z, v, end, -INFINITY) - top) * by);
-
-            vec_put(k->w, v, end, e);
-            sum += vec_low(e) + vec_high(e);
-        }
-        k->sums[c / CHUNK] = vec_sum_double(sum);
-    }
-}
-ISA_VARIANTS(weigh, (const struct work *k, const float *z, float top, float by),
-             (k, z, top, by))
 
 static double total(const struct work *k)
 {
     double sum = 0;
 
-    for (size_t c = 0; c < k->V; c += CHUNK)
-        sum += k->sums[c / CHUNK];
+    for (size_t c = 0; c < k->V; c += SAMPLE_CHUNK)
+        sum += k->sums[c / SAMPLE_CHUNK];
     return sum;
 }
 
@@ -183,8 +147,9 @@ static int32_t draw_all(const struct work *k, double u, double all)
     double at = 0;
     size_t c = 0, last = 0;
 
-    for (; c + CHUNK < k->V && at + k->sums[c / CHUNK] <= goal; c += CHUNK)
-        at += k->sums[c / CHUNK];
+    for (; c + SAMPLE_CHUNK < k->V && at + k->sums[c / SAMPLE_CHUNK] <= goal;
+         c += SAMPLE_CHUNK)
+        at += k->sums[c / SAMPLE_CHUNK];
     for (size_t v = c; v < k->V; v++) {
         if (k->w[v] > 0)
             last = v;
@@ -213,10 +178,10 @@ int32_t sample_token(enum isa isa, const struct sample_opts *o, const float *z,
     int32_t id;
     float top;
 
-    ISA_CALL(isa, peak, (z, V, &top));
+    ISA_CALL(isa, sample_peak, (z, V, &top));
     if (!isfinite(top))
         return -1;
-    ISA_CALL(isa, weigh, (&k, z, top, (float)by));
+    ISA_CALL(isa, sample_weigh, (k.w, k.sums, z, V, top, (float)by));
     const double all = total(&k);
     if (o->temperature <= 0)
         id = likeliest(z, V, top);

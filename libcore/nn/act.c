@@ -1,185 +1,33 @@
 #include "nn/act.h"
 
-#include "kern/vec.h"
+#include "nn/act_simd.h"
 
-#include <math.h>
-
-/*
- * Values and derivatives of sixteen elements.  Both gelu_tanh and silu are x sigma(u):
- * (1 + tanh(a)) / 2 = sigma(2 a), and sigma(u) = 1 / (1 + exp(-u)) is accurate on both
- * sides.  The derivative is sigma + x sigma (1 - sigma) u'.
- */
-ISA_BODY vfloat sigmoid(vfloat u)
+static void forward_range(void *ctx, size_t from, size_t to)
 {
-    return 1.0f / (1.0f + vec_exp(-u));
-}
+    const struct act_job *j = ctx;
 
-/* u = 2 sqrt(2/pi) (x + 0.044715 x^3) and its derivative. */
-#define GELU_A 1.5957691216057308f
-#define GELU_B (1.5957691216057308f * 0.044715f)
-
-ISA_BODY vfloat gelu_tanh(vfloat x)
-{
-    return x * sigmoid(x * (GELU_A + GELU_B * x * x));
-}
-
-ISA_BODY vfloat gelu_tanh_slope(vfloat x)
-{
-    const vfloat s = sigmoid(x * (GELU_A + GELU_B * x * x));
-
-    return s + x * s * (1.0f - s) * (GELU_A + 3 * GELU_B * x * x);
-}
-
-/* Phi lane by lane through libm: erfc keeps the left tail, where 1 + erf would not. */
-ISA_BODY vfloat normal_cdf(vfloat x)
-{
-    vfloat p;
-
-    for (int i = 0; i < VEC; i++)
-        p[i] = 0.5f * erfcf(-x[i] * 0.70710678118654752f);
-    return p;
-}
-
-ISA_BODY vfloat gelu_slope(vfloat x)
-{
-    return normal_cdf(x) + x * vec_exp(-0.5f * x * x) * 0.3989422804014327f;
-}
-
-ISA_BODY vfloat silu_slope(vfloat x)
-{
-    const vfloat s = sigmoid(x);
-
-    return s + x * s * (1.0f - s);
-}
-
-ISA_BODY vfloat value(vfloat x, enum act act)
-{
-    switch (act) {
-    case ACT_GELU: return x * normal_cdf(x);
-    case ACT_GELU_TANH: return gelu_tanh(x);
-    case ACT_SILU: return x * sigmoid(x);
-    case ACT_RELU: break;
-    }
-    return vec_select(x < 0.0f, vec_set(0), x);
-}
-
-ISA_BODY vfloat slope(vfloat x, enum act act)
-{
-    switch (act) {
-    case ACT_GELU: return gelu_slope(x);
-    case ACT_GELU_TANH: return gelu_tanh_slope(x);
-    case ACT_SILU: return silu_slope(x);
-    case ACT_RELU: break;
-    }
-    return vec_select(x > 0.0f, vec_set(1), vec_set(0));
-}
-
-struct job {
-    const struct kern *k;
-    float *y, *dx;
-    const float *x, *dy;
-    size_t F;
-    enum act act;
-};
-
-/* The activation is a constant in each call below, so every loop holds one only. */
-ISA_BODY void forward_with(const struct job *j, size_t from, size_t to, enum act act)
-{
-    for (size_t n = from * j->F; n < to * j->F; n += j->F)
-        for (size_t i = 0; i < j->F; i += VEC)
-            vec_put(j->y + n, i, j->F, value(vec_at(j->x + n, i, j->F, 0), act));
-}
-
-ISA_BODY void backward_with(const struct job *j, size_t from, size_t to, enum act act)
-{
-    for (size_t n = from * j->F; n < to * j->F; n += j->F)
-        for (size_t i = 0; i < j->F; i += VEC) {
-            const vfloat dy = vec_at(j->dy + n, i, j->F, 0);
-            const vfloat s = slope(vec_at(j->x + n, i, j->F, 0), act);
-
-            vec_put(j->dx + n, i, j->F, vec_at(j->dx + n, i, j->F, 0) + dy * s);
-        }
-}
-
-ISA_BODY void gated_with(const struct job *j, size_t from, size_t to, enum act act)
-{
-    for (size_t n = from; n < to; n++) {
-        const float *gate = j->x + n * 2 * j->F, *up = gate + j->F;
-
-        for (size_t i = 0; i < j->F; i += VEC)
-            vec_put(j->y + n * j->F, i, j->F,
-                    value(vec_at(gate, i, j->F, 0), act) * vec_at(up, i, j->F, 0));
-    }
-}
-
-ISA_BODY void gated_back_with(const struct job *j, size_t from, size_t to, enum act act)
-{
-    for (size_t n = from; n < to; n++) {
-        const float *gate = j->x + n * 2 * j->F, *up = gate + j->F;
-        float *dgate = j->dx + n * 2 * j->F, *dup = dgate + j->F;
-
-        for (size_t i = 0; i < j->F; i += VEC) {
-            const vfloat dy = vec_at(j->dy + n * j->F, i, j->F, 0);
-            const vfloat g = vec_at(gate, i, j->F, 0), u = vec_at(up, i, j->F, 0);
-
-            vec_put(dgate, i, j->F, vec_at(dgate, i, j->F, 0) + dy * u * slope(g, act));
-            vec_put(dup, i, j->F, vec_at(dup, i, j->F, 0) + dy * value(g, act));
-        }
-    }
-}
-
-#define FOR_EACH_ACT(with)                                                             \
-    switch (j->act) {                                                                  \
-    case ACT_GELU: with(j, from, to, ACT_GELU); break;                                 \
-    case ACT_GELU_TANH: with(j, from, to, ACT_GELU_TANH); break;                       \
-    case ACT_SILU: with(j, from, to, ACT_SILU); break;                                 \
-    case ACT_RELU: with(j, from, to, ACT_RELU); break;                                 \
-    }
-
-ISA_BODY void forward_body(const struct job *j, size_t from,
-                           size_t to){FOR_EACH_ACT(forward_with)} ISA_BODY
-    void backward_body(const struct job *j, size_t from,
-                       size_t to){FOR_EACH_ACT(backward_with)} ISA_BODY
-    void gated_body(const struct job *j, size_t from,
-                    size_t to){FOR_EACH_ACT(gated_with)} ISA_BODY
-    void gated_back_body(const struct job *j, size_t from, size_t to){
-        FOR_EACH_ACT(gated_back_with)} ISA_VARIANTS(forward,
-                                                    (const struct job *j, size_t from,
-                                                     size_t to),
-                                                    (j, from, to))
-        ISA_VARIANTS(backward, (const struct job *j, size_t from, size_t to),
-                     (j, from, to))
-            ISA_VARIANTS(gated, (const struct job *j, size_t from, size_t to),
-                         (j, from, to))
-                ISA_VARIANTS(gated_back, (const struct job *j, size_t from, size_t to),
-                             (j, from, to))
-
-                    static void forward_range(void *ctx, size_t from, size_t to)
-{
-    const struct job *j = ctx;
-
-    ISA_CALL(kern_isa(j->k), forward, (j, from, to));
+    ISA_CALL(kern_isa(j->k), act_rows, (j, from, to));
 }
 
 static void backward_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct act_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), backward, (j, from, to));
+    ISA_CALL(kern_isa(j->k), act_rows_back, (j, from, to));
 }
 
 static void gated_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct act_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), gated, (j, from, to));
+    ISA_CALL(kern_isa(j->k), gated_rows, (j, from, to));
 }
 
 static void gated_back_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct act_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), gated_back, (j, from, to));
+    ISA_CALL(kern_isa(j->k), gated_rows_back, (j, from, to));
 }
 
 /* An exponential costs like a handful of floats moved. */
@@ -188,7 +36,7 @@ enum { ACT_COST = 4 };
 void act_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                  enum act act)
 {
-    struct job j = {.k = k, .y = y, .x = x, .F = F, .act = act};
+    struct act_job j = {.k = k, .y = y, .x = x, .F = F, .act = act};
 
     kern_rows(k, N, ACT_COST * F, forward_range, &j);
 }
@@ -196,7 +44,7 @@ void act_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
 void act_backward(struct kern *k, float *dx, const float *dy, const float *x, size_t N,
                   size_t F, enum act act)
 {
-    struct job j = {.k = k, .dx = dx, .dy = dy, .x = x, .F = F, .act = act};
+    struct act_job j = {.k = k, .dx = dx, .dy = dy, .x = x, .F = F, .act = act};
 
     kern_rows(k, N, ACT_COST * F, backward_range, &j);
 }
@@ -204,7 +52,7 @@ void act_backward(struct kern *k, float *dx, const float *dy, const float *x, si
 void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                    enum act act)
 {
-    struct job j = {.k = k, .y = y, .x = x, .F = F, .act = act};
+    struct act_job j = {.k = k, .y = y, .x = x, .F = F, .act = act};
 
     kern_rows(k, N, ACT_COST * F, gated_range, &j);
 }
@@ -212,7 +60,7 @@ void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
                     size_t N, size_t F, enum act act)
 {
-    struct job j = {.k = k, .dx = dx, .dy = dy, .x = x, .F = F, .act = act};
+    struct act_job j = {.k = k, .dx = dx, .dy = dy, .x = x, .F = F, .act = act};
 
     kern_rows(k, N, ACT_COST * F, gated_back_range, &j);
 }

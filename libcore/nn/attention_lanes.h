@@ -1,13 +1,15 @@
 /*
- * Attention, forward and backward, with explicit vectors.
+ * Attention with explicit vectors: what attention_simd.c and attention_back_simd.c share.
  *
  * Up to four queries that share keys go through the kernel together, as "lanes": rows
- * of one sequence, and query heads of one key/value head.  Their scores against 16
- * positions are one vector each: keys lie in panels (D, 16), so that
+ * of one sequence, and query heads of one key/value head.  Keys lie in panels (D, 16), so
+ * that the scores against the positions of a panel
  *     s[0..15] = sum_d q_d panel[d][0..15]
- * needs no sum across a vector and works for any D.  The whole row of scores is kept
+ * need no sum across a vector, for any D.  The whole row of scores is kept
  * (4 lanes, S floats), masked, and turned into exponentials; then the values, which lie
- * in rows padded to whole vectors, are added up position by position.
+ * in rows padded to whole vectors, are added up position by position.  Each function that
+ * takes the number of lanes n is compiled for each n, with as many sums side by side as
+ * hide the latency of one (SUMS); the order within a sum is the same for all.
  *
  * Slots: positions of the prefix stand in slots 0..pre-1, the sequence's own from the
  * next multiple of 16 on, so that both stores are used as they lie.  Slots that a query
@@ -25,22 +27,16 @@
 #define CAGSR_NN_ATTENTION_LANES_H
 
 #include "kern/vec.h"
-#include "nn/attention.h"
+#include "nn/attention_simd.h"
 #include "nn/softcap_vec.h"
 #include "tensor/dims.h"
 
 #include <math.h>
 
-enum { LANES = 4 };
+enum { LANES = ATTN_LANES, PANEL = ATTN_PANEL };
 
-/* The panels of one position's vector x (D): element d at [d][place]. */
-static inline void panel_put(float *panels, size_t D, size_t at, const float *x)
-{
-    float *p = panels + at / VEC * VEC * D + at % VEC;
-
-    for (size_t d = 0; d < D; d++)
-        p[d * VEC] = x[d];
-}
+/* Vectors that n lanes add up at once: 8 sums, and the registers of AVX2 hold them. */
+#define SUMS(n) ((n) == 1 ? 8 : (n) == 2 ? 4 : 2)
 
 /* ---- one group of lanes ------------------------------------------------------------ */
 
@@ -57,18 +53,12 @@ struct keys {
 };
 
 struct lanes {
-    size_t n; /* 1..4; lanes beyond repeat the first */
+    size_t n; /* 1..4 */
     size_t row[LANES], head[LANES], position[LANES];
     const float *q[LANES];
     size_t from[LANES], to[LANES]; /* slots seen, but for the gap behind the prefix */
     size_t begin, end;             /* slots computed: whole panels */
 };
-
-/* Positions that some query of the run sees. */
-static inline size_t seen(const struct attn_run *r)
-{
-    return r->all ? r->all : r->at + r->n;
-}
 
 static inline size_t slot(const struct keys *ks, size_t position)
 {
@@ -85,8 +75,8 @@ static inline void lanes_take(struct lanes *l, const struct keys *ks,
     l->n = all - c < LANES ? all - c : LANES;
     l->begin = SIZE_MAX;
     l->end = 0;
-    for (size_t x = 0; x < LANES; x++) {
-        const size_t y = x < l->n ? c + x : c;
+    for (size_t x = 0; x < l->n; x++) {
+        const size_t y = c + x;
         const size_t position = r->at + y / share;
 
         l->row[x] = y / share;
@@ -96,50 +86,49 @@ static inline void lanes_take(struct lanes *l, const struct keys *ks,
         l->from[x] =
             s->window && position >= s->window ? slot(ks, position + 1 - s->window) : 0;
         l->to[x] = slot(ks, r->all ? r->all - 1 : position) + 1;
-        if (l->from[x] / VEC * VEC < l->begin)
-            l->begin = l->from[x] / VEC * VEC;
-        if (round_up(l->to[x], VEC) > l->end)
-            l->end = round_up(l->to[x], VEC);
+        if (l->from[x] / PANEL * PANEL < l->begin)
+            l->begin = l->from[x] / PANEL * PANEL;
+        if (round_up(l->to[x], PANEL) > l->end)
+            l->end = round_up(l->to[x], PANEL);
     }
 }
 
-/* out[x] (ld apart) slots a..b-1 of segment-relative panels = scale * q_x . key. */
+/* out[x] (ld apart), u vectors from slot j on of a segment, = scale * q_x . key.  u vectors
+ * are whole panels, or lie within one. */
+ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int n,
+                        const int u, const float *panels, size_t j, size_t D,
+                        float scale)
+{
+    const float *p = panels + j / PANEL * PANEL * D + j % PANEL;
+    vfloat s[LANES][8] = {{{0}}};
+
+    for (size_t d = 0; d < D; d++)
+        for (int i = 0; i < u; i++) {
+            const size_t at = (size_t)(i * VEC);
+            const vfloat k =
+                vec_load(p + at / PANEL * PANEL * D + at % PANEL + d * PANEL);
+
+            for (int x = 0; x < n; x++)
+                s[x][i] += k * q[x][d];
+        }
+    for (int x = 0; x < n; x++)
+        for (int i = 0; i < u; i++)
+            vec_store(out + (size_t)x * ld + j + (size_t)(i * VEC), s[x][i] * scale);
+}
+
+/* The same for slots a..b-1. */
 ISA_BODY void scores_panels(float *out, size_t ld, const float *const *q, const int n,
                             const float *panels, size_t a, size_t b, size_t D,
                             float scale)
 {
     size_t j = a;
 
-    for (; j + 2 * VEC <= b; j += 2 * VEC) {
-        const float *p0 = panels + j * D, *p1 = p0 + VEC * D;
-        vfloat s0[LANES] = {0}, s1[LANES] = {0};
-
-        for (size_t d = 0; d < D; d++) {
-            const vfloat k0 = vec_load(p0 + d * VEC), k1 = vec_load(p1 + d * VEC);
-
-            for (int x = 0; x < n; x++) {
-                s0[x] += k0 * q[x][d];
-                s1[x] += k1 * q[x][d];
-            }
-        }
-        for (int x = 0; x < n; x++) {
-            vec_store(out + (size_t)x * ld + j, s0[x] * scale);
-            vec_store(out + (size_t)x * ld + j + VEC, s1[x] * scale);
-        }
-    }
-    for (; j < b; j += VEC) {
-        const float *p0 = panels + j * D;
-        vfloat s0[LANES] = {0};
-
-        for (size_t d = 0; d < D; d++) {
-            const vfloat k0 = vec_load(p0 + d * VEC);
-
-            for (int x = 0; x < n; x++)
-                s0[x] += k0 * q[x][d];
-        }
-        for (int x = 0; x < n; x++)
-            vec_store(out + (size_t)x * ld + j, s0[x] * scale);
-    }
+    for (; j + SUMS(n) * VEC <= b; j += SUMS(n) * VEC)
+        scores_at(out, ld, q, n, SUMS(n), panels, j, D, scale);
+    for (; j + 2 * VEC <= b; j += 2 * VEC)
+        scores_at(out, ld, q, n, 2, panels, j, D, scale);
+    for (; j < b; j += VEC)
+        scores_at(out, ld, q, n, 1, panels, j, D, scale);
 }
 
 /* The part of slots begin..end-1 that lies in segment i, relative to it. */
@@ -224,27 +213,30 @@ ISA_BODY float exponentials(float *s, size_t from, size_t to, float *peak)
     return vec_sum(sum);
 }
 
-/* y[x] (nv vectors) = sum over slots of w_x[j] rows[j], columns c.. of rows. */
-ISA_BODY void weighted(vfloat y[LANES][2], const float *w, size_t ld, const int n,
-                       const int nv, const float *const *rows, const struct keys *ks,
-                       const struct lanes *l, size_t c)
+/* out[x], u vectors from column c on, = by[x] * sum over slots of w_x[j] rows[j]. */
+ISA_BODY void weighted_at(float *const *out, const float *by, const float *w, size_t ld,
+                          const int n, const int u, const float *const *rows,
+                          const struct keys *ks, const struct lanes *l, size_t c)
 {
+    vfloat y[LANES][8] = {{{0}}};
+
     for (int i = 0; i < 2; i++) {
         size_t a, b;
 
         segment(&a, &b, ks, l, i);
         const float *wi = w + (i ? ks->slots[0] : 0);
-        for (size_t j = a; j < b; j++) {
-            const float *row = rows[i] + j * ks->W + c;
-
-            for (int u = 0; u < nv; u++) {
-                const vfloat r = vec_load(row + u * VEC);
+        for (size_t j = a; j < b; j++)
+            for (int v = 0; v < u; v++) {
+                const vfloat r = vec_load(rows[i] + j * ks->W + c + (size_t)(v * VEC));
 
                 for (int x = 0; x < n; x++)
-                    y[x][u] += r * wi[(size_t)x * ld + j];
+                    y[x][v] += r * wi[(size_t)x * ld + j];
             }
-        }
     }
+    for (int x = 0; x < n; x++)
+        for (int v = 0; v < u; v++)
+            if (c + (size_t)(v * VEC) < ks->D)
+                vec_put(out[x], c + (size_t)(v * VEC), ks->D, y[x][v] * by[x]);
 }
 
 /* out[x] (D) = by[x] * sum_j w_x[j] rows[j]. */
@@ -252,19 +244,12 @@ ISA_BODY void weighted_rows(float *const *out, const float *by, const float *w,
                             size_t ld, const int n, const float *const *rows,
                             const struct keys *ks, const struct lanes *l)
 {
-    for (size_t c = 0; c < ks->W; c += 2 * VEC) {
-        vfloat y[LANES][2] = {{{0}}};
+    size_t c = 0;
 
-        if (c + VEC < ks->W)
-            weighted(y, w, ld, n, 2, rows, ks, l, c);
-        else
-            weighted(y, w, ld, n, 1, rows, ks, l, c);
-        for (size_t x = 0; x < l->n; x++) {
-            vec_put(out[x], c, ks->D, y[x][0] * by[x]);
-            if (c + VEC < ks->D)
-                vec_put(out[x], c + VEC, ks->D, y[x][1] * by[x]);
-        }
-    }
+    for (; c + SUMS(n) * VEC <= ks->W; c += SUMS(n) * VEC)
+        weighted_at(out, by, w, ld, n, SUMS(n), rows, ks, l, c);
+    for (; c < ks->W; c += VEC)
+        weighted_at(out, by, w, ld, n, 1, rows, ks, l, c);
 }
 
 static inline void keys_of(struct keys *ks, const struct attn_shape *s,
@@ -275,12 +260,12 @@ static inline void keys_of(struct keys *ks, const struct attn_shape *s,
     *ks = (struct keys){
         .pre = r->pre,
         .D = s->D,
-        .W = round_up(s->D, VEC),
+        .W = round_up(s->D, PANEL),
         .scale = s->scale,
         .window = s->window,
         .cap = s->cap,
         .bias = s->bias,
-        .slots = {round_up(r->pre, VEC), round_up(seen(r) - r->pre, VEC)}};
+        .slots = {round_up(r->pre, PANEL), round_up(attn_seen(r) - r->pre, PANEL)}};
     for (int i = 0; i < 2; i++) {
         if (ks->slots[i] == 0)
             continue;

@@ -1,180 +1,60 @@
 #include "nn/layernorm.h"
 
-#include "kern/vec.h"
-
-#include <math.h>
-
-/* One job for both directions; each uses its members. */
-struct job {
-    const struct kern *k;
-    float *y, *m_out, *r_out, *dx, *dw, *db;
-    const float *x, *w, *b, *m, *r, *dy;
-    size_t N, C;
-    float eps;
-};
-
-ISA_BODY double sum_of(const float *x, size_t C)
-{
-    vdouble a = {0}, b = {0};
-
-    for (size_t i = 0; i < C; i += VEC) {
-        const vfloat v = vec_at(x, i, C, 0);
-
-        a += vec_low(v);
-        b += vec_high(v);
-    }
-    return vec_sum_double(a + b);
-}
-
-/* sum (x - m)^2, with the mean taken off first: the difference of two large sums would
- * lose what is asked for. */
-ISA_BODY double sum_deviations(const float *x, size_t C, double m)
-{
-    vdouble a = {0}, b = {0};
-
-    for (size_t i = 0; i < C; i += VEC) {
-        const vfloat v = vec_at(x, i, C, (float)m);
-        const vdouble lo = vec_low(v) - m, hi = vec_high(v) - m;
-
-        a += lo * lo;
-        b += hi * hi;
-    }
-    const size_t filled = (VEC - C % VEC) % VEC;
-    const double off = (double)(float)m - m; /* what a filler lane added */
-    return vec_sum_double(a + b) - (double)filled * off * off;
-}
-
-ISA_BODY void forward_rows_body(const struct job *j, size_t from, size_t to)
-{
-    const size_t C = j->C;
-
-    for (size_t n = from; n < to; n++) {
-        const float *x = j->x + n * C;
-        const double mean = sum_of(x, C) / (double)C;
-        const double var = sum_deviations(x, C, mean) / (double)C;
-        const float m = (float)mean, r = (float)(1 / sqrt(var + (double)j->eps));
-
-        for (size_t i = 0; i < C; i += VEC) {
-            vfloat y = (vec_at(x, i, C, 0) - m) * r * vec_at(j->w, i, C, 0);
-
-            if (j->b)
-                y += vec_at(j->b, i, C, 0);
-            vec_put(j->y + n * C, i, C, y);
-        }
-        if (j->m_out) {
-            j->m_out[n] = m;
-            j->r_out[n] = r;
-        }
-    }
-}
-ISA_VARIANTS(forward_rows, (const struct job *j, size_t from, size_t to), (j, from, to))
+#include "nn/layernorm_simd.h"
 
 static void forward_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct layernorm_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), forward_rows, (j, from, to));
+    ISA_CALL(kern_isa(j->k), layernorm_rows, (j, from, to));
 }
 
 void layernorm_forward(struct kern *k, float *y, float *m, float *r, const float *x,
                        const float *w, const float *b, size_t N, size_t C, float eps)
 {
-    struct job j = {.k = k,
-                    .y = y,
-                    .m_out = m,
-                    .r_out = r,
-                    .x = x,
-                    .w = w,
-                    .b = b,
-                    .N = N,
-                    .C = C,
-                    .eps = eps};
+    struct layernorm_job j = {.k = k,
+                              .y = y,
+                              .m_out = m,
+                              .r_out = r,
+                              .x = x,
+                              .w = w,
+                              .b = b,
+                              .N = N,
+                              .C = C,
+                              .eps = eps};
 
     kern_rows(k, N, 3 * C, forward_range, &j);
 }
 
-ISA_BODY void dx_row(const struct job *j, size_t n)
-{
-    const size_t C = j->C;
-    const float *x = j->x + n * C, *dy = j->dy + n * C;
-    const float m = j->m[n], r = j->r[n];
-    vdouble sg = {0}, sgh = {0};
-
-    for (size_t i = 0; i < C; i += VEC) {
-        const vfloat g = vec_at(dy, i, C, 0) * vec_at(j->w, i, C, 0);
-        const vfloat h = (vec_at(x, i, C, m) - m) * r;
-
-        sg += vec_low(g) + vec_high(g);
-        sgh += vec_low(g) * vec_low(h) + vec_high(g) * vec_high(h);
-    }
-    const float mg = (float)(vec_sum_double(sg) / (double)C);
-    const float mgh = (float)(vec_sum_double(sgh) / (double)C);
-    float *dx = j->dx + n * C;
-    for (size_t i = 0; i < C; i += VEC) {
-        const vfloat g = vec_at(dy, i, C, 0) * vec_at(j->w, i, C, 0);
-        const vfloat h = (vec_at(x, i, C, m) - m) * r;
-
-        vec_put(dx, i, C, vec_at(dx, i, C, 0) + (g - mg - h * mgh) * r);
-    }
-}
-
-ISA_BODY void dx_rows_body(const struct job *j, size_t from, size_t to)
-{
-    for (size_t n = from; n < to; n++)
-        dx_row(j, n);
-}
-ISA_VARIANTS(dx_rows, (const struct job *j, size_t from, size_t to), (j, from, to))
-
-/* dw and db over all rows, for columns from..to: the sums' order is that of the rows. */
-ISA_BODY void dw_columns_body(const struct job *j, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i += VEC) {
-        vfloat sw = {0}, sb = {0};
-
-        for (size_t n = 0; n < j->N; n++) {
-            const vfloat dy = vec_at(j->dy + n * j->C, i, to, 0);
-            const vfloat x = vec_at(j->x + n * j->C, i, to, 0);
-
-            sw += dy * ((x - j->m[n]) * j->r[n]);
-            sb += dy;
-        }
-        if (j->dw)
-            vec_put(j->dw, i, to, vec_at(j->dw, i, to, 0) + sw);
-        if (j->db)
-            vec_put(j->db, i, to, vec_at(j->db, i, to, 0) + sb);
-    }
-}
-ISA_VARIANTS(dw_columns, (const struct job *j, size_t from, size_t to), (j, from, to))
-
 static void dx_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct layernorm_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), dx_rows, (j, from, to));
+    ISA_CALL(kern_isa(j->k), layernorm_dx, (j, from, to));
 }
 
 static void dw_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct layernorm_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), dw_columns, (j, from, to));
+    ISA_CALL(kern_isa(j->k), layernorm_dw, (j, from, to));
 }
 
 void layernorm_backward(struct kern *k, float *dx, float *dw, float *db,
                         const float *dy, const float *x, const float *w, const float *m,
                         const float *r, size_t N, size_t C)
 {
-    struct job j = {.k = k,
-                    .dx = dx,
-                    .dw = dw,
-                    .db = db,
-                    .x = x,
-                    .w = w,
-                    .m = m,
-                    .r = r,
-                    .dy = dy,
-                    .N = N,
-                    .C = C};
+    struct layernorm_job j = {.k = k,
+                              .dx = dx,
+                              .dw = dw,
+                              .db = db,
+                              .x = x,
+                              .w = w,
+                              .m = m,
+                              .r = r,
+                              .dy = dy,
+                              .N = N,
+                              .C = C};
 
     kern_rows(k, N, 4 * C, dx_range, &j);
     if (dw || db)

@@ -1,21 +1,6 @@
 #include "nn/linear.h"
 
-#include "kern/vec.h"
-
-ISA_BODY void add_rows_body(float *y, size_t ldy, const float *x, size_t ldx, size_t M,
-                            size_t N)
-{
-    for (size_t m = 0; m < M; m++) {
-        float *ym = y + m * ldy;
-        const float *xm = x + m * ldx;
-
-        for (size_t n = 0; n < N; n += VEC)
-            vec_put(ym, n, N, vec_at(ym, n, N, 0) + vec_at(xm, n, N, 0));
-    }
-}
-ISA_VARIANTS(add_rows,
-             (float *y, size_t ldy, const float *x, size_t ldx, size_t M, size_t N),
-             (y, ldy, x, ldx, M, N))
+#include "nn/linear_simd.h"
 
 /* y += x over rows from..to; a leading dimension of 0 repeats one row: the bias. */
 struct add_job {
@@ -30,7 +15,7 @@ static void add_range(void *ctx, size_t from, size_t to)
     const struct add_job *j = ctx;
 
     ISA_CALL(
-        kern_isa(j->k), add_rows,
+        kern_isa(j->k), linear_add,
         (j->y + from * j->ldy, j->ldy, j->x + from * j->ldx, j->ldx, to - from, j->N));
 }
 
@@ -67,6 +52,7 @@ void linear_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ld
 /* db += the sum of the rows of dy: over all rows, for a range of columns, so that the
  * order of the sum is that of the rows whoever does it. */
 struct sum_job {
+    const struct kern *k;
     float *db;
     const float *dy;
     size_t ld, M;
@@ -76,23 +62,15 @@ static void sum_columns(void *ctx, size_t from, size_t to)
 {
     const struct sum_job *j = ctx;
 
-    for (size_t n0 = from; n0 < to; n0 += VEC) {
-        const size_t n = to - n0 < VEC ? to - n0 : VEC;
-        double sum[VEC] = {0};
-
-        for (size_t m = 0; m < j->M; m++)
-            for (size_t i = 0; i < n; i++)
-                sum[i] += (double)j->dy[m * j->ld + n0 + i];
-        for (size_t i = 0; i < n; i++)
-            j->db[n0 + i] += (float)sum[i];
-    }
+    ISA_CALL(kern_isa(j->k), linear_sum,
+             (j->db + from, j->dy + from, j->ld, j->M, to - from));
 }
 
 void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *db,
                      const float *dy, size_t lddy, const float *x, size_t ldx,
                      const float *W, size_t M, size_t N, size_t K)
 {
-    struct sum_job j = {db, dy, lddy, M};
+    struct sum_job j = {k, db, dy, lddy, M};
 
     if (dx)
         gemm_nn(k, dx, lddx, dy, lddy, W, K, M, N, K, 1);

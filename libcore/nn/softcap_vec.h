@@ -1,6 +1,5 @@
 /*
- * Soft capping of sixteen floats, for the loops that hold scores: attention's and
- * softcap.c's.  Private to nn/.
+ * Soft capping of a vector, for the loops that hold scores: attention's and softcap's.  Private to nn/.
  */
 #ifndef CAGSR_NN_SOFTCAP_VEC_H
 #define CAGSR_NN_SOFTCAP_VEC_H

@@ -1,136 +1,51 @@
 #include "nn/xent.h"
 
-#include "kern/vec.h"
-
-#include <math.h>
-
-/* One job for both directions; each uses its members. */
-struct job {
-    const struct kern *k;
-    float *logp, *entropy_out, *lse_out, *dz;
-    const float *z, *temperature, *lse, *entropy, *dlogp, *dentropy;
-    const int32_t *target;
-    size_t V;
-};
-
-/* max(v, lo), but NaN stays NaN. */
-ISA_BODY vfloat not_below(vfloat v, float lo)
-{
-    return vec_select(v < lo, vec_set(lo), v);
-}
-
-ISA_BODY float row_max(const float *z, size_t V)
-{
-    vfloat m = vec_set(-INFINITY);
-
-    for (size_t i = 0; i < V; i += VEC)
-        m = vec_max(vec_at(z, i, V, -INFINITY), m);
-    return vec_peak(m);
-}
-
-/* Of a row, with u - max = a <= 0:  *s = sum exp(a),  *sa = sum exp(a) a. */
-ISA_BODY void row_sums(double *s, double *sa, const float *z, size_t V, float max,
-                       float inv)
-{
-    vdouble e0 = {0}, e1 = {0}, f0 = {0}, f1 = {0};
-
-    for (size_t i = 0; i < V; i += VEC) {
-        /* The filler is far below every logit, but finite: exp is 0 and 0 a is 0. */
-        const vfloat a = not_below((vec_at(z, i, V, -INFINITY) - max) * inv, -1e4f);
-        const vfloat e = vec_exp(a), f = e * a;
-
-        e0 += vec_low(e);
-        e1 += vec_high(e);
-        f0 += vec_low(f);
-        f1 += vec_high(f);
-    }
-    *s = vec_sum_double(e0 + e1);
-    *sa = vec_sum_double(f0 + f1);
-}
-
-ISA_BODY void forward_rows_body(const struct job *j, size_t from, size_t to)
-{
-    for (size_t n = from; n < to; n++) {
-        const float *z = j->z + n * j->V;
-        const float max = row_max(z, j->V);
-        const double inv = 1 / (double)j->temperature[n];
-        double s, sa;
-
-        row_sums(&s, &sa, z, j->V, max, (float)inv);
-        const double base = log(s); /* lse - max / temperature */
-        j->logp[n] = (float)(((double)z[j->target[n]] - (double)max) * inv - base);
-        j->lse_out[n] = (float)((double)max * inv + base);
-        if (j->entropy_out)
-            j->entropy_out[n] = (float)(base - sa / s);
-    }
-}
-ISA_VARIANTS(forward_rows, (const struct job *j, size_t from, size_t to), (j, from, to))
+#include "nn/xent_simd.h"
 
 static void forward_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct xent_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), forward_rows, (j, from, to));
+    ISA_CALL(kern_isa(j->k), xent_rows, (j, from, to));
 }
 
 void xent_forward(struct kern *k, float *logp, float *entropy, float *lse,
                   const float *z, const int32_t *target, const float *temperature,
                   size_t N, size_t V)
 {
-    struct job j = {.k = k,
-                    .logp = logp,
-                    .entropy_out = entropy,
-                    .lse_out = lse,
-                    .z = z,
-                    .target = target,
-                    .temperature = temperature,
-                    .V = V};
+    struct xent_job j = {.k = k,
+                         .logp = logp,
+                         .entropy_out = entropy,
+                         .lse_out = lse,
+                         .z = z,
+                         .target = target,
+                         .temperature = temperature,
+                         .V = V};
 
     kern_rows(k, N, 4 * V, forward_range, &j);
 }
 
-ISA_BODY void backward_rows_body(const struct job *j, size_t from, size_t to)
-{
-    for (size_t n = from; n < to; n++) {
-        const float *z = j->z + n * j->V;
-        float *dz = j->dz + n * j->V;
-        const float inv = 1 / j->temperature[n], lse = j->lse[n];
-        const float a = j->dlogp[n] * inv;
-        const float b = j->dentropy ? j->dentropy[n] * inv : 0;
-        const float h = j->dentropy ? j->entropy[n] : 0;
-
-        for (size_t i = 0; i < j->V; i += VEC) {
-            const vfloat logp = not_below(vec_at(z, i, j->V, 0) * inv - lse, -1e4f);
-
-            vec_put(dz, i, j->V, -vec_exp(logp) * (a + b * (logp + h)));
-        }
-        dz[j->target[n]] += a;
-    }
-}
-ISA_VARIANTS(backward_rows, (const struct job *j, size_t from, size_t to),
-             (j, from, to))
-
 static void backward_range(void *ctx, size_t from, size_t to)
 {
-    const struct job *j = ctx;
+    const struct xent_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), backward_rows, (j, from, to));
+    ISA_CALL(kern_isa(j->k), xent_rows_back, (j, from, to));
 }
 
 void xent_backward(struct kern *k, float *dz, const float *z, const int32_t *target,
                    const float *temperature, const float *lse, const float *entropy,
                    const float *dlogp, const float *dentropy, size_t N, size_t V)
 {
-    struct job j = {.k = k,
-                    .dz = dz,
-                    .z = z,
-                    .target = target,
-                    .temperature = temperature,
-                    .lse = lse,
-                    .entropy = entropy,
-                    .dlogp = dlogp,
-                    .dentropy = dentropy,
-                    .V = V};
+    struct xent_job j = {.k = k,
+                         .dz = dz,
+                         .z = z,
+                         .target = target,
+                         .temperature = temperature,
+                         .lse = lse,
+                         .entropy = entropy,
+                         .dlogp = dlogp,
+                         .dentropy = dentropy,
+                         .V = V};
 
     kern_rows(k, N, 4 * V, backward_range, &j);
 }

@@ -1,14 +1,9 @@
-#include "kern/vec.h"
+#include "../support/exps_simd.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-
-ISA_BODY void exps_body(float *y, const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i += VEC)
-        vec_put(y, i, n, vec_exp(vec_at(x, i, n, 0)));
-}
-ISA_VARIANTS(exps, (float *y, const float *x, size_t n), (y, x, n))
+#include <stdint.h>
+#include <string.h>
 
 static float from_bits(uint32_t u)
 {

@@ -1,0 +1,23 @@
+/*
+ * The loops of layernorm.c, for each instruction set (kern/isa.h).
+ */
+#ifndef CAGSR_NN_LAYERNORM_SIMD_H
+#define CAGSR_NN_LAYERNORM_SIMD_H
+
+#include "nn/layernorm.h"
+
+/* One job for both directions; each uses its members. */
+struct layernorm_job {
+    const struct kern *k;
+    float *y, *m_out, *r_out, *dx, *dw, *db;
+    const float *x, *w, *b, *m, *r, *dy;
+    size_t N, C;
+    float eps;
+};
+
+/* y, m_out, r_out from x;  dx;  dw and db over all rows, for columns from..to. */
+ISA_DECLARE(layernorm_rows, (const struct layernorm_job *j, size_t from, size_t to));
+ISA_DECLARE(layernorm_dx, (const struct layernorm_job *j, size_t from, size_t to));
+ISA_DECLARE(layernorm_dw, (const struct layernorm_job *j, size_t from, size_t to));
+
+#endif
