@@ -184,6 +184,17 @@ static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
     }
 }
 
+/* Rows of the next tile where `left` are left: the last two share what a whole and a thin
+ * one would be.  A left operand that is packed by tiles has them whole. */
+static inline size_t tile_rows(const struct pack_left *a, size_t left, size_t height)
+{
+    if (left <= height)
+        return left;
+    if (left >= 2 * height || a->step != a->row)
+        return height;
+    return (left + 1) / 2;
+}
+
 #if ISA_X86
 TARGET_AVX2 ISA_BODY void finish_avx2(float *c, const float *sum, struct panel p)
 {
@@ -235,11 +246,12 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
 TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                   struct panel p)
 {
-    for (size_t m = 0; m < M; m += AVX2_HEIGHT) {
+    for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
-        switch (M - m) {
+        rows = tile_rows(&a, M - m, AVX2_HEIGHT);
+        switch (rows) {
         case 1: tile_avx2(cm, ldc, am, p, 1); break;
         case 2: tile_avx2(cm, ldc, am, p, 2); break;
         case 3: tile_avx2(cm, ldc, am, p, 3); break;
@@ -298,11 +310,12 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
                                       size_t M, struct panel p)
 {
-    for (size_t m = 0; m < M; m += AVX512_HEIGHT) {
+    for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
-        switch (M - m) {
+        rows = tile_rows(&a, M - m, AVX512_HEIGHT);
+        switch (rows) {
         case 1: tile_avx512(cm, ldc, am, p, 1); break;
         case 2: tile_avx512(cm, ldc, am, p, 2); break;
         case 3: tile_avx512(cm, ldc, am, p, 3); break;
