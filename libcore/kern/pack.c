@@ -115,14 +115,25 @@ void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t w
     transpose_plain(p, width, W, ldw, wide, 0, K);
 }
 
+/* `rows` floats of each of K rows of A, side by side in a tile; of a whole tile the number
+ * is a constant, which makes a copy a few instructions. */
+ISA_BODY void copy_tile(float *tile, size_t height, const float *A, size_t ld,
+                        size_t rows, size_t K)
+{
+    for (size_t k = 0; k < K; k++)
+        memcpy(tile + k * height, A + k * ld, rows * sizeof *tile);
+}
+
 void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
                        size_t K)
 {
     const size_t width = pack_width(isa);
 
     clear_beyond(p, width, wide, K);
-    for (size_t k = 0; k < K; k++)
-        memcpy(p + k * width, B + k * ldb, wide * sizeof *p);
+    if (wide == AVX2_WIDTH && width == AVX2_WIDTH)
+        copy_tile(p, AVX2_WIDTH, B, ldb, AVX2_WIDTH, K);
+    else
+        copy_tile(p, width, B, ldb, wide, K);
 }
 
 struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
@@ -131,11 +142,16 @@ struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, siz
     const size_t height = pack_height(isa);
 
     for (size_t m = 0; m < M; m += height) {
-        const size_t rows = M - m < height ? M - m : height;
         float *tile = mem + m * K;
 
-        for (size_t k = 0; k < K; k++)
-            memcpy(tile + k * height, A + k * ld + m, rows * sizeof *tile);
+        if (M - m < height)
+            copy_tile(tile, height, A + m, ld, M - m, K);
+        else if (height == AVX512_HEIGHT)
+            copy_tile(tile, AVX512_HEIGHT, A + m, ld, AVX512_HEIGHT, K);
+        else if (height == AVX2_HEIGHT)
+            copy_tile(tile, AVX2_HEIGHT, A + m, ld, AVX2_HEIGHT, K);
+        else
+            copy_tile(tile, PLAIN_HEIGHT, A + m, ld, PLAIN_HEIGHT, K);
     }
     return (struct pack_left){mem, K, 1, height};
 }
