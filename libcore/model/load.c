@@ -1,8 +1,10 @@
 /*
  * Parameters from a file into the block.
  *
- * For sampling, each layer's matrices are packed as soon as they are read, and their
- * pages given back: at no time is a model in memory twice.
+ * For sampling, a layer is read to a stage that the next layer takes over, its matrices
+ * are packed, and the rest goes to its place in the block: at no time is a model in memory
+ * twice, and pages that nothing will read are never touched (the kernel's clearing them
+ * is most of what a start costs).
  */
 #include "base/hash.h"
 #include "model/adapter.h"
@@ -18,12 +20,25 @@
 /* ---- one parameter ----------------------------------------------------------------- */
 
 struct loader {
-    const struct model *m;
+    struct model *m;
     const struct weights *w;
     struct hasher *hash;
-    float *turn;   /* scratch for transposed matrices */
-    size_t packed; /* bytes of m->pack taken */
+    float *turn;         /* scratch for transposed matrices */
+    size_t packed;       /* bytes of m->pack taken */
+    struct model *stack; /* whose layer l is packed next: the encoder's, then m's */
+    size_t l;
+    float *stage; /* the block's floats from..to-1, while that layer is read */
+    size_t room;  /* floats that it holds */
+    size_t from, to;
 };
+
+/* Where the parameter at that offset of the block is read to. */
+static float *place(const struct loader *ld, size_t offset)
+{
+    if (offset >= ld->from && offset < ld->to)
+        return ld->stage + (offset - ld->from);
+    return ld->m->params + offset;
+}
 
 static const char *file_name(const struct loader *ld, const struct plan_param *p)
 {
@@ -97,33 +112,16 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
 
 /* ---- packing ----------------------------------------------------------------------- */
 
-/* The pages that lie wholly in these floats go back to the kernel. */
-static void drop(float *x, size_t n)
-{
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    char *from = (char *)round_up((size_t)x, page);
-    char *to = (char *)((size_t)(x + n) / page * page);
-
-    if (to > from)
-        madvise(from, (size_t)(to - from), MADV_DONTNEED);
-}
-
-enum after { KEEP, DROP };
-
 static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, size_t K,
-                enum after after, struct err *e)
+                struct err *e)
 {
     const struct model *m = ld->m;
     const size_t bytes = gemm_pack_bytes(m->kern, N, K);
     void *mem = bytes ? m->pack.base + ld->packed : NULL;
-    const int rc = gemm_pack(w, m->kern, mem, m->params + at, K, N, K, e);
+    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K, e);
 
-    if (rc < 0)
-        return rc;
-    ld->packed += bytes;
-    if (bytes && after == DROP)
-        drop(m->params + at, N * K);
-    return 0;
+    ld->packed += rc < 0 ? 0 : bytes;
+    return rc;
 }
 
 /* Where a layer's matrix goes when it is packed. */
@@ -142,27 +140,92 @@ static struct gemm_weight *packed_at(struct model_packed *p, enum model_kind kin
     return (struct gemm_weight *)((char *)p + offset[kind]);
 }
 
-/* W_O stay: the capture of attention wants them (capture.h). */
-static enum after after(enum model_kind kind)
+/* 1 if nothing will read a matrix once it is packed.  W_O stay: the capture of attention
+ * wants them (capture.h). */
+static int is_dropped(const struct model_matrix *x)
 {
-    return kind == MATRIX_O || kind == MATRIX_XO ? KEEP : DROP;
+    return x->kind != MATRIX_O && x->kind != MATRIX_XO;
 }
 
-/* Packs the layers of m from *l on that lie wholly before `end`. */
-static int pack_layers(struct loader *ld, struct model *m, size_t *l, size_t end,
-                       struct err *e)
+/* Begins a stage that ends at offset `to` of the block. */
+static int stage_begin(struct loader *ld, size_t from, size_t to, struct err *e)
+{
+    if (to - from > ld->room) {
+        free(ld->stage);
+        ld->room = 0;
+        ld->stage = malloc((to - from) * sizeof *ld->stage);
+        if (!ld->stage)
+            return err_set(e, ERR_NOMEM, "%s: no memory for a layer", ld->m->path);
+        ld->room = to - from;
+    }
+    ld->from = from;
+    ld->to = to;
+    return 0;
+}
+
+/* Ends it: what lies in none of the n matrices that were packed goes to the block. */
+static void stage_end(struct loader *ld, const struct model_matrix *x, size_t n)
+{
+    const struct plan *plan = &ld->m->plan;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct plan_param *p = &plan->param[i];
+        int keep = p->offset >= ld->from && p->offset < ld->to;
+
+        for (size_t k = 0; k < n; k++)
+            if (is_dropped(&x[k]) && p->offset >= x[k].at &&
+                p->offset < x[k].at + x[k].N * x[k].K)
+                keep = 0;
+        if (keep)
+            memcpy(ld->m->params + p->offset, place(ld, p->offset),
+                   p->rows * p->cols * sizeof *ld->m->params);
+    }
+    ld->from = ld->to = 0;
+}
+
+static int pack_layer(struct loader *ld, struct err *e)
 {
     struct model_matrix x[MATRIX_KINDS];
+    const size_t n = model_matrices(x, ld->stack, ld->l);
 
-    for (; m && *l < m->arch.L && m->layer[*l].end <= end; (*l)++)
-        for (size_t i = 0, n = model_matrices(x, m, *l); i < n; i++) {
-            const int rc = pack(ld, packed_at(&m->packed[*l], x[i].kind), x[i].at,
-                                x[i].N, x[i].K, after(x[i].kind), e);
+    for (size_t i = 0; i < n; i++) {
+        const int rc = pack(ld, packed_at(&ld->stack->packed[ld->l], x[i].kind),
+                            x[i].at, x[i].N, x[i].K, e);
 
-            if (rc < 0)
-                return rc;
-        }
+        if (rc < 0)
+            return rc;
+    }
+    stage_end(ld, x, n);
     return 0;
+}
+
+/* Weights that are borrowed, not packed, stay in the block. */
+static int is_staged(const struct model *m)
+{
+    return m->mode == MODEL_SAMPLE &&
+           gemm_pack_bytes(m->kern, m->arch.V, m->arch.C) > 0;
+}
+
+/* Parameters up to `offset` are read: packs the layers that end there, and begins the
+ * stage of the one behind. */
+static int pack_layers(struct loader *ld, size_t offset, struct err *e)
+{
+    int rc = 0;
+
+    while (ld->stack && rc >= 0) {
+        const size_t end = ld->stack->layer[ld->l].end;
+
+        if (end > offset)
+            return is_staged(ld->m) && !ld->to && offset > 0
+                       ? stage_begin(ld, offset, end, e)
+                       : 0;
+        rc = pack_layer(ld, e);
+        if (++ld->l == ld->stack->arch.L) {
+            ld->stack = ld->stack == ld->m ? NULL : ld->m;
+            ld->l = 0;
+        }
+    }
+    return rc;
 }
 
 /* Room for the packed matrices of a stack, counted into *bytes. */
@@ -179,6 +242,18 @@ static int pack_stack(struct model *m, size_t *bytes, struct err *e)
     for (size_t i = 0, n = model_matrices(x, m, 0); i < n; i++)
         *bytes += m->arch.L * gemm_pack_bytes(m->kern, x[i].N, x[i].K);
     return 0;
+}
+
+/* Behind the embedding, what is kept of a block are islands: in huge pages each of them
+ * would take two megabytes. */
+static void use_small_pages(const struct model *m)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *from = (char *)round_up((size_t)(m->params + m->arch.V * m->arch.C), page);
+    char *to = (char *)((size_t)(m->params + m->plan.size) / page * page);
+
+    if (to > from)
+        madvise(from, (size_t)(to - from), MADV_NOHUGEPAGE);
 }
 
 static int pack_alloc(struct model *m, struct err *e)
@@ -241,46 +316,48 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
 
 /* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
  * norm, the head. */
-static int load_all(struct loader *ld, struct model *m, struct err *e)
+static int load_all(struct loader *ld, struct err *e)
 {
+    struct model *m = ld->m;
     const int packing = m->mode == MODEL_SAMPLE;
-    size_t l = 0, enc = 0;
     int rc = 0;
 
     if (packing && (rc = pack_alloc(m, e)) < 0)
         return rc;
-    for (size_t i = 0; i <= m->plan.n; i++) {
-        const size_t end = i < m->plan.n ? m->plan.param[i].offset : SIZE_MAX;
-
-        if (packing && ((rc = pack_layers(ld, m->encoder, &enc, end, e)) < 0 ||
-                        (rc = pack_layers(ld, m, &l, end, e)) < 0))
-            return rc;
-        if (i == m->plan.n)
-            break;
+    if (is_staged(m))
+        use_small_pages(m);
+    for (size_t i = 0; i < m->plan.n; i++) {
         const struct plan_param *p = &m->plan.param[i];
-        if ((rc = load_param(ld, p, m->params + p->offset, e)) < 0)
+
+        if (packing && (rc = pack_layers(ld, p->offset, e)) < 0)
             return rc;
-        hasher_add(ld->hash, m->params + p->offset,
+        if (is_staged(m) && p->offset == m->head && !m->arch.tied &&
+            (rc = stage_begin(ld, m->head, m->head + m->arch.V * m->arch.C, e)) < 0)
+            return rc;
+        if ((rc = load_param(ld, p, place(ld, p->offset), e)) < 0)
+            return rc;
+        hasher_add(ld->hash, place(ld, p->offset),
                    p->rows * p->cols * sizeof *m->params);
     }
-    if (packing)
-        rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C,
-                  m->arch.tied ? KEEP : DROP, e);
+    if (packing && (rc = pack_layers(ld, SIZE_MAX, e)) >= 0)
+        rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C, e);
     return rc;
 }
 
 int model_load(struct model *m, const struct weights *w, struct err *e)
 {
-    struct loader ld = {.m = m, .w = w, .hash = hasher_new()};
+    struct loader ld = {
+        .m = m, .w = w, .hash = hasher_new(), .stack = m->encoder ? m->encoder : m};
     int rc = ld.hash ? refuse_strangers(m, w, e)
                      : err_set(e, ERR_NOMEM, "%s: no memory", m->path);
 
     if (rc >= 0)
-        rc = load_all(&ld, m, e);
+        rc = load_all(&ld, e);
     if (rc >= 0)
         m->hash = hasher_value(ld.hash);
     hasher_free(ld.hash);
     free(ld.turn);
+    free(ld.stage);
     return rc;
 }
 
@@ -298,7 +375,7 @@ int model_attach(struct model *m, struct weights *w, struct err *e)
 int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
                 struct err *e)
 {
-    struct loader ld = {.m = m, .w = m->weights};
+    struct loader ld = {.m = (struct model *)m, .w = m->weights};
     int rc = 0;
 
     if (m->mode == MODEL_READ)
