@@ -70,6 +70,8 @@ static const struct cli_option options[] = {
      .hi = 1e12},
     {"rows", 0, CLI_SIZE, AT(rows), "N",
      "rows of a forward pass; more is accumulated (default 1024)", .lo = 1, .hi = 1e7},
+    {"recompute", 0, CLI_FLAG, AT(recompute), NULL,
+     "keep one layer's activations, compute the others twice"},
     {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE", "f32", WORDS(dtype_names)},
 
     {"lr", 0, CLI_DOUBLE, AT(lr), "X",
@@ -317,6 +319,7 @@ static void settle(struct opts *o)
     if (!given(o, "lora-alpha"))
         o->lora.alpha = 2 * (double)o->lora.rank;
     t->off_policy = o->off_policy;
+    t->recompute = o->recompute;
 }
 
 /* ---- putting a run together ------------------------------------------------------------------ */

@@ -29,10 +29,10 @@ struct pass {
     enum pass_mode mode;
     struct need has;
     struct arena arena;
-    float *x;               /* TRAIN: (L + 1, B, C); SCORE: (2, B, C) */
+    float *x;               /* SCORE: (2, B, C); else (L + 1, B, C) */
     float *raw;             /* (B, C) embedded, where that is normed */
     float *hidden;          /* (B, C) */
-    struct block_acts keep; /* TRAIN: (L) of each; SCORE: one */
+    struct block_acts keep; /* TRAIN: (L) of each; else one */
     float *cs[ARCH_KINDS];  /* (B, R) */
     float *k, *v, *norms;   /* stores of one layer: all sequences */
     float *xk, *xv,
@@ -50,6 +50,18 @@ struct pass {
 static size_t max(size_t a, size_t b)
 {
     return a > b ? a : b;
+}
+
+/* 1 if the way back is wanted. */
+static int trains(const struct pass *p)
+{
+    return p->mode != PASS_SCORE;
+}
+
+/* Layers whose activations are kept. */
+static size_t kept(const struct pass *p)
+{
+    return p->mode == PASS_TRAIN ? p->m->arch.L : 1;
 }
 
 static void carve_backward(struct pass *p, struct arena *a, const struct need *n)
@@ -77,12 +89,12 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
 }
 
 /* What cross-attention keeps. */
-static void carve_cross(struct pass *p, struct arena *a, const struct need *n, size_t L)
+static void carve_cross(struct pass *p, struct arena *a, const struct need *n)
 {
     const struct arch *c = &p->m->arch;
     const struct attn_shape s = block_attn_shape(p->m, 0);
-    const int train = p->mode == PASS_TRAIN;
-    const size_t f = sizeof(float), width = c->H * c->D;
+    const int train = trains(p);
+    const size_t f = sizeof(float), width = c->H * c->D, L = kept(p);
 
     p->keep.xq = arena_take(a, L * n->B * width, f);
     p->keep.xkv = arena_take(a, L * n->E * 2 * c->G * c->D, f);
@@ -101,11 +113,11 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const struct attn_shape s = block_attn_shape(m, 0);
-    const int train = p->mode == PASS_TRAIN, after = c->placement != NORM_BEFORE;
+    const int train = trains(p), after = c->placement != NORM_BEFORE;
     const size_t qkv = block_qkv_width(m);
-    const size_t L = train ? c->L : 1, f = sizeof(float);
+    const size_t L = kept(p), f = sizeof(float);
 
-    p->x = arena_take(a, (L + 1) * n->B * c->C, f);
+    p->x = arena_take(a, ((train ? c->L : 1) + 1) * n->B * c->C, f);
     p->raw = c->embed_norm ? arena_take(a, n->B * c->C, f) : NULL;
     p->hidden = arena_take(a, n->B * c->C, f);
     p->keep.qkv = arena_take(a, L * n->B * qkv, f);
@@ -129,7 +141,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
     block_bias_carve(&p->bias, m, a, n->keys);
     if (c->encoder.L)
-        carve_cross(p, a, n, L);
+        carve_cross(p, a, n);
     if (train)
         carve_backward(p, a, n);
 }
@@ -342,9 +354,10 @@ static struct block_acts acts(const struct pass *p, size_t l)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const size_t B = p->block.B;
-    const int train = p->mode == PASS_TRAIN, cross = p->encoder != NULL;
-    const size_t at = train ? l * B : 0, width = c->H * c->D;
-    const size_t source = train ? l * p->block.source.E : 0;
+    const int train = trains(p), cross = p->encoder != NULL;
+    const size_t slot = kept(p) > 1 ? l : 0;
+    const size_t at = slot * B, width = c->H * c->D;
+    const size_t source = slot * p->block.source.E;
 
     return (struct block_acts){
         .x = p->x + (train ? l : l % 2) * B * c->C,
@@ -427,7 +440,7 @@ const float *pass_hidden(const struct pass *p)
 
 const float *pass_residual(const struct pass *p, size_t l)
 {
-    const size_t i = p->mode == PASS_TRAIN ? l : l % 2;
+    const size_t i = trains(p) ? l : l % 2;
 
     return p->x + i * p->block.B * p->m->arch.C;
 }
@@ -440,7 +453,7 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     const size_t C = m->arch.C, L = m->arch.L;
     float *base = m->adapter ? NULL : grads; /* its own parameters' */
 
-    assert(p->mode == PASS_TRAIN && b->B == p->block.B);
+    assert(trains(p) && b->B == p->block.B);
     p->block.lora.grads = m->adapter ? grads : NULL;
     if (p->encoder)
         memset(p->back.dsource, 0, p->block.source.E * C * sizeof *p->back.dsource);
@@ -452,6 +465,8 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     for (size_t l = L; l-- > 0;) {
         const struct block_acts a = acts(p, l);
 
+        if (p->mode == PASS_RECOMPUTE && l + 1 < L)
+            block_forward(&p->block, l, &a);
         block_backward(&p->block, &p->back, l, &a, p->dx, base);
     }
     if (base)

@@ -5,8 +5,10 @@
  *
  * PASS_SCORE keeps the activations of one layer; PASS_TRAIN keeps for every layer and
  * row  2 C + (H + 2 G) D + 2 F (plain MLP: F)  floats and H log-sums, and computes norms
- * and activations again on the way back.  Memory is taken when a batch is larger than
- * all before; a step of the same size takes none.
+ * and activations again on the way back.  PASS_RECOMPUTE gives the same bits and keeps C
+ * floats for every layer and row, and the rest for one layer: the way back computes each
+ * layer but the last again first (Chen et al. 2016, arXiv 1604.06174).  Memory is taken
+ * when a batch is larger than all before; a step of the same size takes none.
  *
  * With an encoder, the batch's source goes through it first, once for each prompt; the
  * hidden rows are the decoder's, and the way back goes through both.
@@ -18,7 +20,7 @@
 #include "model/capture.h"
 #include "model/model.h"
 
-enum pass_mode { PASS_SCORE, PASS_TRAIN };
+enum pass_mode { PASS_SCORE, PASS_TRAIN, PASS_RECOMPUTE };
 
 struct pass;
 
@@ -37,7 +39,7 @@ size_t pass_bytes(const struct model *m, size_t rows, enum pass_mode mode);
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
                  const float **hidden, struct err *e) MUST_CHECK;
 
-/* After pass_forward of the same batch, in PASS_TRAIN, the parameters unchanged.  dh (B,
+/* After pass_forward of the same batch, not in PASS_SCORE, the parameters unchanged.  dh (B,
  * C) is the gradient of hidden, from however many sources, summed.  Adds to grads, a
  * block laid out like model_trained. */
 void pass_backward(struct pass *p, const struct batch *b, const float *dh,

@@ -74,6 +74,11 @@ static void init_head(struct train *t)
     }
 }
 
+static enum pass_mode mode(const struct train_opts *o)
+{
+    return o->recompute ? PASS_RECOMPUTE : PASS_TRAIN;
+}
+
 int train_new(struct train **out, struct model *m, const struct train_opts *o,
               struct err *e)
 {
@@ -92,7 +97,7 @@ int train_new(struct train **out, struct model *m, const struct train_opts *o,
     w->max_rows = o->rows;
     layout(t, &w->arena);
     if ((rc = arena_alloc(&w->arena, "gradients and moments", e)) < 0 ||
-        (rc = pass_new(&w->pass, m, w->max_rows, PASS_TRAIN, e)) < 0 ||
+        (rc = pass_new(&w->pass, m, w->max_rows, mode(o), e)) < 0 ||
         (rc = head_new(&w->head, m, e)) < 0) {
         train_free(t);
         return rc;
@@ -130,7 +135,7 @@ void train_free(struct train *t)
 size_t train_bytes(const struct model *m, const struct train_opts *o)
 {
     return 3 * model_trained(m)->size * sizeof(float) +
-           o->rows * m->arch.C * sizeof(float) + pass_bytes(m, o->rows, PASS_TRAIN) +
+           o->rows * m->arch.C * sizeof(float) + pass_bytes(m, o->rows, mode(o)) +
            head_bytes(m);
 }
 

@@ -126,12 +126,12 @@ static void backward(struct group *g, float *grads)
     free(dh);
 }
 
-static struct group group_new(struct fixture *f, int shared)
+static struct group group_new(struct fixture *f, int shared, enum pass_mode mode)
 {
     struct group g = {.f = f};
     struct err e = {0};
 
-    cr_assert_geq(pass_new(&g.p, f->m, 0, PASS_TRAIN, &e), 0);
+    cr_assert_geq(pass_new(&g.p, f->m, 0, mode, &e), 0);
     cr_assert_geq(head_new(&g.h, f->m, &e), 0);
     pack(&g, shared);
     return g;
@@ -176,7 +176,7 @@ Test(laws, a_shared_prompt_is_the_prompt_before_each)
         struct fixture f;
 
         open_fixture(&f, names[k], 2);
-        struct group a = group_new(&f, 1), b = group_new(&f, 0);
+        struct group a = group_new(&f, 1, PASS_TRAIN), b = group_new(&f, 0, PASS_TRAIN);
         float *ga = zeros(f.m->plan.size), *gb = zeros(f.m->plan.size);
         const double la = forward(&a), lb = forward(&b);
 
@@ -203,7 +203,7 @@ Test(laws, finite_differences_through_the_model)
             close_fixture(&f);
             continue;
         }
-        struct group g = group_new(&f, 1);
+        struct group g = group_new(&f, 1, PASS_TRAIN);
         float *grads = zeros(f.m->plan.size);
         size_t j = 0;
 
@@ -235,7 +235,7 @@ Test(laws, threads_do_not_matter)
 
         for (size_t i = 0; i < 2; i++) {
             open_fixture(&f[i], names[k], 1 + i);
-            struct group g = group_new(&f[i], 1);
+            struct group g = group_new(&f[i], 1, PASS_TRAIN);
             grads[i] = zeros(f[i].m->plan.size);
             backward(&g, grads[i]);
             group_free(&g);
@@ -246,6 +246,30 @@ Test(laws, threads_do_not_matter)
             free(grads[i]);
             close_fixture(&f[i]);
         }
+    }
+}
+
+Test(laws, recomputing_gives_the_same_bits)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f;
+        float *grads[2];
+
+        open_fixture(&f, names[k], 2);
+        for (int again = 0; again < 2; again++) {
+            struct group g = group_new(&f, 1, again ? PASS_RECOMPUTE : PASS_TRAIN);
+
+            grads[again] = zeros(f.m->plan.size);
+            backward(&g, grads[again]);
+            group_free(&g);
+        }
+        cr_expect_eq(memcmp(grads[0], grads[1], f.m->plan.size * sizeof(float)), 0,
+                     "%s", names[k]);
+        cr_expect_lt(pass_bytes(f.m, 512, PASS_RECOMPUTE),
+                     pass_bytes(f.m, 512, PASS_TRAIN), "%s", names[k]);
+        free(grads[0]);
+        free(grads[1]);
+        close_fixture(&f);
     }
 }
 

@@ -31,7 +31,7 @@ struct opts {
     size_t epochs, batch, steps, rows, save_every, keep;
     double kl_stop, loss_stop;
     const char *out, *ref, *publish, *resume, *grads, *weights;
-    int dry_run, off_policy, new_data, raw;
+    int dry_run, off_policy, new_data, raw, recompute;
     struct adapter_opts lora; /* rank 0: none is made */
 };
 
