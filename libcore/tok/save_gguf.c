@@ -72,6 +72,7 @@ static int cuts_so(const struct chain *c, const struct pieces *want, struct err 
     decoding_release(&t.decoding);
     normal_free(t.normalizer);
     pretok_free(t.pretok);
+    json_decref(t.made);
     return rc;
 }
 

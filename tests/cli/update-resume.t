@@ -59,7 +59,7 @@ killed() { # WAIT-FOR COMMAND...
     moment
     kill -9 $victim || cat killed.err
     wait $victim 2>/dev/null || :
-    kill -9 $feeder
+    kill -9 $feeder 2>/dev/null || : # it may have seen the pipe break
     wait $feeder 2>/dev/null || :
 }
 
