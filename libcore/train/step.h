@@ -44,7 +44,7 @@ struct train_opts {
     double grad_clip; /* largest gradient norm; 0: none */
     struct kl_control kl;
     uint64_t seed;
-    int recompute; /* activations on the way back, not kept (PASS_RECOMPUTE) */
+    int recompute;  /* activations on the way back, not kept (PASS_RECOMPUTE) */
     int off_policy; /* TOK_OLD is the sampler's own where it is known; no check */
 };
 
