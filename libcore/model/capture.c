@@ -54,7 +54,7 @@ static int parse_layers(struct capture_spec *s, size_t L, const char *text,
 
 /* ---- which heads ------------------------------------------------------------------- */
 
-enum { WEIGHTS_FILE_MAX = 1 << 22 };
+enum { WEIGHTS_FILE_MAX = 1 << 22, WEIGHT_MAX = 1000000 };
 
 /* One line "layer head weight"; 0, or -1. */
 static int weight_line(struct capture_spec *s, size_t H, const char *line)
@@ -70,7 +70,7 @@ static int weight_line(struct capture_spec *s, size_t H, const char *line)
         return -1;
     line = end;
     const double w = strtod(line, &end);
-    if (end == line || end[strspn(end, " \t\r")] || !isfinite(w) || w < 0)
+    if (end == line || end[strspn(end, " \t\r")] || !(w >= 0 && w <= WEIGHT_MAX))
         return -1;
     if (l < (long)s->from || l >= (long)s->to || h < 0 || h >= (long)H)
         return -1;
@@ -92,8 +92,8 @@ static int weight_lines(struct capture_spec *s, size_t H, char *text, const char
         if (line[strspn(line, " \t\r")] && weight_line(s, H, line) < 0)
             return err_set(e, ERR_FILE,
                            "%s: line %zu: expected 'layer head weight' with layer "
-                           "%zu to %zu, head 0 to %zu, weight at least 0",
-                           path, n, s->from, s->to - 1, H - 1);
+                           "%zu to %zu, head 0 to %zu, weight 0 to %d",
+                           path, n, s->from, s->to - 1, H - 1, WEIGHT_MAX);
     }
     return 0;
 }

@@ -88,6 +88,10 @@ cagsr-cat -n 1 -t -F attn.model out.rec | sed 1d | cmp - hash && echo "the heade
 echo "-- weights of heads"
 printf '# layer head weight\n1 0 3\n1 1 1\n' >w
 cagsr-attn -m "$m" --layers 1: --heads w in.jsonl | cagsr-cat -n 1 -F attn.heads | sed 's/:[0-9a-f]*"/:..."/2'
+for weight in -1 nan 1e39 x; do
+    echo "1 0 $weight" >w
+    status cagsr-attn -q -m "$m" --layers 1: --heads w -o never.rec in.jsonl
+done 2>&1 | sort | uniq -c
 echo "-- what is no sample, and empty answers, pass"
 echo '{"kind":"metric","x":1}' >odd.jsonl
 sed -n '1s/"ids": *\[[^]]*\], *"temp/"ids":[],"temp/p' in.jsonl >>odd.jsonl
