@@ -85,6 +85,9 @@ sort base >sorted
 sort -r some.jsonl | run | sort | cmp - sorted && echo order
 for i in 1 2 3; do run --shard $i/3 some.jsonl; done | sort | cmp - sorted && echo shards
 run --seed 6 some.jsonl | cmp -s - base || echo another seed, others
+# Many rows and steps: each thread draws some, also where there is but one processor.
+run -n 16 --max-tokens 40 some.jsonl >long
+run -n 16 --max-tokens 40 --batch 128 -j4 some.jsonl | cmp - long && echo four threads, many rows
 run some.jsonl some.jsonl | fields id | uniq | tail -n 2
 
 echo "-- greedy, end tokens, lengths"
