@@ -14,7 +14,7 @@ trap 'exit 130' INT TERM
 TSAN_OPTIONS="exitcode=66 halt_on_error=1 log_path=$work/report"
 PATH=$PWD/$build:$PATH CAGSR_THREADS=2 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 export TSAN_OPTIONS PATH CAGSR_THREADS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
-m=$PWD/examples/tiny-qa/model
+m=$PWD/examples/tiny-qa/model t5=$PWD/tests/golden/t5-tiny
 ${CC} -shared -fPIC -Ilibcore -o "$work/question.so" examples/plugins/question.c || exit 1
 head -n 8 examples/tiny-qa/questions.jsonl >"$work/prompts.jsonl"
 cd "$work" || exit 1
@@ -52,10 +52,31 @@ stage dpo-pairs "$update --algo dpo -o dpo2 p >u4"
 stage rm "$update --algo rm -o rm r >u5"
 stage sft "$update --algo sft --raw -o sft lessons.jsonl >u6"
 
+# An adapter: begun, drawn with, looked at, gone on with; its reference is the model without.
+lora="$update --algo grpo --batch 4"
+stage lora "$lora --lora-rank 2 --lora-target all-linear --rows 96 -o lora r >u8"
+stage lora-sample "cagsr-sample -q -m lora --raw --max-tokens 6 -n 4 --batch 5 --attn prompts.jsonl >ls"
+stage lora-attn "cagsr-attn -q -m $m --adapter lora --logp mine ls >la"
+stage lora-reward "cagsr-attn -q -m $m ls | cagsr-reward -q >lr"
+stage lora-ref "$lora -m lora --entropy .01 -o lora2 lr >u9"
+
+# An encoder-decoder (t5-tiny): two passes, cross-attention, relative positions, adapters.
+awk 'BEGIN { for (i = 0; i < 12; i++) {
+    printf "{\"id\":\"%d\",\"prompt_ids\":[", i
+    for (k = 0; k < 8 + i; k++) printf "%d,", 2 + (7 * i + 3 * k) % 40
+    print "1]}" } }' >t5.jsonl
+t5_sample="cagsr-sample -q -m $t5 -n 4 --max-tokens 6 --batch 7"
+stage t5-sample "$t5_sample --attn=all t5.jsonl >ts"
+stage t5-attn "cagsr-attn -q -m $t5 --batch 40 --layers all --heads each ts >ta"
+stage t5-ref "cagsr-attn -q -m $t5 ts | cagsr-reward -q -w random=1 >tr"
+stage t5-ppo "cagsr-update -q -m $t5 --batch 4 --minibatch 2 --rows 64 -o t5.ppo tr >u10"
+stage t5-lora "cagsr-update -q -m $t5 --algo grpo --lora-rank 2 --lora-target all-linear -o t5.lora tr >u11"
+stage t5-adapted "$t5_sample --adapter t5.lora --attn t5.jsonl | cagsr-attn -q -m t5.lora >ta2"
+
 # The whole loop in one pipe, weights going back by --publish and --follow.
 stage follow "$sample --follow policy --lag 0 --batch-prompts 4 -n 4 --attn prompts.jsonl |
     cagsr-attn -q -m $m | cagsr-reward -q | $update --algo grpo --batch 4 --publish policy >u7"
-stage cat "for f in s a r u u7; do cagsr-cat --check \$f && cagsr-cat \$f | cagsr-cat -s >c; done"
+stage cat "for f in s a r u u7 u8 u9 ta2 u10 u11; do cagsr-cat --check \$f && cagsr-cat \$f | cagsr-cat -s >c; done"
 
 for f in report*; do
     [ -f "$f" ] || continue
