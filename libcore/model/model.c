@@ -298,8 +298,7 @@ size_t model_lead(const struct model *m, size_t P)
 
 size_t model_room(const struct model *m, size_t P)
 {
-    const size_t lead = model_lead(m, P);
+    const size_t lead = model_lead(m, P), context = m->arch.context;
 
-    return P <= m->arch.context && lead <= m->arch.context ? m->arch.context - lead + 1
-                                                           : 0;
+    return P <= context && lead < context ? context - lead : 0;
 }

@@ -131,7 +131,8 @@ size_t model_context(const struct model *m);
  * reads the prompt, what a decoder's text begins with. */
 size_t model_lead(const struct model *m, size_t P);
 
-/* Tokens that fit behind a prompt of P tokens; 0: none. */
+/* Tokens that fit behind a prompt of P tokens, every one of which the model can read;
+ * 0: none. */
 size_t model_room(const struct model *m, size_t P);
 
 struct model_save_opts {

@@ -114,7 +114,7 @@ cagsr-init -q -o bart-model bart/config.json
 echo '{"id": "one", "prompt_ids": [40]}
 {"id": "full", "prompt_ids": [3,4,5,6,7,8,9,10,11,12,13,14]}' >ids.jsonl
 cagsr-sample -q -m bart-model -n 3 --ignore-eos --max-tokens 99 --attn=all ids.jsonl >bart.rec
-# of 12 positions two are taken before the first token is drawn; the last one is not read
+# of 12 positions two are taken before the first token is drawn
 records bart.rec | jq -sc '[.[].ids | length] | unique'
 cagsr-attn -q -m bart-model -l all bart.rec | records >two
 records bart.rec >one

@@ -114,6 +114,26 @@ try -m "$M" --algo sft bad.jsonl
 printf '{"kind":"sample","id":"l","prompt_ids":[1],"ids":[%s1]}\n' "$(awk 'BEGIN { for (i = 0; i < 70; i++) printf "5," }')" >long.jsonl
 try -m "$M" --algo sft long.jsonl
 try -m "$M" --algo grpo --combine normalize_then_sum --weights beauty=1 run.rec
+echo "-- prompt and response are the whole context, or one more"
+fills() { # RESPONSE-TOKENS
+    printf '{"kind":"pair","id":"f","prompt_ids":[1,5],"chosen_ids":[%s],"rejected_ids":[7]}\n' \
+        "$(awk -v T="$1" 'BEGIN { for (i = 1; i < T; i++) printf "5,"; print 1 }')"
+}
+for algo in rm dpo sft; do
+    for T in 62 63; do
+        fills $T >fills.jsonl
+        [ $algo != sft ] || sed -i 's/"kind":"pair"/"kind":"sample"/; s/chosen_ids/ids/' fills.jsonl
+        try -m "$M" --algo $algo $([ $algo != dpo ] || echo "--ref $M") fills.jsonl
+    done
+done
+fills 63 >fills.jsonl
+try -m "$G/bart-tiny" --algo rm fills.jsonl
+fills 64 >fills.jsonl
+try -m "$G/bart-tiny" --algo rm fills.jsonl
+head -n 2 prompts.jsonl | cagsr-sample -q -m "$M" -n 2 --raw --ignore-eos | cagsr-cat -p |
+    jq -c '.reward = .cand' >full.jsonl
+jq -c '[.finish, (.prompt_ids | length) + (.ids | length)]' full.jsonl | uniq
+try -m "$M" --algo rm full.jsonl
 echo "-- text"
 echo '{"prompt":"ida red fan . jim blue hat . ask ida :","response":"red fan"}' >text.jsonl
 cagsr-update -q -m "$M" --algo sft -o x text.jsonl | cagsr-cat -F prompts,completions/mean_length

@@ -63,13 +63,13 @@ static int check_ids(const struct source *s, const struct rec *r, const char *fi
 int source_check_length(const struct source *s, const struct rec *r, const char *field,
                         size_t P, size_t T, struct err *e)
 {
-    /* the last token is predicted, and read only by a score */
-    const size_t read = s->algo->flags & ALGO_SCORE ? 1 : 0, room = model_room(s->m, P);
+    const size_t room = model_room(s->m, P);
 
-    if (room == 0 || T + read > room)
-        return rec_fault(r, ERR_RECORD, e, field,
-                         "%zu tokens with the prompt's, the model has %zu positions",
-                         P + T, model_context(s->m));
+    if (room == 0 || T > room)
+        return rec_fault(
+            r, ERR_RECORD, e, field,
+            "%zu tokens behind a prompt of %zu, the model's context is %zu", T, P,
+            model_context(s->m));
     return 0;
 }
 
