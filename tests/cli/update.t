@@ -195,6 +195,17 @@ cat slow.err
 echo "exit $rc"
 jq -c '[.iterations, .groups]' slow/training/state.json
 
+echo "-- nobody reads the metrics, or their disk is full: the run goes on to its end"
+lost() { sed '/first step/d; s/update [0-9]* on/update ... on/' err; echo "exit $(cat rc)"; }
+trains() { rc=0; cagsr-update -m "$M" --algo grpo --batch 2 "$@" run.rec 2>err || rc=$?; echo $rc >rc; }
+trains -q -o read >/dev/null
+trains -o unread | true
+lost
+trains -q -o full >/dev/full
+lost
+diff -r read unread && diff -r read full && echo same
+trains -q --ref other --kl-stop .01 -o stopped2 | true
+lost | sed 's/is [0-9.]* nats/is ... nats/'
 echo "-- one pipe, strictly on-policy"
 head -n 16 prompts.jsonl >few.jsonl
 cagsr-sample -q --follow v --lag 0 -n 4 --raw --max-tokens 6 --batch-prompts 4 few.jsonl |

@@ -1,14 +1,21 @@
 #include "update.h"
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * What a run is for is the model, and it may take a night: a stream of metrics that nobody
+ * reads any more (`| head -n 1`), or whose disk is full, does not end it.  The fault is
+ * told at once, remembered, and makes the exit status when the run has come to its end.
+ */
 int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
                 const struct source *s, struct err *e)
 {
     m->o = o;
     m->tool = tool;
+    signal(SIGPIPE, SIG_IGN);
     if (isatty(STDOUT_FILENO) && !o->common.force)
         return 0; /* a line per step on stderr instead */
     hash_hex(m->model, s->m->hash);
@@ -25,8 +32,9 @@ int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts
 
 int metric_close(struct metric *m, int rc, struct err *e)
 {
-    if (m->writer)
-        rc = rec_writer_end(m->writer, rc, e);
+    rc = rec_writer_end(m->writer, rc, e);
+    if (rc >= 0 && m->lost.code)
+        rc = err_set(e, ERR_IO, "%s; the run itself came to its end", m->lost.text);
     rec_writer_free(m->writer);
     rec_release(&m->rec);
     return rc;
@@ -205,6 +213,22 @@ static void tell(const struct metric *m, const struct train *t,
              seconds);
 }
 
+/* Sends the record, or remembers why it cannot be sent. */
+static int send(struct metric *m, unsigned long long step, struct err *e)
+{
+    int rc = rec_writer_put(m->writer, &m->rec, e);
+
+    if (rc >= 0)
+        rc = rec_writer_flush(m->writer, e);
+    if (rc != ERR_IO)
+        return rc;
+    err_set(&m->lost, ERR_IO, "%s: the metrics from update %llu on are lost", e->text,
+            step);
+    *e = (struct err){0};
+    cli_note(m->tool, &m->o->common, "%s; the run goes on", m->lost.text);
+    return 0;
+}
+
 int metric_put(struct metric *m, const struct train *t, const struct train_data *d,
                const struct train_result *r, const struct source *s, double seconds,
                struct err *e)
@@ -213,7 +237,7 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
 
     if (!m->writer || m->o->common.verbose)
         tell(m, t, d, r, seconds);
-    if (!m->writer)
+    if (!m->writer || m->lost.code)
         return 0;
     rec_clear(&m->rec);
     rec_set_str(&m->rec, "kind", "metric");
@@ -231,6 +255,5 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
     put(m, "seconds", seconds);
     put(m, "eps", seconds > 0 ? (double)d->ncands / seconds : 0);
     put(m, "tokens_per_second", seconds > 0 ? tokens / seconds : 0);
-    const int rc = rec_writer_put(m->writer, &m->rec, e);
-    return rc < 0 ? rc : rec_writer_flush(m->writer, e);
+    return send(m, t->iterations, e);
 }

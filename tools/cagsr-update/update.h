@@ -124,14 +124,17 @@ struct metric {
     const struct cli_tool *tool;
     struct rec_writer *writer; /* NULL: standard output is a terminal */
     struct rec rec;
+    struct err lost;      /* why records are not written any more; code 0: they are */
     char model[HASH_HEX]; /* of the start; the writer borrows it until its header */
 };
 
 int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
                 const struct source *s, struct err *e);
+/* A record that cannot be written is no fault of the run: metric_close tells it. */
 int metric_put(struct metric *m, const struct train *t, const struct train_data *d,
                const struct train_result *r, const struct source *s, double seconds,
                struct err *e);
+/* Ends the stream; rc is the run's result.  ERR_IO if metrics were lost. */
 int metric_close(struct metric *m, int rc, struct err *e);
 
 #endif
