@@ -10,7 +10,7 @@
 #ifndef CAGSR_SAMPLE_SOURCE_H
 #define CAGSR_SAMPLE_SOURCE_H
 
-#include "chat.h"
+#include "chat/chat.h"
 #include "rec/record.h"
 #include "rec/stream.h"
 

@@ -1,4 +1,4 @@
-#include "chat.h"
+#include "chat/chat.h"
 
 #include "jinja/dict.h"
 #include "tok/messages.h"

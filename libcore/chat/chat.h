@@ -13,8 +13,8 @@
  * The template sees a message's other members (tool_calls, name ...), and the record's
  * `tools`, `documents` and the members of `chat_template_kwargs`.
  */
-#ifndef CAGSR_SAMPLE_CHAT_H
-#define CAGSR_SAMPLE_CHAT_H
+#ifndef CAGSR_CHAT_CHAT_H
+#define CAGSR_CHAT_CHAT_H
 
 #include "rec/record.h"
 #include "tok/template.h"
