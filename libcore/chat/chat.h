@@ -1,14 +1,16 @@
 /*
- * From a prompt's record to text: which of the known forms it has, what was said in it,
- * and the chat template around that.
+ * From a record to text: which of the known forms its prompt and its answer have, what was
+ * said in it, and the chat template around that.
  *
  *     {"prompt": "text"}  {"prompt": [messages]}  {"messages": [{"role", "content"}]}
  *     {"conversations": [{"from", "value"}]}   ShareGPT: human, gpt, system
  *     {"instruction", "input"}                 Alpaca; joined by a newline
+ *     {"question"}
  *
  * A conversation that ends with the assistant's turn is one with its answer: the answer
  * becomes `reference`, what was before it the prompt.  Alpaca's `output` becomes
- * `reference` too.
+ * `reference` too.  In data sets an answer may also have a field of its own, as a text, as
+ * the assistant's message, or as the end of a whole conversation.
  *
  * The template sees a message's other members (tool_calls, name ...), and the record's
  * `tools`, `documents` and the members of `chat_template_kwargs`.
@@ -36,6 +38,9 @@ int chat_open(struct chat *c, struct tok *tok, enum chat_form form, const char *
               struct err *e) MUST_CHECK;
 void chat_close(struct chat *c); /* zeroed is fine */
 
+/* Does the record have a prompt in one of the forms? */
+int chat_has_prompt(const struct rec *r);
+
 /* Renders a prompt's record.  *reference is the answer that came with it (malloc'd, the
  * caller's, also after an error), s NULL if none did.  ERR_RECORD with record and field named. */
 int chat_render(const struct chat *c, const struct rec *r, struct rendered *out,
@@ -44,6 +49,21 @@ int chat_render(const struct chat *c, const struct rec *r, struct rendered *out,
 /* The same for a line of text. */
 int chat_render_text(const struct chat *c, const char *text, size_t n,
                      struct rendered *out, struct err *e) MUST_CHECK;
+
+enum { CHAT_WHOLE = 2 };
+
+/* The answer under `field`: 0 if there is none, else *answer is a copy (malloc'd, the
+ * caller's, also after an error), and
+ *   1           it is all that the field has
+ *   CHAT_WHOLE  the field has a conversation, whose turns before the answer are in *before
+ * ERR_RECORD if it is neither a text nor ends with the assistant's turn. */
+int chat_answer(const struct chat *c, const struct rec *r, const char *field,
+                struct rendered *before, struct rec_str *answer,
+                struct err *e) MUST_CHECK;
+
+/* *id = the token that ends an answer: the template's, else the model's first stop, or -1.
+ * ERR_NOMEM. */
+int chat_end(const struct chat *c, int32_t *id, struct err *e) MUST_CHECK;
 
 /* What tok_encode is to add: a template writes its BOS itself. */
 enum tok_add chat_add(const struct chat *c);

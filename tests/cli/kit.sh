@@ -52,3 +52,23 @@ smollm2() {
     done
     return 1
 }
+
+# A tiny model with random weights, a tokenizer of single characters ("<eos>" 0, "<|im_start|>"
+# 1, "<|im_end|>" 2, "!" 3 and on) and ChatML: char_model DIR.  Needs jq.
+char_model() {
+    mkdir "$1"
+    cp "$SRC"/tests/golden/smollm2-tiny/config.json "$SRC"/tests/golden/smollm2-tiny/model.safetensors "$1"
+    jq -n '
+        def char: [.] | implode;
+        ([range(33; 127) | char] + ["Ġ", "Ċ"]) as $chars
+        | ["<eos>", "<|im_start|>", "<|im_end|>"] as $special
+        | ($special + $chars + ["Ġa"]) as $all
+        | {added_tokens: [range(3) | {id: ., content: $special[.], special: true}],
+           pre_tokenizer: {type: "ByteLevel", add_prefix_space: false},
+           decoder: {type: "ByteLevel"},
+           model: {type: "BPE", vocab: ([$all | to_entries[] | {key: .value, value: .key}] | from_entries),
+                   merges: ["Ġ a"]}}' >"$1/tokenizer.json"
+    jq -n '{eos_token: "<eos>", chat_template:
+        "{% for message in messages %}{{\"<|im_start|>\" + message[\"role\"] + \"\n\" + message[\"content\"] + \"<|im_end|>\n\"}}{% endfor %}{% if add_generation_prompt %}{{\"<|im_start|>assistant\n\"}}{% endif %}"}' \
+        >"$1/tokenizer_config.json"
+}

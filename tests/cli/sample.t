@@ -2,22 +2,7 @@
 . "$KIT"
 need jq
 
-# The model, with a tokenizer of single characters and a chat template.
-mkdir model
-cp "$SRC"/tests/golden/smollm2-tiny/config.json "$SRC"/tests/golden/smollm2-tiny/model.safetensors model
-jq -n '
-    def char: [.] | implode;
-    ([range(33; 127) | char] + ["Ġ", "Ċ"]) as $chars
-    | ["<eos>", "<|im_start|>", "<|im_end|>"] as $special
-    | ($special + $chars + ["Ġa"]) as $all
-    | {added_tokens: [range(3) | {id: ., content: $special[.], special: true}],
-       pre_tokenizer: {type: "ByteLevel", add_prefix_space: false},
-       decoder: {type: "ByteLevel"},
-       model: {type: "BPE", vocab: ([$all | to_entries[] | {key: .value, value: .key}] | from_entries),
-               merges: ["Ġ a"]}}' >model/tokenizer.json
-jq -n '{eos_token: "<eos>", chat_template:
-    "{% for message in messages %}{{\"<|im_start|>\" + message[\"role\"] + \"\n\" + message[\"content\"] + \"<|im_end|>\n\"}}{% endfor %}{% if add_generation_prompt %}{{\"<|im_start|>assistant\n\"}}{% endif %}"}' \
-    >model/tokenizer_config.json
+char_model model
 
 sample() {
     cagsr-sample -m model --max-tokens 6 -j1 "$@"

@@ -1,7 +1,8 @@
 /*
  * Any bytes as a file of prompts: JSON lines, one JSON array, a stream, or, if the first
  * byte is odd, plain text; through the tokenizer and chat template of a golden model.  The
- * laws: a prompt has tokens, its offsets never fall and stay in its text.
+ * laws: a prompt has tokens, its offsets never fall and stay in its text; an answer that a
+ * record has is a text.
  */
 #include "../../tools/cagsr-sample/source.h"
 #include "fuzz.h"
@@ -18,11 +19,25 @@ static struct chat *golden_chat(void)
     return &c;
 }
 
+/* As data sets have it, in a field of its own. */
+static void check_answer(const struct rec *r)
+{
+    static struct rendered before;
+    struct rec_str answer;
+    struct err e = {0};
+    const int rc = chat_answer(golden_chat(), r, "chosen", &before, &answer, &e);
+
+    fuzz_said(rc, &e);
+    fuzz_law(rc <= 0 || (answer.s && answer.s[answer.n] == '\0'));
+    free((char *)answer.s);
+}
+
 static void check(const struct prompt *p)
 {
     if (p->kind == PROMPT_OTHER)
         return;
     fuzz_law(p->P > 0 && p->id[0]);
+    check_answer(&p->rec);
     for (size_t i = 0; i < p->P; i++)
         fuzz_law(p->ends[i] <= p->ntext && (i == 0 || p->ends[i] >= p->ends[i - 1]));
 }

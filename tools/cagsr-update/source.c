@@ -24,11 +24,12 @@ void source_close(struct source *s)
     train_data_release(&s->one);
     for (size_t k = 0; k < 4; k++)
         free(s->buf[k].p);
-    template_close(s->chat);
+    chat_close(&s->chat);
     tok_close(s->tok);
-    rendered_release(&s->rendered);
-    tok_ids_release(&s->ids[0]);
-    tok_ids_release(&s->ids[1]);
+    for (size_t k = 0; k < 2; k++) {
+        rendered_release(&s->rendered[k]);
+        tok_ids_release(&s->ids[k]);
+    }
 }
 
 static int is_accepted(const struct train_cursor *c, uint64_t policy)
@@ -359,7 +360,7 @@ static int read_other(struct source *s, const struct rec *r, struct err *e)
     if (is_pair(r) && (s->algo->flags & ALGO_PAIR))
         rc = read_pair(s, r, e);
     else if (is_text(r) && (s->algo->flags & ALGO_DATASET))
-        rc = source_text(s, r, &s->one, e);
+        rc = source_text(s, r, e);
     else if (s->algo->flags & ALGO_PLAIN)
         rc = read_sample(s, r, e);
     else

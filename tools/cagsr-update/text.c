@@ -1,17 +1,16 @@
 /*
  * Records that have text but no ids: data sets of prompts with answers (sft), or with a
  * chosen and a rejected answer (dpo, rm).  The prompt goes through the model's chat
- * template unless --raw; the answer is tokenised by itself and closed with the end
- * token, as a sampler would have drawn it.
+ * template unless --raw, as in cagsr-sample; the answer is tokenised by itself and closed
+ * with the end token, as a sampler would have drawn it.  So only the answer is learnt from.
  */
 #include "update.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int open_tokenizer(struct source *s, struct err *e)
+static int open_chat(struct source *s, struct err *e)
 {
-    const char *source, *where;
     int rc;
 
     if (s->tok)
@@ -25,95 +24,117 @@ static int open_tokenizer(struct source *s, struct err *e)
     if (tok_size(s->tok) > s->m->arch.V)
         return err_set(e, ERR_FILE, "%s: the tokenizer has %zu ids, the model %zu",
                        s->m->path, tok_size(s->tok), s->m->arch.V);
-    source = tok_chat_template(s->tok, &where);
-    return s->o->raw || !source ? 0 : template_open(&s->chat, source, where, e);
+    if ((rc = chat_open(&s->chat, s->tok, s->o->raw ? CHAT_RAW : CHAT_TEMPLATE, NULL,
+                        e)) < 0)
+        return rc;
+    return chat_end(&s->chat, &s->end, e);
 }
 
-/* The first of the keys that the record has, as text: 1, 0 if none. */
-static int first_text(const struct rec *r, const char *const *keys, struct rec_str *out,
-                      struct err *e)
+/* ---- texts of a record ------------------------------------------------------------------ */
+
+/* A record's prompt and answers before they are tokens.  Answers are owned. */
+struct example {
+    struct rec_str answer[2]; /* the chosen one first, of a pair */
+    const char *field[2];     /* where they were */
+    size_t n;
+};
+
+static void example_release(struct example *x)
 {
-    for (; *keys; keys++) {
-        const int rc = rec_opt_str(r, *keys, out, e);
-        if (rc != 0)
-            return rc;
+    for (size_t i = 0; i < 2; i++)
+        free((char *)x->answer[i].s);
+}
+
+/* The answer under the first of the fields that the record has: as chat_answer, the
+ * conversation before it in *before. */
+static int find_answer(const struct source *s, const struct rec *r,
+                       const char *const *fields, struct example *x,
+                       struct rendered *before, struct err *e)
+{
+    int rc = 0;
+
+    for (; *fields && rc == 0; fields++) {
+        x->field[x->n] = *fields;
+        rc = chat_answer(&s->chat, r, *fields, before, &x->answer[x->n], e);
     }
+    x->n += rc > 0;
+    return rc;
+}
+
+/* The record's prompt into s->rendered[0].  An answer at the end of its conversation is
+ * the example's, if that has none. */
+static int find_prompt(struct source *s, const struct rec *r, struct example *x,
+                       struct err *e)
+{
+    struct rec_str end;
+    int rc = chat_render(&s->chat, r, &s->rendered[0], &end, e);
+
+    if (rc >= 0 && end.s && x->n > 0 &&
+        (x->n > 1 || end.n != x->answer[0].n || memcmp(end.s, x->answer[0].s, end.n)))
+        rc = rec_fault(r, ERR_RECORD, e, x->field[0],
+                       "there, and the prompt ends with an answer of its own");
+    if (rc < 0 || !end.s || x->n > 0) {
+        free((char *)end.s);
+        return rc;
+    }
+    x->answer[0] = end;
+    x->field[0] = "messages";
+    x->n = 1;
     return 0;
 }
 
-static const char *special(const struct tok *t, int32_t id, char *buf, size_t size)
+/* sft: a prompt with its answer. */
+static int find_one(struct source *s, const struct rec *r, struct example *x,
+                    struct err *e)
 {
-    size_t n = 0;
-    const char *bytes = id < 0 ? NULL : tok_bytes(t, id, &n);
+    static const char *const fields[] = {"response", "completion", "output",
+                                         "answer",   "text",       NULL};
+    int rc = find_answer(s, r, fields, x, &s->rendered[0], e);
 
-    if (!bytes || n >= size)
-        return "";
-    memcpy(buf, bytes, n);
-    buf[n] = 0;
-    return buf;
+    if (rc < 0 || (rc == CHAT_WHOLE && !chat_has_prompt(r)))
+        return rc;
+    if (rc == CHAT_WHOLE)
+        return rec_fault(r, ERR_RECORD, e, x->field[0],
+                         "a conversation, and there is a prompt beside it");
+    if ((rc = find_prompt(s, r, x, e)) < 0)
+        return rc;
+    return x->n ? 0 : rec_fault(r, ERR_RECORD, e, "response", "missing");
 }
 
-/* `text` joined with `more` by a newline, as cagsr-sample joins them; malloc'd. */
-static char *joined(struct rec_str text, struct rec_str more, size_t *n)
+/* dpo, rm.  Two whole conversations bring the prompt, in which they must agree; as some
+ * data sets have it, its last turn may stand in `prompt` again. */
+static int find_two(struct source *s, const struct rec *r, struct example *x,
+                    struct err *e)
 {
-    char *out = malloc(text.n + more.n + 2);
+    static const char *const chosen[] = {"chosen", NULL}, *const rejected[] = {
+                                                              "rejected", NULL};
+    const struct rendered *a = &s->rendered[0], *b = &s->rendered[1];
+    int first, second;
 
-    if (!out)
-        return NULL;
-    memcpy(out, text.s, text.n);
-    *n = text.n;
-    if (more.n) {
-        out[*n] = '\n';
-        memcpy(out + *n + 1, more.s, more.n);
-        *n += 1 + more.n;
-    }
-    return out;
+    if ((first = find_answer(s, r, chosen, x, &s->rendered[0], e)) < 0)
+        return first;
+    if (first == 0)
+        return rec_fault(r, ERR_RECORD, e, "chosen", "missing");
+    if ((second = find_answer(s, r, rejected, x, &s->rendered[1], e)) < 0)
+        return second;
+    if (second == 0)
+        return rec_fault(r, ERR_RECORD, e, "rejected", "missing");
+    if (first == 1 && second == 1)
+        return find_prompt(s, r, x, e);
+    if (first != second || a->n != b->n || memcmp(a->text, b->text, a->n))
+        return rec_fault(r, ERR_RECORD, e, "rejected",
+                         "its answer is not to the conversation of 'chosen'");
+    return 0;
 }
 
-/* The prompt's tokens into s->ids[0]. */
-static int prompt_ids(struct source *s, const struct rec *r, struct err *e)
-{
-    static const char *const keys[] = {"prompt", "instruction", "question", NULL};
-    struct rec_str text, more = {0};
-    char bos[256], eos[256];
-    size_t n = 0;
-    int rc = first_text(r, keys, &text, e);
-
-    if (rc < 0)
-        return rc;
-    if (rc == 0)
-        return rec_fault(
-            r, ERR_RECORD, e, "prompt",
-            "missing, and so are ids and prompt_ids: nothing to learn from");
-    if ((rc = rec_opt_str(r, "input", &more, e)) < 0)
-        return rc;
-    char *all = joined(text, more, &n);
-    if (!all)
-        return err_set(e, ERR_NOMEM, "no memory for a prompt of %zu bytes", text.n);
-    const struct chat_message user = {"user", all, n};
-    if (s->chat)
-        rc = template_render(s->chat, &user, 1, TEMPLATE_ASK,
-                             special(s->tok, tok_bos(s->tok), bos, sizeof bos),
-                             special(s->tok, tok_eos(s->tok), eos, sizeof eos),
-                             &s->rendered, e);
-    else
-        rc = rendered_raw(&s->rendered, all, n, e);
-    free(all);
-    if (rc < 0)
-        return rc;
-    return tok_encode(s->tok, s->rendered.text, s->rendered.n,
-                      s->chat ? TOK_ADD_NONE : TOK_ADD_SPECIAL, &s->ids[0], e);
-}
+/* ---- and their tokens ------------------------------------------------------------------- */
 
 /* Adds an answer as a candidate: its tokens, then the end token. */
-static int add_answer(struct source *s, const struct rec *r, const char *key,
+static int add_answer(struct source *s, const struct rec *r, const char *field,
                       struct rec_str text, double reward, struct err *e)
 {
     struct tok_ids *ids = &s->ids[1];
     const size_t P = s->one.group[0].P;
-    size_t nstops;
-    const int32_t *stops = tok_stops(s->tok, &nstops);
-    const int32_t end = nstops ? stops[0] : tok_eos(s->tok);
     int rc = tok_encode(s->tok, text.s, text.n, TOK_ADD_NONE, ids, e);
 
     if (rc < 0)
@@ -124,46 +145,47 @@ static int add_answer(struct source *s, const struct rec *r, const char *key,
     s->buf[3].p = (unsigned char *)with_end;
     if (ids->n)
         memcpy(with_end, ids->id, ids->n * sizeof *with_end);
-    const size_t T = ids->n + (end >= 0);
-    if (end >= 0)
-        with_end[ids->n] = end;
+    const size_t T = ids->n + (s->end >= 0);
+    if (s->end >= 0)
+        with_end[ids->n] = s->end;
     if (T == 0)
-        return rec_fault(r, ERR_RECORD, e, key, "no tokens");
-    if ((rc = source_check_length(s, r, key, P, T, e)) < 0)
+        return rec_fault(r, ERR_RECORD, e, field, "no tokens");
+    if ((rc = source_check_length(s, r, field, P, T, e)) < 0)
         return rc;
     const struct train_new n = {
         .T = T, .ids = with_end, .reward = reward, .temperature = 1, .ended = 1};
     return train_data_cand(&s->one, &n, e);
 }
 
-int source_text(struct source *s, const struct rec *r, struct train_data *d,
-                struct err *e)
+static int add_example(struct source *s, const struct rec *r, const struct example *x,
+                       struct err *e)
 {
-    static const char *const answers[] = {"response", "completion", "output",
-                                          "answer",   "text",       NULL};
-    static const char *const chosen[] = {"chosen", NULL};
-    static const char *const rejected[] = {"rejected", NULL};
-    const int pair = (s->algo->flags & ALGO_PAIR) != 0;
-    struct rec_str text;
-    int rc;
+    const struct rendered *text = &s->rendered[0];
+    int rc = tok_encode(s->tok, text->text, text->n, chat_add(&s->chat), &s->ids[0], e);
 
-    s->records++;
-    if ((rc = open_tokenizer(s, e)) < 0 || (rc = prompt_ids(s, r, e)) < 0)
+    if (rc < 0)
         return rc;
     if (s->ids[0].n == 0)
         return rec_fault(r, ERR_RECORD, e, "prompt", "no tokens");
-    if ((rc = train_data_group(d, s->ids[0].id, s->ids[0].n, e)) < 0 ||
-        (rc = first_text(r, pair ? chosen : answers, &text, e)) < 0)
-        return rc;
-    if (rc == 0)
-        return rec_fault(r, ERR_RECORD, e, pair ? "chosen" : "response", "missing");
-    if ((rc = add_answer(s, r, pair ? "chosen" : "response", text, 1, e)) < 0 || !pair)
-        return rc;
-    if (s->need_ref)
-        return rec_fault(r, ERR_RECORD, e, "ref", "missing: give --ref BASE");
-    if ((rc = first_text(r, rejected, &text, e)) < 0)
-        return rc;
-    if (rc == 0)
-        return rec_fault(r, ERR_RECORD, e, "rejected", "missing");
-    return add_answer(s, r, "rejected", text, 0, e);
+    rc = train_data_group(&s->one, s->ids[0].id, s->ids[0].n, e);
+    for (size_t i = 0; i < x->n && rc >= 0; i++)
+        rc = add_answer(s, r, x->field[i], x->answer[i], i == 0, e);
+    return rc;
+}
+
+int source_text(struct source *s, const struct rec *r, struct err *e)
+{
+    const int pair = (s->algo->flags & ALGO_PAIR) != 0;
+    struct example x = {0};
+    int rc;
+
+    s->records++;
+    if ((rc = open_chat(s, e)) >= 0 &&
+        (rc = pair ? find_two(s, r, &x, e) : find_one(s, r, &x, e)) >= 0 &&
+        (rc = pair && s->need_ref
+                  ? rec_fault(r, ERR_RECORD, e, "ref", "missing: give --ref BASE")
+                  : 0) >= 0)
+        rc = add_example(s, r, &x, e);
+    example_release(&x);
+    return rc;
 }

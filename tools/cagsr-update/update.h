@@ -6,6 +6,7 @@
 #define CAGSR_UPDATE_H
 
 #include "base/hash.h"
+#include "chat/chat.h"
 #include "cli/cli.h"
 #include "io/checkpoint.h"
 #include "kern/kern.h"
@@ -13,7 +14,6 @@
 #include "model/model.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
-#include "tok/template.h"
 #include "tok/tok.h"
 #include "train/follow.h"
 #include "train/reference.h"
@@ -46,9 +46,10 @@ struct source {
     struct sample sample;
     struct rec_buf buf[4];
     struct train_data one; /* the group being read, whole */
-    struct tok *tok;       /* opened when a record has text only */
-    struct template *chat; /* NULL: raw text */
-    struct rendered rendered;
+    struct tok *tok; /* opened when a record has text only, and with it chat, end */
+    struct chat chat;
+    int32_t end; /* the token that ends an answer, or -1 */
+    struct rendered rendered[2];
     struct tok_ids ids[2];
     int need_ref;
     char names[COMPONENTS]
@@ -78,9 +79,8 @@ int source_same(const struct source *s, const struct train_cursor *had, struct e
 /* Reads past the groups that a resumed run has had; says so if they are others. */
 int source_skip(struct source *s, const struct train_cursor *had, struct err *e);
 
-/* text.c: a record with text only, as sft and dpo data sets have it. */
-int source_text(struct source *s, const struct rec *r, struct train_data *d,
-                struct err *e);
+/* text.c: a record with text only, as sft and dpo data sets have it, into s->one. */
+int source_text(struct source *s, const struct rec *r, struct err *e);
 
 /* ERR_RECORD if the model has no room for P tokens of prompt and T of response. */
 int source_check_length(const struct source *s, const struct rec *r, const char *field,
