@@ -60,8 +60,9 @@ char *checkpoint_join(const struct checkpoint *c, const char *name, struct err *
 /* ---- versions: DIR/v000012/ and the link DIR/current -------------------------------
  */
 
-/* Begins DIR/v<version>; DIR is made if it is not there.  Otherwise checkpoint_begin.
- */
+/* Begins DIR/v<version>; DIR is made if it is not there.  Otherwise checkpoint_begin: a
+ * version of that number is an error, unless it is newer than current, left by a writer
+ * that was killed before it pointed current at it.  One writer at a time. */
 int checkpoint_version_begin(struct checkpoint *c, const char *dir, size_t version,
                              struct err *e) MUST_CHECK;
 

@@ -36,19 +36,34 @@ static int failed(const char *path, struct err *e)
     return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
 }
 
+/* A version that is newer than what current points at was never pointed at: its writer
+ * died between the two renames.  It makes way. */
+static int how_to_begin(enum checkpoint_mode *mode, const char *dir, size_t version,
+                        struct err *e)
+{
+    size_t current;
+    const int rc = checkpoint_current(&current, NULL, dir, e);
+
+    *mode = rc > 0 && version <= current ? CHECKPOINT_NEW : CHECKPOINT_REPLACE;
+    return rc < 0 ? rc : 0;
+}
+
 int checkpoint_version_begin(struct checkpoint *c, const char *dir, size_t version,
                              struct err *e)
 {
+    enum checkpoint_mode mode;
     char name[NAME], *path;
     int rc;
 
     *c = (struct checkpoint){.lock = -1};
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
         return failed(dir, e);
+    if ((rc = how_to_begin(&mode, dir, version, e)) < 0)
+        return rc;
     version_name(name, version);
     if (!(path = file_join(dir, name)))
         return err_set(e, ERR_NOMEM, "%s: no memory", dir);
-    rc = checkpoint_begin(c, path, CHECKPOINT_NEW, e);
+    rc = checkpoint_begin(c, path, mode, e);
     free(path);
     return rc;
 }

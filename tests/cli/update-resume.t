@@ -32,6 +32,15 @@ rs broken $P -o x run.rec | sed 's/: .*broken/: ...broken/'
 cp -r three cut
 truncate -s 5000 cut/training/exp_avg.safetensors
 rs cut $P -o x run.rec | sed 's/, .*//'
+echo "-- with every algorithm"
+for algo in grpo rloo reinforce raft dpo rm sft; do
+    A="--algo $algo --lr 1e-3 --batch 8 -j 1 --warmup 4"
+    rm -rf a.*
+    cagsr-update -q -m "$M" $A -o a.whole run.rec >/dev/null
+    cagsr-update -q -m "$M" $A --steps 1 -o a.half run.rec >/dev/null
+    cagsr-update -q --resume a.half $A -o a.half run.rec >/dev/null
+    diff -r a.whole a.half && echo $algo
+done
 echo "-- data that is passed over again"
 S="--algo sft --lr 1e-3 --batch 10 --epochs 3 -j 1 --loss-stop .1"
 cagsr-update -q -m "$M" $S -o pool.whole run.rec >/dev/null
@@ -86,20 +95,21 @@ find v -name '.*tmp*' | grep . || echo "nothing left"
 # Dies at every point of a save: there is the old directory or the new one, never a third.
 echo "-- killed within a save"
 cp -r three start
-dies() { # CALL NUMBER
-    strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
-        cagsr-update -q --resume start $P --steps 4 -o start run.rec >/dev/null 2>&1
+dies() { # CALL NUMBER COMMAND...
+    call=$1 when=$2
+    shift 2
+    strace -f -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$when" \
+        "$@" >/dev/null 2>&1
+}
+no_strace() {
+    strace -qq -o /dev/null true 2>/dev/null && return 1
+    echo 'no strace, or it may not: no kill within a save was tried' >&2
 }
 cagsr-update -q --resume three $P --steps 4 -o four run.rec >/dev/null
 moments() {
-    if ! strace -qq -o /dev/null true 2>/dev/null; then
-        echo 'no strace, or it may not: no kill within a save was tried' >&2
-        echo "old or new each time"
-        return
-    fi
     for call in fsync renameat2 unlink rmdir mkdir write; do
         n=1
-        while ! dies $call $n && [ $n -lt 40 ]; do
+        while ! dies $call $n cagsr-update -q --resume start $P --steps 4 -o start run.rec && [ $n -lt 40 ]; do
             if ! diff -r three start >/dev/null && ! diff -r four start >/dev/null; then
                 echo "neither the old nor the new behind $call $n"
             fi
@@ -111,6 +121,31 @@ moments() {
         rm -rf start
         cp -r three start
     done
-    echo "old or new each time"
 }
-moments
+no_strace || moments
+echo "old or new each time"
+
+# A version that was there before current pointed at it does not stand in the way.
+echo "-- killed within a publication"
+V="--algo grpo --lr 1e-3 --batch 8 -j 1 --save-every 1 --steps 2"
+cagsr-update -q -m "$M" $V --publish p.whole run.rec >/dev/null
+publications() {
+    for call in renameat2 symlink rename; do
+        n=1
+        while ! dies $call $n cagsr-update -q -m "$M" $V --publish p run.rec && [ $n -lt 40 ]; do
+            begin="-m $M"
+            [ ! -e p/current/training ] || begin='--resume p'
+            cagsr-update -q $begin $V --publish p run.rec >/dev/null || echo "not behind $call $n"
+            cmp p/current/model.safetensors p.whole/current/model.safetensors
+            rm -rf p
+            n=$((n + 1))
+        done
+        [ $n -gt 1 ] || echo "$call: never"
+        rm -rf p
+    done
+}
+no_strace || publications
+cagsr-update -q -m "$M" $V --steps 1 --publish p run.rec >/dev/null
+cp -r p/v000001 p/v000002
+cagsr-update -q --resume p $V --publish p run.rec >/dev/null
+diff -r p/current/ p.whole/current/ && echo "the same each time"

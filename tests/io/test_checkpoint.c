@@ -319,6 +319,24 @@ Test(versions, current_follows)
     scratch_remove(top);
 }
 
+/* Killed between the two renames of a commit: the version is there, current is not on it. */
+Test(versions, what_current_never_pointed_at_makes_way)
+{
+    char *top = scratch_make();
+    const char *dir = path_in(top, "policy");
+    size_t version = 0;
+
+    publish(dir, 0, 0);
+    cr_assert_eq(mkdir(path_in(dir, "v000001"), 0777), 0);
+    cr_assert_eq(mkdir(path_in(dir, "v000001/old"), 0777), 0);
+    publish(dir, 1, 0);
+    cr_expect_eq(checkpoint_current(&version, NULL, dir, NULL), 1);
+    cr_expect_eq(version, 1u);
+    cr_expect(!file_exists(path_in(dir, "v000001/old")), "the orphan is still there");
+    cr_expect_eq(count(dir), 3, "two versions and the link");
+    scratch_remove(top);
+}
+
 Test(versions, a_link_to_elsewhere_is_an_error)
 {
     static const char *const bad[] = {
