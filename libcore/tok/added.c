@@ -99,47 +99,55 @@ static int stands_alone(const char *text, size_t n, size_t at, size_t end)
     return end == n || !is_word(utf8_get(text + end, n - end, &len));
 }
 
-/* Widens [*at, *end) by white space, to the left not beyond `from`. */
+/* Widens [m->at, m->end) by white space, to the left not beyond `from`. */
 static void take_white(const struct added *a, const char *text, size_t n, size_t from,
-                       size_t *at, size_t *end)
+                       struct added_match *m)
 {
     size_t len;
 
-    while (a->lstrip && *at > from) {
-        const size_t b = step_back(text, *at);
-        if (!class_has(&class_white, utf8_get(text + b, *at - b, &len)))
+    while (a->lstrip && m->at > from) {
+        const size_t b = step_back(text, m->at);
+        if (!class_has(&class_white, utf8_get(text + b, m->at - b, &len)))
             break;
-        *at = b;
+        m->at = b;
     }
-    while (a->rstrip && *end < n &&
-           class_has(&class_white, utf8_get(text + *end, n - *end, &len)))
-        *end += len;
+    while (a->rstrip && m->end < n &&
+           class_has(&class_white, utf8_get(text + m->end, n - m->end, &len)))
+        m->end += len;
+}
+
+/* The longest one that begins at byte i; -1 if there is none. */
+static int32_t longest_at(const struct added_set *s, const char *text, size_t n,
+                          size_t i, size_t *len)
+{
+    int32_t found = -1;
+
+    if (!s->first[(unsigned char)text[i]])
+        return -1;
+    for (size_t k = 0; k < s->nlengths && found < 0; k++) {
+        *len = s->lengths[k];
+        found = *len <= n - i ? vocab_find(&s->text, text + i, *len) : -1;
+    }
+    return found;
 }
 
 int added_next(const struct tok *t, const struct added_set *s, const char *text,
-               size_t n, size_t from, size_t *which, size_t *at, size_t *end)
+               size_t n, struct added_match *m)
 {
-    for (size_t i = from; i < n; i++) {
-        if (!s->first[(unsigned char)text[i]])
-            continue;
-        for (size_t k = 0; k < s->nlengths; k++) {
-            const size_t len = s->lengths[k];
-            const int32_t found =
-                len <= n - i ? vocab_find(&s->text, text + i, len) : -1;
+    for (size_t i = m->next, len; i < n; i++) {
+        const int32_t found = longest_at(s, text, n, i, &len);
 
-            if (found < 0)
-                continue;
-            const struct added *a = &t->added[found];
-            if (a->single_word && !stands_alone(text, n, i, i + len)) {
-                i += len - 1; /* as the tokenizers library: the match is spent */
-                break;
-            }
-            *which = (size_t)found;
-            *at = i;
-            *end = i + len;
-            take_white(a, text, n, from, at, end);
-            return 1;
+        if (found < 0)
+            continue;
+        const struct added *a = &t->added[found];
+        if (a->single_word && !stands_alone(text, n, i, i + len)) {
+            i += len - 1; /* as the tokenizers library: the match is spent */
+            continue;
         }
+        const size_t from = m->end;
+        *m = (struct added_match){(size_t)found, i, i + len, i + len};
+        take_white(a, text, n, from, m);
+        return 1;
     }
     return 0;
 }

@@ -165,23 +165,24 @@ static int encode_words(struct tok *t, const struct passage *text, size_t at, si
 }
 
 /* Text between added tokens of the first stage: bytes at .. at+n of the text given. */
-static int encode_gap(struct tok *t, const struct passage *text, size_t from, size_t n,
+static int encode_gap(struct tok *t, const struct passage *text, size_t at, size_t n,
                       struct tok_ids *out, struct err *e)
 {
+    struct added_match m = {0};
     struct passage p = {0};
-    size_t done = 0, at = 0, end = 0, which;
-    int rc = passage_copy(&p, text, from, n, e);
+    int rc = passage_copy(&p, text, at, n, e);
 
     if (rc == 0)
         rc = normal_run(t->normalizer, &p, e);
-    while (rc == 0 && added_next(t, &t->normal, p.text, p.n, done, &which, &at, &end)) {
-        rc = encode_words(t, &p, done, at - done, out, e);
+    for (size_t done = 0; rc == 0 && added_next(t, &t->normal, p.text, p.n, &m);
+         done = m.end) {
+        if (m.at > done)
+            rc = encode_words(t, &p, done, m.at - done, out, e);
         if (rc == 0)
-            rc = push(out, t->added[which].id, passage_end(&p, end), e);
-        done = end;
+            rc = push(out, t->added[m.which].id, passage_end(&p, m.end), e);
     }
     if (rc == 0)
-        rc = encode_words(t, &p, done, p.n - done, out, e);
+        rc = encode_words(t, &p, m.end, p.n - m.end, out, e);
     passage_release(&p);
     return rc;
 }
@@ -189,20 +190,28 @@ static int encode_gap(struct tok *t, const struct passage *text, size_t from, si
 static int encode_text(struct tok *t, const struct passage *text, struct tok_ids *out,
                        struct err *e)
 {
+    struct added_match m = {0};
     const size_t n = text->n;
-    size_t done = 0, at, end, which;
     int rc = 0;
 
-    while (rc == 0 && added_next(t, &t->raw, text->text, n, done, &which, &at, &end)) {
-        if (at > done)
-            rc = encode_gap(t, text, done, at - done, out, e);
+    for (size_t done = 0; rc == 0 && added_next(t, &t->raw, text->text, n, &m);
+         done = m.end) {
+        if (m.at > done)
+            rc = encode_gap(t, text, done, m.at - done, out, e);
         if (rc == 0)
-            rc = push(out, t->added[which].id, (uint32_t)end, e);
-        done = end;
+            rc = push(out, t->added[m.which].id, (uint32_t)m.end, e);
     }
-    if (rc == 0 && n > done)
-        rc = encode_gap(t, text, done, n - done, out, e);
+    if (rc == 0 && n > m.end)
+        rc = encode_gap(t, text, m.end, n - m.end, out, e);
     return rc;
+}
+
+/* Tokens that lie in white space which one before them took end where that one does. */
+static void never_fall(struct tok_ids *ids)
+{
+    for (size_t i = 1; i < ids->n; i++)
+        if (ids->end[i] < ids->end[i - 1])
+            ids->end[i] = ids->end[i - 1];
 }
 
 int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
@@ -226,6 +235,7 @@ int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
         rc = push(out, t->before[i], 0, e);
     if (rc == 0)
         rc = encode_text(t, &given, out, e);
+    never_fall(out);
     for (size_t i = 0; add == TOK_ADD_SPECIAL && i < t->nbehind && rc == 0; i++)
         rc = push(out, t->behind[i], (uint32_t)n, e);
     return rc;

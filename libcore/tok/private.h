@@ -199,9 +199,17 @@ int added_set_build(struct added_set *s, struct tok *t, int normalized,
                     struct err *e) MUST_CHECK;
 void added_set_release(struct added_set *s);
 
-/* The next added token in text[from..n): 1 with its index in *which and its place at
- * [*at, *end) (white space it takes included), 0 if there is none. */
+/* Where an added token was found.  Zeroed before the first search. */
+struct added_match {
+    size_t which;   /* index into tok.added */
+    size_t at, end; /* with the white space that it takes */
+    size_t next; /* the search goes on here: what was taken is looked through again, as
+                       the tokenizers library does */
+};
+
+/* The added token behind *m in text[0..n): 1, or 0 with *m left as it is.  It may begin
+ * before the old m->end, or lie within it: in white space that the one before took. */
 int added_next(const struct tok *t, const struct added_set *s, const char *text,
-               size_t n, size_t from, size_t *which, size_t *at, size_t *end);
+               size_t n, struct added_match *m);
 
 #endif

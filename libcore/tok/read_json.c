@@ -221,6 +221,7 @@ static int read_model(struct tok *t, const json_t *model, struct err *e)
 
 /* ---- added tokens, decoder --------------------------------------------------------------*/
 
+/* A text that the model has keeps the model's id, whatever this list says. */
 static int read_added(struct tok *t, const json_t *list, struct err *e)
 {
     const json_t *v;
@@ -241,9 +242,10 @@ static int read_added(struct tok *t, const json_t *list, struct err *e)
             (rc = json_opt_bool(&a.rstrip, v, "rstrip", t->where, e)) < 0 ||
             (rc = json_opt_bool(&a.single_word, v, "single_word", t->where, e)) < 0)
             return rc;
-        a.id = (int32_t)id;
-        rc = tok_add_added(t, text, json_string_length(json_object_get(v, "content")),
-                           a, e);
+        const size_t n = json_string_length(json_object_get(v, "content"));
+        const int32_t known = vocab_find(&t->vocab, text, n);
+        a.id = known >= 0 ? known : (int32_t)id;
+        rc = tok_add_added(t, text, n, a, e);
         if (rc < 0)
             return rc;
     }

@@ -89,11 +89,16 @@ def main():
         write(f"p-{name}-t5", base["t5"], pre_tokenizer=v)
     flags = [dict(lstrip=True), dict(rstrip=True), dict(single_word=True), dict(normalized=True),
              dict(normalized=True, lstrip=True, rstrip=True)]
+    texts = ["Hello", "<New>", " the ", "\u00c9t\u00e9"]
+    kinds = [[(text, f) for text in texts] for f in flags]
+    for normal in False, True:  # white space that one takes is where the next one begins
+        white = ["\n"] if normal else [" ", "\n"]  # which of two that are the same when normalised is anyone's guess
+        kinds.append([(text, dict(normalized=normal, rstrip=text[0] > " ")) for text in texts + white])
     for b in base:
-        for i, f in enumerate(flags):
+        for i, kind in enumerate(kinds):
             added = copy.deepcopy(base[b]["added_tokens"])
             top = max([a["id"] for a in added] + [len(base[b]["model"]["vocab"]) - 1]) + 1
-            for k, text in enumerate(["Hello", "<New>", " the ", "\u00c9t\u00e9"]):
+            for k, (text, f) in enumerate(kind):
                 added.append({**dict(id=top + k, content=text, single_word=False, lstrip=False, rstrip=False,
                                      normalized=False, special=k == 1), **f})
             write(f"a-{b}-{i}", base[b], added_tokens=added)

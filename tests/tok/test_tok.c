@@ -115,6 +115,11 @@ Test(tok, added_tokens)
     cr_expect_eq(tok_is_special(t, 20), 0);
     cr_expect_eq(tok_is_special(t, 1 << 20), 0);
     tok_close(t);
+    /* the model's own id for a text that it has */
+    t = open_good("{\"added_tokens\":[{\"id\":20,\"content\":\"b\"}]," BYTE_LEVEL
+                  "," MODEL "}");
+    cr_expect_str_eq(encoded(t, "ab", 2), "0:1 1:2");
+    tok_close(t);
     t = open_good(ADDED(",\"lstrip\":true"));
     cr_expect_str_eq(encoded(t, "a \t<x> b", 8), "0:1 20:6 2:7 1:8");
     tok_close(t);
@@ -124,6 +129,22 @@ Test(tok, added_tokens)
     t = open_good(ADDED(",\"single_word\":true"));
     cr_expect_str_eq(encoded(t, "a <x> b", 7), "0:1 2:2 20:5 2:6 1:7");
     cr_expect_str_neq(encoded(t, "a<x>b", 5), "0:1 20:4 1:5");
+    tok_close(t);
+}
+
+/* White space that <x> takes is looked through for the next one, which may be all of it:
+ * then the rest of it is text again. */
+Test(tok, added_tokens_in_white_space)
+{
+    struct tok *t = open_good(
+        "{\"added_tokens\":[{\"id\":20,\"content\":\"<x>\",\"rstrip\":true},"
+        "{\"id\":21,\"content\":\" <y>\"},{\"id\":22,\"content\":\"\\n\"},"
+        "{\"id\":23,\"content\":\"\\t\",\"lstrip\":true}]," BYTE_LEVEL "," MODEL "}");
+
+    cr_expect_str_eq(encoded(t, "a<x>  <y>b", 10), "0:1 20:6 21:9 1:10");
+    cr_expect_str_eq(encoded(t, "a<x> <y>", 8), "0:1 20:5 21:8");
+    cr_expect_str_eq(encoded(t, "<x>\n  b", 7), "20:6 22:6 2:6 2:6 1:7");
+    cr_expect_str_eq(encoded(t, "<x> \t b", 7), "20:6 23:6 2:6 1:7");
     tok_close(t);
 }
 
