@@ -128,38 +128,34 @@ static int reserve(struct bpe *b, size_t n, struct err *e)
     return 0;
 }
 
-static void add_symbol(struct bpe *b, uint32_t *k, int32_t id, size_t n)
+/* Symbols so far, and the bytes behind the last one that have no token: they are counted
+ * to the symbol behind them, at the end of a word to none. */
+struct spread {
+    uint32_t k;
+    size_t lost;
+};
+
+static void add_symbol(struct bpe *b, struct spread *s, int32_t id, size_t n)
 {
-    b->symbol[*k] =
-        (struct bpe_symbol){.id = id, .n = (uint32_t)n, .prev = *k - 1, .next = *k + 1};
-    ++*k;
+    const uint32_t k = s->k++;
+
+    b->symbol[k] = (struct bpe_symbol){
+        .id = id, .n = (uint32_t)(n + s->lost), .prev = k - 1, .next = k + 1};
+    s->lost = 0;
 }
 
-/* Bytes that have no token are counted to the symbol before them (the first one takes
- * those in front). */
-static void drop(struct bpe *b, uint32_t k, uint32_t *lost, size_t n)
+/* One symbol per byte. */
+static void spread_bytes(struct bpe *b, struct spread *to, const unsigned char *word,
+                         size_t n)
 {
-    if (k > 0)
-        b->symbol[k - 1].n += (uint32_t)n;
-    else
-        *lost += (uint32_t)n;
-}
-
-/* One symbol per byte; returns their number. */
-static uint32_t spread_bytes(struct bpe *b, const unsigned char *word, size_t n,
-                             uint32_t *lost)
-{
-    uint32_t k = 0;
-
     for (size_t i = 0; i < n; i++) {
         const int32_t id = b->byte_id[word[i]];
 
         if (id < 0)
-            drop(b, k, lost, 1);
+            to->lost++;
         else
-            add_symbol(b, &k, id, 1);
+            add_symbol(b, to, id, 1);
     }
-    return k;
 }
 
 /* The token of a character. */
@@ -171,60 +167,60 @@ static int32_t char_id(const struct bpe *b, const unsigned char *s, size_t len)
 }
 
 /* All bytes of a character as symbols: 1, or 0 if one has no token. */
-static int fall_back(struct bpe *b, uint32_t *k, const unsigned char *s, size_t len)
+static int fall_back(struct bpe *b, struct spread *to, const unsigned char *s,
+                     size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (!b->byte_fallback || b->byte_id[s[i]] < 0)
             return 0;
     for (size_t i = 0; i < len; i++)
-        add_symbol(b, k, b->byte_id[s[i]], 1);
+        add_symbol(b, to, b->byte_id[s[i]], 1);
     return 1;
 }
 
 /* One symbol per character; those that have no token are its bytes, or else unknown,
  * neighbours fused if b->fuse_unk.  As in the tokenizers library, unknown characters wait
  * while bytes go ahead. */
-static uint32_t spread_chars(struct bpe *b, const unsigned char *word, size_t n,
-                             uint32_t *lost)
+static void spread_chars(struct bpe *b, struct spread *to, const unsigned char *word,
+                         size_t n)
 {
-    uint32_t k = 0;
     size_t unknown = 0; /* bytes that wait */
 
     for (size_t i = 0, len; i < n; i += len) {
         len = utf8_length(word[i]);
         const int32_t id = char_id(b, word + i, len);
 
-        if (id < 0 && fall_back(b, &k, word + i, len))
+        if (id < 0 && fall_back(b, to, word + i, len))
             continue;
         if (id < 0 && b->unk < 0) {
-            drop(b, k, lost, len);
+            to->lost += len;
             continue;
         }
         if (unknown > 0 && (id >= 0 || !b->fuse_unk)) {
-            add_symbol(b, &k, b->unk, unknown);
+            add_symbol(b, to, b->unk, unknown);
             unknown = 0;
         }
         if (id >= 0)
-            add_symbol(b, &k, id, len);
+            add_symbol(b, to, id, len);
         else
             unknown += len;
     }
     if (unknown > 0)
-        add_symbol(b, &k, b->unk, unknown);
-    return k;
+        add_symbol(b, to, b->unk, unknown);
 }
 
+/* Their number. */
 static uint32_t spread(struct bpe *b, const unsigned char *word, size_t n)
 {
-    uint32_t lost = 0;
-    const uint32_t k =
-        b->vocab ? spread_chars(b, word, n, &lost) : spread_bytes(b, word, n, &lost);
+    struct spread to = {0};
 
-    if (k > 0) {
-        b->symbol[0].n += lost;
-        b->symbol[0].prev = b->symbol[k - 1].next = BPE_NONE;
-    }
-    return k;
+    if (b->vocab)
+        spread_chars(b, &to, word, n);
+    else
+        spread_bytes(b, &to, word, n);
+    if (to.k > 0)
+        b->symbol[0].prev = b->symbol[to.k - 1].next = BPE_NONE;
+    return to.k;
 }
 
 static void offer(const struct bpe *b, size_t *n, uint32_t at)

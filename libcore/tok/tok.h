@@ -90,7 +90,7 @@ enum tok_add {
  * the first of them does, one of several that were made of one where that does.  ERR_RECORD if the text is not UTF-8 or
  * holds a word that a WordLevel vocabulary without unknown token does not have; ERR_FILE
  * without a vocabulary.  A byte that a BPE vocabulary lacks is dropped, as the tokenizers
- * library does. */
+ * library does; ends behind it are where they are, while the library's move up. */
 int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
                struct tok_ids *out, struct err *e) MUST_CHECK;
 

@@ -101,6 +101,19 @@ def plain(m):
     return t
 
 
+EXTRA = 3  # sentinels of our T5
+LIBRARY = {"spm-llama": lambda m: llama(m, True), "spm-llama-new": lambda m: llama(m, False), "spm-gemma": gemma,
+           "spm-t5": lambda m: t5(m, EXTRA), "spm-plain": plain}
+
+
+def library(where):
+    """The library's tokenizer of one of our directories."""
+    m = pb.ModelProto()
+    with open(f"{where}/tokenizer.model", "rb") as f:
+        m.ParseFromString(f.read())
+    return LIBRARY[os.path.basename(os.path.normpath(where))](m)
+
+
 def vectors(where, t):
     r = random.Random(3)
     specials = [x.content for x in t.get_added_tokens_decoder().values()]
@@ -177,9 +190,9 @@ def main():
         vectors(there, t)
     where, m = train("t5", text, model_type="unigram", normalization_rule_tsv="/tmp/rules.tsv", pad_id=0, eos_id=1,
                      unk_id=2, bos_id=-1)
-    config(where, tokenizer_class="T5Tokenizer", extra_ids=3, eos_token="</s>")
-    vectors(where, t5(m, 3))
-    write_spm_gguf(where, "t5", m, [f"<extra_id_{i}>" for i in reversed(range(3))])
+    config(where, tokenizer_class="T5Tokenizer", extra_ids=EXTRA, eos_token="</s>")
+    vectors(where, t5(m, EXTRA))
+    write_spm_gguf(where, "t5", m, [f"<extra_id_{i}>" for i in reversed(range(EXTRA))])
     where, m = train("plain", text, model_type="unigram", normalization_rule_tsv="/tmp/rules.tsv", byte_fallback=True,
                      user_defined_symbols=["<sep>", "||"])
     vectors(where, plain(m))

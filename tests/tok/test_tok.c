@@ -70,9 +70,11 @@ Test(tok, offsets)
     cr_expect_str_eq(encoded(t, "a\303\251b", 4), "0:1 6:3 1:4");
     cr_expect_str_eq(encoded(t, "", 0), "");
     cr_expect_str_eq(encoded(t, "\377", 1), "error");
-    /* bytes without a token are dropped: the next token, or the last, covers them */
+    /* bytes without a token are dropped: the next token covers them */
     cr_expect_str_eq(encoded(t, "zab", 3), "3:3");
-    cr_expect_str_eq(encoded(t, "abz", 3), "3:3");
+    cr_expect_str_eq(encoded(t, "abz", 3), "3:2");
+    cr_expect_str_eq(encoded(t, "azzb", 4), "3:4");
+    cr_expect_str_eq(encoded(t, "az a", 4), "0:1 7:4");
     tok_close(t);
 }
 
