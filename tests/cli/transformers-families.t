@@ -21,8 +21,7 @@ if name == "phi3-tiny":
 json.dump(c, open("in/config.json", "w"))
 json.dump(dict(c, initializer_range=0.5), open("config.json", "w"))
 END
-for name in qwen2-tiny qwen2-yarn-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny \
-    gemma2-tiny gemma3-tiny gemma3-kinds-tiny olmo2-tiny phi3-tiny; do
+for name in $(sed -n 's/^DECODER("\(.*\)")$/\1/p' "$G/models.h"); do
     "$py" prepare.py "$G" "$name"
     cagsr-convert -q -o "$name" in
     ask "$name" "$name converted" 1e-4
@@ -35,6 +34,8 @@ done
 for file in "$G"/gguf-families/*.gguf; do
     name=$(basename "$file")
     cagsr-convert -q --no-tokenizer -o "from-$name" "$file"
-    ask "from-$name" "$name converted" 1e-4
+    ask "from-$name" "$name.gguf converted" 1e-4
 done
-answers
+answers >said
+grep -v ': 2 ok$' said || echo "no faults"
+[ "$(grep -c converted said)" -gt "$(grep -c new said)" ] && echo "all were asked"

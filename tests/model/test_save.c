@@ -17,35 +17,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[] = {"gpt2-tiny",
-                                    "gpt2-f16",
-                                    "llama-tiny",
-                                    "llama-sharded",
-                                    "llama3-tiny",
-                                    "mistral-tiny",
-                                    "llama-bf16",
-                                    "smollm2-tiny",
-                                    "qwen2-tiny",
-                                    "qwen3-tiny",
-                                    "gptneox-tiny",
-                                    "gemma2-tiny",
-                                    "gemma3-tiny",
-                                    "gemma-tiny",
-                                    "olmo2-tiny",
-                                    "phi3-tiny",
-                                    "qwen2-yarn-tiny",
-                                    "gptneox-seq-tiny",
-                                    "gemma3-kinds-tiny",
-                                    "llama-dynamic-tiny",
-                                    "gguf/llama-q4_1.gguf",
-                                    "gguf/qwen2-tiny-f32.gguf",
-                                    "gguf-families/qwen3-tiny.gguf",
-                                    "gguf-families/gptneox-tiny.gguf",
-                                    "gguf-families/gptneox-seq-tiny.gguf",
-                                    "gguf-families/gemma-tiny.gguf",
-                                    "gguf-families/gemma2-tiny.gguf",
-                                    "gguf-families/gemma3-tiny.gguf",
-                                    "gguf-families/olmo2-tiny.gguf"};
+static const char *const names[] = {
+#define DECODER(name) name,
+#define STORED(name) name,
+#define ENCDEC(name) name,
+#define CACHED(name) name,
+#include "../golden/models.h"
+    "gguf/llama-q4_1.gguf",
+    "gguf/qwen2-tiny-f32.gguf",
+    "gguf-families/qwen3-tiny.gguf",
+    "gguf-families/gptneox-tiny.gguf",
+    "gguf-families/gptneox-seq-tiny.gguf",
+    "gguf-families/gemma-tiny.gguf",
+    "gguf-families/gemma2-tiny.gguf",
+    "gguf-families/gemma3-tiny.gguf",
+    "gguf-families/olmo2-tiny.gguf"};
 enum { NAMES = sizeof names / sizeof *names };
 
 /* f32 keeps every bit of a model, whatever it came from: the hash is the same, and so
