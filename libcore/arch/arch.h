@@ -167,6 +167,11 @@ struct arch_name {
     const char *also; /* another name in some checkpoints, without '#'; or NULL */
 };
 
+/* The two entries of a weight and its bias. */
+#define ARCH_BOTH(t, hf, gguf, flags, bias_flags)                                      \
+    [t] = {hf ".weight", gguf ".weight", flags},                                       \
+    [t##_B] = {hf ".bias", gguf ".bias", bias_flags}
+
 struct family {
     const char *name;       /* config.json's model_type */
     const char *class_name; /* its architectures[0] */

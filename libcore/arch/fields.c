@@ -2,20 +2,8 @@
 
 #include "base/json.h"
 
+#include <math.h>
 #include <string.h>
-
-int fields_config(const struct field *f, const json_t *config, const char *where,
-                  struct err *e)
-{
-    for (; f->key; f++) {
-        const int rc = f->optional
-                           ? json_opt_size(f->out, config, f->key, 1, f->hi, where, e)
-                           : json_get_size(f->out, config, f->key, 1, f->hi, where, e);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
 
 enum { KEY_MAX = 128 };
 
@@ -41,6 +29,21 @@ int fields_gguf(const struct field *f, const struct gguf *g, const char *archite
                            key);
     }
     return 0;
+}
+
+int fields_sizes_gguf(struct arch *a, const struct gguf *g, const char *architecture,
+                      struct err *e)
+{
+    const struct field fields[] = {
+        {"embedding_length", &a->C, ARCH_WIDTH_MAX, 0},
+        {"block_count", &a->L, ARCH_LAYERS_MAX, 0},
+        {"attention.head_count", &a->H, ARCH_HEADS_MAX, 0},
+        {"feed_forward_length", &a->F, ARCH_WIDTH_MAX, 0},
+        {"context_length", &a->context, ARCH_CONTEXT_MAX, 0},
+        {0},
+    };
+
+    return fields_gguf(fields, g, architecture, e);
 }
 
 static const struct {
@@ -155,6 +158,48 @@ int fields_layers(struct arch *a, const json_t *config, const char *where,
         a->layer[l] = local ? ARCH_LOCAL : ARCH_FULL;
     }
     return 1;
+}
+
+static const char window_key[] = "sliding_window";
+
+int fields_window(struct arch *a, size_t absent, const json_t *config,
+                  const char *where, struct err *e)
+{
+    size_t *window = &a->kind[ARCH_LOCAL].window;
+
+    *window = json_is_null(json_object_get(config, window_key)) ? 0 : absent;
+    const int rc =
+        json_opt_size(window, config, window_key, 1, ARCH_CONTEXT_MAX, where, e);
+
+    memset(a->layer, *window ? ARCH_LOCAL : ARCH_FULL, a->L);
+    return rc;
+}
+
+int fields_window_config(json_t *config, const struct arch *a)
+{
+    const size_t window = a->kind[ARCH_LOCAL].window;
+
+    return fields_put(config, window_key,
+                      window ? json_integer((json_int_t)window) : json_null());
+}
+
+int fields_head(size_t *D, float *scale, size_t C, size_t H, const char *where,
+                struct err *e)
+{
+    if (*D == 0 && C % H)
+        return err_set(e, ERR_FILE, "%s: a width of %zu cannot be split into %zu heads",
+                       where, C, H);
+    if (*D == 0)
+        *D = C / H;
+    *scale = 1.0f / sqrtf((float)*D);
+    return 0;
+}
+
+int fields_heads(struct arch *a, const char *where, struct err *e)
+{
+    if (a->G == 0)
+        a->G = a->H;
+    return fields_head(&a->D, &a->attn_scale, a->C, a->H, where, e);
 }
 
 int fields_check(const struct arch *a, const char *where, struct err *e)

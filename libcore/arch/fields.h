@@ -12,19 +12,19 @@
 #include "arch/families.h"
 #undef FAMILY
 
-/* A required or optional integer of a config that is one of these dimensions. */
+/* Integers of GGUF metadata, "ARCHITECTURE.key", in 1..hi; an optional one may be 0. */
 struct field {
-    const char *key;
-    size_t *out; /* what is there already is the default of an optional key */
-    size_t hi;   /* 1..hi */
+    const char *key; /* NULL: no more */
+    size_t *out;     /* what is there already is the default of an optional key */
+    size_t hi;
     int optional;
 };
-int fields_config(const struct field *f, const json_t *config, const char *where,
-                  struct err *e) MUST_CHECK;
-
-/* The same from GGUF metadata: "ARCHITECTURE.key".  An optional one may be 0. */
 int fields_gguf(const struct field *f, const struct gguf *g, const char *architecture,
                 struct err *e) MUST_CHECK;
+
+/* Those that every decoder has: C, L, H, F, context. */
+int fields_sizes_gguf(struct arch *a, const struct gguf *g, const char *architecture,
+                      struct err *e) MUST_CHECK;
 
 /* act from the word at `key` (absent: as it is). */
 int fields_act(enum act *act, const json_t *config, const char *key, const char *where,
@@ -58,6 +58,19 @@ int fields_rope_config(json_t *config, const struct arch *a);
 /* The kinds of layers from "layer_types": 1 if the key is there, 0 if not. */
 int fields_layers(struct arch *a, const json_t *config, const char *where,
                   struct err *e) MUST_CHECK;
+
+/* Every layer sees the window that "sliding_window" says; null is none, and without the key
+ * it is `absent`. */
+int fields_window(struct arch *a, size_t absent, const json_t *config,
+                  const char *where, struct err *e) MUST_CHECK;
+int fields_window_config(json_t *config, const struct arch *a);
+
+/* How H heads share a width of C: *D where it is 0, and 1 / sqrt(D) as the scale of
+ * scores. */
+int fields_head(size_t *D, float *scale, size_t C, size_t H, const char *where,
+                struct err *e) MUST_CHECK;
+/* The same of *a, whose G is H where it is 0. */
+int fields_heads(struct arch *a, const char *where, struct err *e) MUST_CHECK;
 
 /* What must hold between the numbers: heads divide, head widths are even, bounds. */
 int fields_check(const struct arch *a, const char *where, struct err *e) MUST_CHECK;

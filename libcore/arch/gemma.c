@@ -73,17 +73,18 @@ static int read_cap(float *cap, const json_t *config, const char *key,
                : fields_positive(cap, config, key, where, e);
 }
 
+static const struct setting own[] = {LLAMA_RMS, LLAMA_BIAS, {0}};
+
 /* What all three read; the layers' windows are the caller's. */
 static int common(struct arch *a, const json_t *config, const char *where,
                   struct err *e)
 {
-    int bias = 0, rc;
+    int rc;
 
-    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
-        (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0 ||
+    if ((rc = llama_from_config(a, own, config, where, e)) < 0 ||
         (rc = fields_only(config, "use_bidirectional_attention", 0, where, e)) < 0)
         return rc;
-    a->bias_qkv = a->bias_o = bias;
+    a->bias_o = a->bias_qkv;
     scale_embedding(a);
     return 0;
 }
@@ -257,14 +258,14 @@ static json_t *cap_json(float cap)
 
 static int gemma_to_config(json_t *config, const struct arch *a)
 {
-    return llama_to_config(config, a);
+    return llama_to_config(config, a, own);
 }
 
 static int later_to_config(json_t *config, const struct arch *a)
 {
     const struct arch_kind *local = &a->kind[ARCH_LOCAL];
     json_t *layers = json_array();
-    int rc = llama_to_config(config, a);
+    int rc = llama_to_config(config, a, own);
 
     for (size_t l = 0; l < a->L; l++)
         rc |= json_array_append_new(layers, json_string(a->layer[l] == ARCH_LOCAL

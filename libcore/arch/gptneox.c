@@ -4,31 +4,21 @@
  * the other (use_parallel_residual).
  */
 #include "arch/fields.h"
-#include "base/json.h"
+#include "arch/settings.h"
 #include "tensor/plan.h"
-
-#include <math.h>
 
 #define LAYER "gpt_neox.layers.#."
 
 static const struct arch_name names[ARCH_TENSORS] = {
     [ARCH_EMBED] = {"gpt_neox.embed_in.weight", "token_embd.weight", 0},
-    [ARCH_LN1] = {LAYER "input_layernorm.weight", "blk.#.attn_norm.weight", 0},
-    [ARCH_LN1_B] = {LAYER "input_layernorm.bias", "blk.#.attn_norm.bias", 0},
-    [ARCH_QKV] = {LAYER "attention.query_key_value.weight", "blk.#.attn_qkv.weight",
-                  PLAN_BY_HEAD},
-    [ARCH_QKV_B] = {LAYER "attention.query_key_value.bias", "blk.#.attn_qkv.bias",
-                    PLAN_BY_HEAD},
-    [ARCH_O] = {LAYER "attention.dense.weight", "blk.#.attn_output.weight", 0},
-    [ARCH_O_B] = {LAYER "attention.dense.bias", "blk.#.attn_output.bias", 0},
-    [ARCH_LN2] = {LAYER "post_attention_layernorm.weight", "blk.#.ffn_norm.weight", 0},
-    [ARCH_LN2_B] = {LAYER "post_attention_layernorm.bias", "blk.#.ffn_norm.bias", 0},
-    [ARCH_UP] = {LAYER "mlp.dense_h_to_4h.weight", "blk.#.ffn_up.weight", 0},
-    [ARCH_UP_B] = {LAYER "mlp.dense_h_to_4h.bias", "blk.#.ffn_up.bias", 0},
-    [ARCH_DOWN] = {LAYER "mlp.dense_4h_to_h.weight", "blk.#.ffn_down.weight", 0},
-    [ARCH_DOWN_B] = {LAYER "mlp.dense_4h_to_h.bias", "blk.#.ffn_down.bias", 0},
-    [ARCH_NORM] = {"gpt_neox.final_layer_norm.weight", "output_norm.weight", 0},
-    [ARCH_NORM_B] = {"gpt_neox.final_layer_norm.bias", "output_norm.bias", 0},
+    ARCH_BOTH(ARCH_LN1, LAYER "input_layernorm", "blk.#.attn_norm", 0, 0),
+    ARCH_BOTH(ARCH_QKV, LAYER "attention.query_key_value", "blk.#.attn_qkv",
+              PLAN_BY_HEAD, PLAN_BY_HEAD),
+    ARCH_BOTH(ARCH_O, LAYER "attention.dense", "blk.#.attn_output", 0, 0),
+    ARCH_BOTH(ARCH_LN2, LAYER "post_attention_layernorm", "blk.#.ffn_norm", 0, 0),
+    ARCH_BOTH(ARCH_UP, LAYER "mlp.dense_h_to_4h", "blk.#.ffn_up", 0, 0),
+    ARCH_BOTH(ARCH_DOWN, LAYER "mlp.dense_4h_to_h", "blk.#.ffn_down", 0, 0),
+    ARCH_BOTH(ARCH_NORM, "gpt_neox.final_layer_norm", "output_norm", 0, 0),
     [ARCH_HEAD] = {"embed_out.weight", "output.weight", 0, "lm_head.weight"},
 };
 
@@ -45,17 +35,6 @@ static void set_kind(struct arch *a)
     a->act = ACT_GELU;
     a->bias_qkv = a->bias_o = a->bias_mlp = 1;
     a->parallel = 1;
-}
-
-static int head_width(struct arch *a, const char *where, struct err *e)
-{
-    if (a->C % a->H)
-        return err_set(e, ERR_FILE, "%s: a width of %zu cannot be split into %zu heads",
-                       where, a->C, a->H);
-    a->G = a->H;
-    a->D = a->C / a->H;
-    a->attn_scale = 1.0f / sqrtf((float)a->D);
-    return 0;
 }
 
 /* The rope under this family's own names; those of others, if there, are read later. */
@@ -77,54 +56,46 @@ static int rope_names(struct arch *a, const json_t *config, const char *where,
     return 0;
 }
 
+static const struct setting settings[] = {
+    {"vocab_size", SETTING_SIZE, SETTING_AT(V), ARCH_VOCAB_MAX},
+    {"hidden_size", SETTING_SIZE, SETTING_AT(C), ARCH_WIDTH_MAX},
+    {"num_hidden_layers", SETTING_SIZE, SETTING_AT(L), ARCH_LAYERS_MAX},
+    {"num_attention_heads", SETTING_SIZE, SETTING_AT(H), ARCH_HEADS_MAX},
+    {"intermediate_size", SETTING_SIZE, SETTING_AT(F), ARCH_WIDTH_MAX},
+    {"max_position_embeddings", SETTING_SIZE, SETTING_AT(context), ARCH_CONTEXT_MAX},
+    {"hidden_act", SETTING_ACT, SETTING_AT(act)},
+    {"layer_norm_eps", SETTING_REAL, SETTING_AT(norm_eps)},
+    {"use_parallel_residual", SETTING_BOOL, SETTING_AT(parallel)},
+    {"attention_bias", SETTING_BOOL, SETTING_AT(bias_qkv)},
+    {"tie_word_embeddings", SETTING_BOOL, SETTING_AT(tied)},
+    {0},
+};
+
 static int from_config(struct arch *a, const json_t *config, const char *where,
                        struct err *e)
 {
-    const struct field fields[] = {
-        {"vocab_size", &a->V, ARCH_VOCAB_MAX, 0},
-        {"hidden_size", &a->C, ARCH_WIDTH_MAX, 0},
-        {"num_hidden_layers", &a->L, ARCH_LAYERS_MAX, 0},
-        {"num_attention_heads", &a->H, ARCH_HEADS_MAX, 0},
-        {"intermediate_size", &a->F, ARCH_WIDTH_MAX, 0},
-        {"max_position_embeddings", &a->context, ARCH_CONTEXT_MAX, 0},
-        {0},
-    };
-    int bias = 1, rc;
+    int rc;
 
     set_kind(a);
-    if ((rc = fields_config(fields, config, where, e)) < 0 ||
-        (rc = fields_act(&a->act, config, "hidden_act", where, e)) < 0 ||
-        (rc = fields_positive(&a->norm_eps, config, "layer_norm_eps", where, e)) < 0 ||
-        (rc = json_opt_bool(&a->parallel, config, "use_parallel_residual", where, e)) <
-            0 ||
-        (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0 ||
-        (rc = json_opt_bool(&a->tied, config, "tie_word_embeddings", where, e)) < 0 ||
-        (rc = head_width(a, where, e)) < 0 ||
+    if ((rc = settings_read(a, settings, config, where, e)) < 0 ||
+        (rc = fields_heads(a, where, e)) < 0 ||
         (rc = rope_names(a, config, where, e)) < 0 ||
         (rc = fields_rope(a, config, where, e)) < 0)
         return rc;
-    a->bias_qkv = a->bias_o = bias;
+    a->bias_o = a->bias_qkv;
     return fields_check(a, where, e);
 }
 
 static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 {
-    const struct field fields[] = {
-        {"embedding_length", &a->C, ARCH_WIDTH_MAX, 0},
-        {"block_count", &a->L, ARCH_LAYERS_MAX, 0},
-        {"attention.head_count", &a->H, ARCH_HEADS_MAX, 0},
-        {"feed_forward_length", &a->F, ARCH_WIDTH_MAX, 0},
-        {"context_length", &a->context, ARCH_CONTEXT_MAX, 0},
-        {0},
-    };
     int rc;
 
     set_kind(a);
-    if ((rc = fields_gguf(fields, g, "gptneox", e)) < 0 ||
+    if ((rc = fields_sizes_gguf(a, g, "gptneox", e)) < 0 ||
         (rc = fields_positive_gguf(&a->norm_eps, g, "gptneox",
                                    "attention.layer_norm_epsilon", e)) < 0 ||
         (rc = gguf_get_bool(&a->parallel, g, "gptneox.use_parallel_residual", e)) < 0 ||
-        (rc = fields_vocab_gguf(a, g, e)) < 0 || (rc = head_width(a, g->path, e)) < 0)
+        (rc = fields_vocab_gguf(a, g, e)) < 0 || (rc = fields_heads(a, g->path, e)) < 0)
         return rc;
     a->bias_qkv = a->bias_o = gguf_find_tensor(g, "blk.0.attn_qkv.bias") != NULL;
     return fields_rope_gguf(a, g, "gptneox", e);
@@ -132,21 +103,10 @@ static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 
 static int to_config(json_t *config, const struct arch *a)
 {
-    int rc = fields_put(config, "hidden_size", json_integer((json_int_t)a->C));
-
-    rc |= fields_put(config, "num_hidden_layers", json_integer((json_int_t)a->L));
-    rc |= fields_put(config, "num_attention_heads", json_integer((json_int_t)a->H));
-    rc |= fields_put(config, "intermediate_size", json_integer((json_int_t)a->F));
-    rc |= fields_put(config, "max_position_embeddings",
-                     json_integer((json_int_t)a->context));
-    rc |= fields_put(config, "hidden_act", json_string(fields_act_name(a->act)));
-    rc |= fields_put(config, "layer_norm_eps", json_real(a->norm_eps));
-    rc |= fields_put(config, "use_parallel_residual", json_boolean(a->parallel));
-    rc |= fields_put(config, "attention_bias", json_boolean(a->bias_qkv));
-    rc |= fields_put(config, "rotary_pct", json_real((double)a->R / (double)a->D));
-    rc |=
-        fields_put(config, "rotary_emb_base", json_real(a->kind[ARCH_FULL].rope.base));
-    return rc;
+    return settings_write(config, a, settings) | fields_rope_config(config, a) |
+           fields_put(config, "rotary_pct", json_real((double)a->R / (double)a->D)) |
+           fields_put(config, "rotary_emb_base",
+                      json_real(a->kind[ARCH_FULL].rope.base));
 }
 
 static int to_gguf(struct gguf_meta *out, const struct arch *a, const char *where,

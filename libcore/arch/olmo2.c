@@ -3,7 +3,6 @@
  * queries and keys over all heads together.
  */
 #include "arch/llama.h"
-#include "base/json.h"
 
 #define LAYER "model.layers.#."
 
@@ -23,17 +22,16 @@ static void set_kind(struct arch *a)
     a->qk_norm = QK_WIDE;
 }
 
+static const struct setting own[] = {LLAMA_RMS, LLAMA_BIAS, {0}};
+
 static int from_config(struct arch *a, const json_t *config, const char *where,
                        struct err *e)
 {
-    int bias = 0, rc;
-
     set_kind(a);
-    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
-        (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0)
-        return rc;
-    a->bias_qkv = a->bias_o = bias;
-    return 0;
+    const int rc = llama_from_config(a, own, config, where, e);
+
+    a->bias_o = a->bias_qkv;
+    return rc;
 }
 
 static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
@@ -49,8 +47,7 @@ static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 
 static int to_config(json_t *config, const struct arch *a)
 {
-    return llama_to_config(config, a) |
-           fields_put(config, "attention_bias", json_boolean(a->bias_qkv));
+    return llama_to_config(config, a, own);
 }
 
 const struct family family_olmo2 = {

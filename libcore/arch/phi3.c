@@ -4,9 +4,6 @@
  * to the original context, to which ours is kept.
  */
 #include "arch/llama.h"
-#include "base/json.h"
-
-#include <string.h>
 
 #define LAYER "model.layers.#."
 
@@ -25,26 +22,16 @@ static const struct arch_name names[ARCH_TENSORS] = {
 static int from_config(struct arch *a, const json_t *config, const char *where,
                        struct err *e)
 {
-    struct arch_kind *k = &a->kind[ARCH_LOCAL];
-    int rc;
-
     llama_kind(a);
     a->norm_eps = 1e-5f;
-    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
-        (rc = json_opt_size(&k->window, config, "sliding_window", 1, ARCH_CONTEXT_MAX,
-                            where, e)) < 0)
-        return rc;
-    memset(a->layer, k->window ? ARCH_LOCAL : ARCH_FULL, a->L);
-    return 0;
+    const int rc = llama_from_config(a, llama_rms, config, where, e);
+
+    return rc < 0 ? rc : fields_window(a, 0, config, where, e);
 }
 
 static int to_config(json_t *config, const struct arch *a)
 {
-    const size_t window = a->kind[ARCH_LOCAL].window;
-
-    return llama_to_config(config, a) |
-           fields_put(config, "sliding_window",
-                      window ? json_integer((json_int_t)window) : json_null());
+    return llama_to_config(config, a, llama_rms) | fields_window_config(config, a);
 }
 
 const struct family family_phi3 = {

@@ -40,28 +40,25 @@ static int windows(struct arch *a, const json_t *config, const char *where,
 static int qwen2_from_config(struct arch *a, const json_t *config, const char *where,
                              struct err *e)
 {
-    int rc;
-
     llama_kind(a);
     a->bias_qkv = 1;
-    if ((rc = llama_from_config(a, config, where, e)) < 0)
-        return rc;
-    return windows(a, config, where, e);
+    const int rc = llama_from_config(a, llama_rms, config, where, e);
+
+    return rc < 0 ? rc : windows(a, config, where, e);
 }
+
+static const struct setting own[] = {LLAMA_RMS, LLAMA_BIAS, {0}};
 
 static int qwen3_from_config(struct arch *a, const json_t *config, const char *where,
                              struct err *e)
 {
-    int bias = 0, rc;
-
     llama_kind(a);
     a->qk_norm = QK_HEADS;
     a->D = 128;
-    if ((rc = llama_from_config(a, config, where, e)) < 0 ||
-        (rc = json_opt_bool(&bias, config, "attention_bias", where, e)) < 0)
-        return rc;
-    a->bias_qkv = a->bias_o = bias;
-    return windows(a, config, where, e);
+    const int rc = llama_from_config(a, own, config, where, e);
+
+    a->bias_o = a->bias_qkv;
+    return rc < 0 ? rc : windows(a, config, where, e);
 }
 
 static int qwen2_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
@@ -77,11 +74,16 @@ static int qwen3_from_gguf(struct arch *a, const struct gguf *g, struct err *e)
     return llama_from_gguf(a, g, "qwen3", e);
 }
 
-/* What GGUF files have of these families: no window, and biases as the family's. */
-static int to_config(json_t *config, const struct arch *a)
+/* GGUF files of these families have no window. */
+static int qwen2_to_config(json_t *config, const struct arch *a)
 {
-    return llama_to_config(config, a) |
-           fields_put(config, "attention_bias", json_boolean(a->bias_o)) |
+    return llama_to_config(config, a, llama_rms) |
+           fields_put(config, "use_sliding_window", json_false());
+}
+
+static int qwen3_to_config(json_t *config, const struct arch *a)
+{
+    return llama_to_config(config, a, own) |
            fields_put(config, "use_sliding_window", json_false());
 }
 
@@ -95,7 +97,7 @@ const struct family family_qwen2 = {
     .skip = llama_skip,
     .from_config = qwen2_from_config,
     .from_gguf = qwen2_from_gguf,
-    .to_config = to_config,
+    .to_config = qwen2_to_config,
 };
 
 const struct family family_qwen3 = {
@@ -108,5 +110,5 @@ const struct family family_qwen3 = {
     .skip = llama_skip,
     .from_config = qwen3_from_config,
     .from_gguf = qwen3_from_gguf,
-    .to_config = to_config,
+    .to_config = qwen3_to_config,
 };

@@ -291,8 +291,6 @@ json_t *arch_config(const struct arch *a)
     int rc = fields_put(c, "architectures", json_pack("[s]", a->family->class_name));
 
     rc |= fields_put(c, "model_type", json_string(a->family->name));
-    rc |= fields_put(c, "vocab_size", json_integer((json_int_t)a->V));
-    rc |= fields_put(c, "tie_word_embeddings", json_boolean(a->tied));
     rc |= fields_put(c, "torch_dtype", json_string("float32"));
     rc |=
         fields_put(c, "bos_token_id", a->bos >= 0 ? json_integer(a->bos) : json_null());

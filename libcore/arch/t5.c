@@ -9,6 +9,7 @@
  * model tied, and then a head of its own is one that the file has.
  */
 #include "arch/fields.h"
+#include "arch/settings.h"
 #include "base/json.h"
 
 #include <math.h>
@@ -106,22 +107,26 @@ static int check(const struct arch *a, const char *where, struct err *e)
     return fields_check(a, where, e);
 }
 
+static const struct setting settings[] = {
+    {"vocab_size", SETTING_SIZE, SETTING_AT(V), ARCH_VOCAB_MAX},
+    {"d_model", SETTING_SIZE, SETTING_AT(C), ARCH_WIDTH_MAX},
+    {"d_kv", SETTING_SIZE, SETTING_AT(D), ARCH_WIDTH_MAX},
+    {"d_ff", SETTING_SIZE, SETTING_AT(F), ARCH_WIDTH_MAX},
+    {"num_layers", SETTING_SIZE, SETTING_AT(encoder.L), ARCH_LAYERS_MAX},
+    {"num_decoder_layers", SETTING_MAYBE, SETTING_AT(L), ARCH_LAYERS_MAX},
+    {"num_heads", SETTING_SIZE, SETTING_AT(H), ARCH_HEADS_MAX},
+    {"relative_attention_num_buckets", SETTING_MAYBE, SETTING_AT(buckets),
+     ARCH_BUCKETS_MAX},
+    {"relative_attention_max_distance", SETTING_MAYBE, SETTING_AT(farthest),
+     ARCH_CONTEXT_MAX},
+    {"layer_norm_epsilon", SETTING_REAL, SETTING_AT(norm_eps)},
+    {0},
+};
+
 static int from_config(struct arch *a, const json_t *config, const char *where,
                        struct err *e)
 {
     size_t pad = 0;
-    const struct field fields[] = {
-        {"vocab_size", &a->V, ARCH_VOCAB_MAX, 0},
-        {"d_model", &a->C, ARCH_WIDTH_MAX, 0},
-        {"d_kv", &a->D, ARCH_WIDTH_MAX, 0},
-        {"d_ff", &a->F, ARCH_WIDTH_MAX, 0},
-        {"num_layers", &a->encoder.L, ARCH_LAYERS_MAX, 0},
-        {"num_decoder_layers", &a->L, ARCH_LAYERS_MAX, 1},
-        {"num_heads", &a->H, ARCH_HEADS_MAX, 0},
-        {"relative_attention_num_buckets", &a->buckets, ARCH_BUCKETS_MAX, 1},
-        {"relative_attention_max_distance", &a->farthest, ARCH_CONTEXT_MAX, 1},
-        {0},
-    };
     int rc;
 
     a->norm = NORM_RMS;
@@ -131,9 +136,7 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
     a->farthest = 128;
     a->attn_scale = 1;
     a->context = ARCH_CONTEXT_MAX; /* nothing limits it */
-    if ((rc = fields_config(fields, config, where, e)) < 0 ||
-        (rc = fields_positive(&a->norm_eps, config, "layer_norm_epsilon", where, e)) <
-            0 ||
+    if ((rc = settings_read(a, settings, config, where, e)) < 0 ||
         (rc = read_mlp(a, config, where, e)) < 0 ||
         (rc = read_head(a, config, where, e)) < 0 ||
         (rc = json_opt_size(&pad, config, "pad_token_id", 0, a->V - 1, where, e)) < 0)
@@ -150,24 +153,15 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
 static int to_config(json_t *config, const struct arch *a)
 {
     char form[32];
-    const char *act = fields_act_name(a->act);
 
     snprintf(form, sizeof form, "%s%s", a->mlp == MLP_GATED ? "gated-" : "",
-             a->mlp == MLP_GATED && a->act == ACT_GELU_TANH ? "gelu" : act);
-    int rc = fields_put(config, "d_model", json_integer((json_int_t)a->C));
-    rc |= fields_put(config, "d_kv", json_integer((json_int_t)a->D));
-    rc |= fields_put(config, "d_ff", json_integer((json_int_t)a->F));
-    rc |= fields_put(config, "num_layers", json_integer((json_int_t)a->encoder.L));
-    rc |= fields_put(config, "num_decoder_layers", json_integer((json_int_t)a->L));
-    rc |= fields_put(config, "num_heads", json_integer((json_int_t)a->H));
-    rc |= fields_put(config, "relative_attention_num_buckets",
-                     json_integer((json_int_t)a->buckets));
-    rc |= fields_put(config, "relative_attention_max_distance",
-                     json_integer((json_int_t)a->farthest));
-    rc |= fields_put(config, "layer_norm_epsilon", json_real(a->norm_eps));
-    rc |= fields_put(config, "feed_forward_proj", json_string(form));
-    rc |= fields_put(config, "is_encoder_decoder", json_true());
-    return rc | fields_put(config, "decoder_start_token_id", json_integer(a->start[0]));
+             a->mlp == MLP_GATED && a->act == ACT_GELU_TANH ? "gelu"
+                                                            : fields_act_name(a->act));
+    return settings_write(config, a, settings) |
+           fields_put(config, "feed_forward_proj", json_string(form)) |
+           fields_put(config, "tie_word_embeddings", json_boolean(a->tied)) |
+           fields_put(config, "is_encoder_decoder", json_true()) |
+           fields_put(config, "decoder_start_token_id", json_integer(a->start[0]));
 }
 
 const struct family family_t5 = {
