@@ -10,9 +10,15 @@
 #include "arch/settings.h"
 #include "tensor/plan.h"
 
-/* Names of the tensors but for the norms of layers.  pairs: PLAN_QK where GGUF files
- * have the rows of q and k in pairs, else 0; gains: the flags of norms. */
+/* Names of the tensors but for the norms of layers, with the gated MLP's and without.
+ * pairs: PLAN_QK where GGUF files have the rows of q and k in pairs, else 0; gains: the
+ * flags of norms. */
 #define LLAMA_NAMES(pairs, gains)                                                      \
+    LLAMA_NAMES_BUT_MLP(pairs, gains),                                                 \
+        ARCH_BOTH(ARCH_GATE, LLAMA_MLP "gate_proj", "blk.#.ffn_gate", 0, 0),           \
+        ARCH_BOTH(ARCH_UP, LLAMA_MLP "up_proj", "blk.#.ffn_up", 0, 0),                 \
+        ARCH_BOTH(ARCH_DOWN, LLAMA_MLP "down_proj", "blk.#.ffn_down", 0, 0)
+#define LLAMA_NAMES_BUT_MLP(pairs, gains)                                              \
     [ARCH_EMBED] = {"model.embed_tokens.weight", "token_embd.weight", 0},              \
     ARCH_BOTH(ARCH_Q, LLAMA_ATTN "q_proj", "blk.#.attn_q", pairs, pairs),              \
     ARCH_BOTH(ARCH_K, LLAMA_ATTN "k_proj", "blk.#.attn_k", pairs, pairs),              \
@@ -20,10 +26,7 @@
     [ARCH_Q_NORM] = {LLAMA_ATTN "q_norm.weight", "blk.#.attn_q_norm.weight", gains},   \
     [ARCH_K_NORM] = {LLAMA_ATTN "k_norm.weight", "blk.#.attn_k_norm.weight", gains},   \
     ARCH_BOTH(ARCH_O, LLAMA_ATTN "o_proj", "blk.#.attn_output", 0, 0),                 \
-    ARCH_BOTH(ARCH_GATE, LLAMA_MLP "gate_proj", "blk.#.ffn_gate", 0, 0),               \
-    ARCH_BOTH(ARCH_UP, LLAMA_MLP "up_proj", "blk.#.ffn_up", 0, 0),                     \
-    ARCH_BOTH(ARCH_DOWN, LLAMA_MLP "down_proj", "blk.#.ffn_down", 0, 0),               \
-    [ARCH_NORM] = {"model.norm.weight", "output_norm.weight", gains},                  \
+    ARCH_BOTH(ARCH_NORM, "model.norm", "output_norm", gains, 0),                       \
     [ARCH_HEAD] = {"lm_head.weight", "output.weight", 0}
 #define LLAMA_ATTN "model.layers.#.self_attn."
 #define LLAMA_MLP "model.layers.#.mlp."
