@@ -12,6 +12,7 @@ FAMILY(gemma2)
 FAMILY(gemma3)
 FAMILY(olmo2)
 FAMILY(phi3)
+FAMILY(starcoder2)
 FAMILY(t5)
 FAMILY(bart)
 /* clang-format on */

@@ -50,6 +50,12 @@ FAMILIES = {
                       rope_scaling={"type": "longrope", "short_factor": [1.0, 1.25, 1.5],
                                     "long_factor": [1.0, 4.0, 8.0]}, resid_pdrop=0.0,
                       embd_pdrop=0.0, pad_token_id=0),
+    # a window, biases everywhere
+    "starcoder2-tiny": dict({k: v for k, v in LLAMA.items() if k not in ("rms_norm_eps", "tie_word_embeddings")},
+                            model_type="starcoder2", architectures=["Starcoder2ForCausalLM"],
+                            hidden_act="gelu_pytorch_tanh", norm_epsilon=1e-3, use_bias=True,
+                            sliding_window=5, residual_dropout=0.0, embedding_dropout=0.0,
+                            rope_theta=100000.0),
     # windows from layer 1 on, yarn with everything said
     "qwen2-yarn-tiny": dict(LLAMA, model_type="qwen2", architectures=["Qwen2ForCausalLM"],
                             use_sliding_window=True, sliding_window=3, max_window_layers=1,
