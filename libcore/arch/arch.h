@@ -82,6 +82,8 @@ struct arch {
     enum arch_qk_norm qk_norm;
     int parallel; /* attention and MLP both read the layer's input, one sum adds both */
     float embed_scale; /* of token embeddings as they enter */
+    float
+        branch_scale; /* of what attention and MLP add; not 1: only with NORM_BEFORE */
     enum arch_position position;
     size_t R; /* rotated dimensions of a head */
     enum arch_mlp mlp;

@@ -152,8 +152,12 @@ static int stops_gguf(struct arch *a, const struct gguf *g, struct err *e)
 /* ---- the whole --------------------------------------------------------------------- */
 
 /* What a family finds when it begins to fill. */
-static const struct arch nothing = {
-    .embed_scale = 1, .out_scale = 1, .padding = -1, .bos = -1, .dtype = DTYPE_F32};
+static const struct arch nothing = {.embed_scale = 1,
+                                    .branch_scale = 1,
+                                    .out_scale = 1,
+                                    .padding = -1,
+                                    .bos = -1,
+                                    .dtype = DTYPE_F32};
 
 static int read_dtype(struct arch *a, const json_t *config, const char *where,
                       struct err *e)

@@ -321,6 +321,8 @@ void block_leave(const struct block *b, float *out, float *made, const float *x,
     }
     if (post != MODEL_NONE)
         block_norm(b->m, out, NULL, NULL, made, post, bias, b->B);
+    if (c->branch_scale != 1)
+        scale_forward(b->m->kern, out, out, c->branch_scale, b->B, c->C);
     add_forward(b->m->kern, out, x, b->B, c->C);
 }
 
@@ -414,8 +416,12 @@ const float *block_leave_backward(const struct block *b, const struct block_back
     const struct model *m = b->m;
     const size_t bytes = b->B * m->arch.C * sizeof *w->dpart;
 
-    if (post == MODEL_NONE)
+    if (post == MODEL_NONE && m->arch.branch_scale == 1)
         return dx;
+    if (post == MODEL_NONE) {
+        scale_forward(m->kern, w->dpart, dx, m->arch.branch_scale, b->B, m->arch.C);
+        return w->dpart;
+    }
     block_norm(m, b->h, w->r, w->mean, made, post, bias, b->B);
     memset(w->dpart, 0, bytes);
     block_norm_backward(m, w->dpart, dx, made, w->r, w->mean, post, bias, b->B, grads);

@@ -118,7 +118,7 @@ struct block_back {
     float *r, *mean;        /* (B) */
     float *qk_r;            /* (B, H + G) if q and k are normed */
     float *dh;              /* (B, C) */
-    float *dpart;           /* (B, C) if there are norms after */
+    float *dpart;           /* (B, C) if there are norms after, or scaled branches */
     float *dact;            /* (B, F) */
     float *dup;             /* (B, 2 F or F) */
     float *datt;            /* (B, H D) */

@@ -75,7 +75,9 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
     w->r = arena_take(a, n->B, f);
     w->mean = arena_take(a, n->B, f);
     w->qk_r = normed ? arena_take(a, n->B * (c->H + c->G), f) : NULL;
-    w->dpart = after || c->embed_norm ? arena_take(a, n->B * c->C, f) : NULL;
+    w->dpart = after || c->embed_norm || c->branch_scale != 1
+                   ? arena_take(a, n->B * c->C, f)
+                   : NULL;
     w->dh = arena_take(a, n->B * c->C, f);
     w->dact = arena_take(a, n->B * c->F, f);
     w->dup = arena_take(a, n->B * block_up_width(p->m), f);

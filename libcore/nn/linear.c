@@ -35,6 +35,30 @@ void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C)
     kern_rows(k, N, 2 * C, add_range, &j);
 }
 
+struct scale_job {
+    float *y;
+    const float *x;
+    float by;
+    size_t C;
+};
+
+static void scale_range(void *ctx, size_t from, size_t to)
+{
+    const struct scale_job *j = ctx;
+
+#pragma omp simd
+    for (size_t i = from * j->C; i < to * j->C; i++)
+        j->y[i] = j->by * j->x[i];
+}
+
+void scale_forward(struct kern *k, float *y, const float *x, float by, size_t N,
+                   size_t C)
+{
+    struct scale_job j = {y, x, by, C};
+
+    kern_rows(k, N, C, scale_range, &j);
+}
+
 void linear_forward(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                     const float *W, const float *b, size_t M, size_t N, size_t K)
 {

@@ -27,4 +27,8 @@ void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *d
 /* y (N, C) += x, rows contiguous: the residual stream's sum. */
 void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C);
 
+/* y = by x over (N, C); y may be x. */
+void scale_forward(struct kern *k, float *y, const float *x, float by, size_t N,
+                   size_t C);
+
 #endif
