@@ -13,6 +13,7 @@ FAMILY(gemma3)
 FAMILY(olmo2)
 FAMILY(phi3)
 FAMILY(starcoder2)
+FAMILY(stablelm)
 FAMILY(t5)
 FAMILY(bart)
 /* clang-format on */

@@ -56,6 +56,11 @@ FAMILIES = {
                             hidden_act="gelu_pytorch_tanh", norm_epsilon=1e-3, use_bias=True,
                             sliding_window=5, residual_dropout=0.0, embedding_dropout=0.0,
                             rope_theta=100000.0),
+    # two of eight dimensions turned, as without the key
+    "stablelm-tiny": dict({k: v for k, v in LLAMA.items() if k != "rms_norm_eps"},
+                          model_type="stablelm", architectures=["StableLmForCausalLM"],
+                          hidden_size=32, layer_norm_eps=1e-3, use_qkv_bias=True,
+                          hidden_dropout=0.0),
     # windows from layer 1 on, yarn with everything said
     "qwen2-yarn-tiny": dict(LLAMA, model_type="qwen2", architectures=["Qwen2ForCausalLM"],
                             use_sliding_window=True, sliding_window=3, max_window_layers=1,
