@@ -14,6 +14,7 @@ FAMILY(olmo2)
 FAMILY(phi3)
 FAMILY(starcoder2)
 FAMILY(stablelm)
+FAMILY(granite)
 FAMILY(t5)
 FAMILY(bart)
 /* clang-format on */

@@ -61,6 +61,9 @@ FAMILIES = {
                           model_type="stablelm", architectures=["StableLmForCausalLM"],
                           hidden_size=32, layer_norm_eps=1e-3, use_qkv_bias=True,
                           hidden_dropout=0.0),
+    "granite-tiny": dict(LLAMA, model_type="granite", architectures=["GraniteForCausalLM"],
+                         embedding_multiplier=3.0, residual_multiplier=0.6,
+                         attention_multiplier=0.3, logits_scaling=1.7, attention_bias=True),
     # windows from layer 1 on, yarn with everything said
     "qwen2-yarn-tiny": dict(LLAMA, model_type="qwen2", architectures=["Qwen2ForCausalLM"],
                             use_sliding_window=True, sliding_window=3, max_window_layers=1,
