@@ -305,3 +305,42 @@ int checkpoint_copy(const struct checkpoint *c, const char *from, const char *na
     free(source);
     return rc < 0 ? ERR_IO : 1;
 }
+
+/* A directory that is copied file by file. */
+struct copying {
+    const struct checkpoint *c;
+    const char *from, *dir;
+};
+
+static int copy_one(void *ctx, const char *name, struct err *e)
+{
+    const struct copying *k = ctx;
+    char *below = file_join(k->dir, name);
+    char *path = below ? file_join(k->from, below) : NULL;
+    struct stat st;
+    int rc = 0;
+
+    if (!path)
+        rc = no_memory(k->from, e);
+    else if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+        rc = checkpoint_copy(k->c, k->from, below, e);
+    free(path);
+    free(below);
+    return rc < 0 ? rc : 0;
+}
+
+int checkpoint_copy_all(const struct checkpoint *c, const char *from, const char *name,
+                        struct err *e)
+{
+    struct copying k = {c, from, name};
+    char *path = file_join(from, name);
+    int rc = 0;
+
+    if (!path)
+        return no_memory(from, e);
+    const int there = file_exists(path);
+    if (there)
+        rc = tree_list(path, copy_one, &k, e);
+    free(path);
+    return rc < 0 ? ERR_IO : there;
+}

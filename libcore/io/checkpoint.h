@@ -54,6 +54,11 @@ int checkpoint_file(const struct checkpoint *c, const char *name, const void *da
 int checkpoint_copy(const struct checkpoint *c, const char *from, const char *name,
                     struct err *e) MUST_CHECK;
 
+/* The same for all regular files of the directory from/name; links, and directories in it,
+ * are passed over. */
+int checkpoint_copy_all(const struct checkpoint *c, const char *from, const char *name,
+                        struct err *e) MUST_CHECK;
+
 /* "c->dir/name" in malloc'd memory, its directories made; NULL after an error. */
 char *checkpoint_join(const struct checkpoint *c, const char *name, struct err *e);
 
