@@ -236,7 +236,9 @@ static int copy_files(const struct model *m, const struct checkpoint *c, struct 
         if (rc < 0)
             return rc;
     }
-    return 0;
+    const int rc =
+        m->dir ? checkpoint_copy_all(c, m->dir, "additional_chat_templates", e) : 0;
+    return rc < 0 ? rc : 0;
 }
 
 int model_write(const struct model *m, const struct checkpoint *c,

@@ -9,6 +9,7 @@
 #include "tok/bpe.h"
 #include "tok/cache.h"
 #include "tok/decoding.h"
+#include "tok/named.h"
 #include "tok/normal.h"
 #include "tok/pretok.h"
 #include "tok/tok.h"
@@ -75,8 +76,10 @@ struct tok {
     int32_t pad, named_unk; /* GGUF: what its metadata names; else -1 */
     int32_t *stop;
     size_t nstop;
+    struct named specials; /* by the names of files */
     char *chat, *chat_where;
-    json_t *made; /* the parts of a tokenizer.json, if the source was another */
+    struct named chats; /* beside the default */
+    json_t *made;       /* the parts of a tokenizer.json, if the source was another */
     /* scratch of tok_encode */
     struct passage passage;
     struct pieces pieces;
@@ -111,7 +114,8 @@ int tok_take_gguf(struct tok *t, const struct gguf *g, struct err *e) MUST_CHECK
 int tok_open_gguf(struct tok **out, const struct gguf *g, struct err *e) MUST_CHECK;
 
 /* tokenizer_config.json, special_tokens_map.json, generation_config.json, config.json and
- * chat_template.jinja of a directory: BOS, EOS, stops, chat template. */
+ * the chat templates' files of a directory: BOS, EOS, stops, special tokens by name, chat
+ * templates. */
 int tok_read_config(struct tok *t, const char *dir, struct err *e) MUST_CHECK;
 
 /* Parts of a tokenizer.json. */

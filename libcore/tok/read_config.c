@@ -1,9 +1,10 @@
 /*
- * What stands beside tokenizer.json: which tokens begin and end a text, and the chat
- * template.
+ * What stands beside tokenizer.json: which tokens begin and end a text, special tokens by
+ * their names, and the chat templates.
  */
 #include "base/file.h"
 #include "base/json.h"
+#include "io/tree.h"
 #include "tok/private.h"
 
 #include <stdlib.h>
@@ -27,23 +28,53 @@ static int read_beside(json_t **out, char **path, const char *dir, const char *n
     return json_is_object(*out) ? 1 : err_set(e, ERR_FILE, "%s: not an object", *path);
 }
 
-/* A token named by text, "<s>" or {"content": "<s>"}: *id, left as it is if absent. */
+/* A token given by text, "<s>" or {"content": "<s>"}; NULL: it is not. */
+static const json_t *token_text(const json_t *v)
+{
+    const json_t *text = json_is_object(v) ? json_object_get(v, "content") : v;
+
+    return json_is_string(text) ? text : NULL;
+}
+
+/* A token named by text: *id, left as it is if absent. */
 static int named(struct tok *t, int32_t *id, const json_t *file, const char *key,
                  const char *where, struct err *e)
 {
-    const json_t *v = json_object_get(file, key);
-    const char *text = json_string_value(v);
+    const json_t *v = json_object_get(file, key), *text = token_text(v);
 
-    if (!text)
-        text = json_string_value(json_object_get(v, "content"));
     if (!v || json_is_null(v) || !tok_has_text(t))
         return 0;
     if (!text)
         return err_set(e, ERR_FILE, "%s: '%s' is not a token's text", where, key);
-    *id = tok_find(t, text);
+    *id = tok_find(t, json_string_value(text));
     if (*id < 0)
         return err_set(e, ERR_FILE, "%s: '%s' is '%s', which is no token of '%s'",
-                       where, key, text, t->where);
+                       where, key, json_string_value(text), t->where);
+    return 0;
+}
+
+/* Members of an object that are tokens' texts, by their keys, as transformers takes them:
+ * all that end in "_token", or all there are. */
+static int specials(struct tok *t, const json_t *object, const char *ending,
+                    const char *where, struct err *e)
+{
+    const size_t tail = strlen(ending);
+    const char *key;
+    json_t *v;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, v)
+    {
+        const json_t *text = token_text(v);
+        const size_t n = strlen(key);
+        int rc;
+
+        if (!text || n < tail || strcmp(key + n - tail, ending) != 0)
+            continue;
+        rc = named_set(&t->specials, key, json_string_value(text),
+                       json_string_length(text), where, e);
+        if (rc < 0)
+            return rc;
+    }
     return 0;
 }
 
@@ -109,28 +140,68 @@ static int read_names(struct tok *t, const char *dir, const char *name, struct e
         rc = named(t, &t->bos, file, "bos_token", path, e);
         if (rc == 0)
             rc = named(t, &t->eos, file, "eos_token", path, e);
+        if (rc == 0)
+            rc = specials(t, file, "_token", path, e);
+        if (rc == 0)
+            rc =
+                specials(t, json_object_get(file, "extra_special_tokens"), "", path, e);
     }
     json_decref(file);
     free(path);
     return rc;
 }
 
-/* A string, or a list of {"name", "template"} of which "default" is taken. */
-static const json_t *default_template(const json_t *v)
+/* ---- chat templates ---------------------------------------------------------------------
+ * tokenizer_config.json has one, or several by name; or files have them: chat_template.jinja
+ * the default, additional_chat_templates/NAME.jinja others.  Where there is a file, the key
+ * is not looked at. */
+
+static const char more_dir[] = "additional_chat_templates";
+
+static int set_chat(struct tok *t, const char *name, const char *text, size_t n,
+                    const char *where, struct err *e)
 {
-    const json_t *one;
+    int rc;
+
+    if (strcmp(name, "default") != 0)
+        return named_set(&t->chats, name, text, n, where, e);
+    if ((rc = tok_set_str(&t->chat, text, n, e)) < 0)
+        return rc;
+    return tok_set_str(&t->chat_where, where, strlen(where), e);
+}
+
+static int set_chat_json(struct tok *t, const char *name, const json_t *v,
+                         const char *where, struct err *e)
+{
+    if (!name || !json_is_string(v))
+        return err_set(e, ERR_FILE,
+                       "%s: 'chat_template' holds what is no template with a name",
+                       where);
+    return set_chat(t, name, json_string_value(v), json_string_length(v), where, e);
+}
+
+/* A string, a list of {"name", "template"}, or an object of templates by name. */
+static int set_chats(struct tok *t, const json_t *v, const char *where, struct err *e)
+{
+    const char *name;
+    json_t *one;
     size_t i;
+    int rc = 0;
 
     if (json_is_string(v))
-        return v;
+        return set_chat_json(t, "default", v, where, e);
+    json_object_foreach((json_t *)(uintptr_t)v, name, one)
+    {
+        if (rc == 0)
+            rc = set_chat_json(t, name, one, where, e);
+    }
     json_array_foreach(v, i, one)
     {
-        const char *name = json_string_value(json_object_get(one, "name"));
-
-        if (name && strcmp(name, "default") == 0)
-            return json_object_get(one, "template");
+        if (rc == 0)
+            rc = set_chat_json(t, json_string_value(json_object_get(one, "name")),
+                               json_object_get(one, "template"), where, e);
     }
-    return NULL;
+    return rc;
 }
 
 static int read_chat_key(struct tok *t, const char *dir, struct err *e)
@@ -138,35 +209,67 @@ static int read_chat_key(struct tok *t, const char *dir, struct err *e)
     json_t *file;
     char *path;
     int rc = read_beside(&file, &path, dir, "tokenizer_config.json", e);
-    const json_t *v = default_template(json_object_get(file, "chat_template"));
 
-    if (rc > 0 && json_is_string(v)) {
-        rc = tok_set_str(&t->chat, json_string_value(v), json_string_length(v), e);
-        if (rc == 0)
-            rc = tok_set_str(&t->chat_where, path, strlen(path), e);
-    }
+    if (rc > 0)
+        rc = set_chats(t, json_object_get(file, "chat_template"), path, e);
     json_decref(file);
     free(path);
     return rc;
 }
 
-static int read_chat_file(struct tok *t, const char *dir, struct err *e)
+/* DIR/FILE, if it is there, is the template of that name: 1, 0, or an error. */
+static int read_chat_file(struct tok *t, const char *name, const char *dir,
+                          const char *file, struct err *e)
 {
-    char *path = file_join(dir, "chat_template.jinja"), *text;
+    char *path = file_join(dir, file), *text;
     size_t n;
     int rc = path ? 0 : err_set(e, ERR_NOMEM, "no memory");
 
-    if (path && file_exists(path)) {
-        rc = file_read(&text, &n, path, CHAT_MAX, e);
-        if (rc == 0) {
-            rc = tok_set_str(&t->chat, text, n, e);
-            free(text);
-        }
-        if (rc == 0)
-            rc = tok_set_str(&t->chat_where, path, strlen(path), e);
+    if (path && file_exists(path) &&
+        (rc = file_read(&text, &n, path, CHAT_MAX, e)) == 0) {
+        rc = set_chat(t, name, text, n, path, e);
+        free(text);
+        rc = rc < 0 ? rc : 1;
     }
     free(path);
     return rc;
+}
+
+struct listing {
+    struct tok *t;
+    const char *dir;
+    int found;
+};
+
+static int list_one(void *ctx, const char *file, struct err *e)
+{
+    static const char ending[] = ".jinja";
+    const size_t n = strlen(file), tail = sizeof ending - 1;
+    struct listing *l = ctx;
+
+    if (n <= tail || strcmp(file + n - tail, ending) != 0)
+        return 0;
+    char *name = strndup(file, n - tail);
+    const int rc = name ? read_chat_file(l->t, name, l->dir, file, e)
+                        : err_set(e, ERR_NOMEM, "no memory");
+    free(name);
+    l->found |= rc > 0;
+    return rc < 0 ? rc : 0;
+}
+
+/* 1 if there are files. */
+static int read_chat_files(struct tok *t, const char *dir, struct err *e)
+{
+    char *more = file_join(dir, more_dir);
+    struct listing l = {t, more, 0};
+    int rc = more ? 0 : err_set(e, ERR_NOMEM, "no memory");
+
+    if (more && file_exists(more))
+        rc = tree_list(more, list_one, &l, e);
+    if (rc == 0)
+        rc = read_chat_file(t, "default", dir, "chat_template.jinja", e);
+    free(more);
+    return rc < 0 ? rc : rc | l.found;
 }
 
 int tok_read_config(struct tok *t, const char *dir, struct err *e)
@@ -178,7 +281,7 @@ int tok_read_config(struct tok *t, const char *dir, struct err *e)
         (rc = tok_add_stop(t, t->eos, e)) < 0 ||
         (rc = read_ids(t, dir, "generation_config.json", e)) < 0 ||
         (rc = read_ids(t, dir, "config.json", e)) < 0 ||
-        (rc = read_chat_key(t, dir, e)) < 0)
+        (rc = read_chat_files(t, dir, e)) < 0)
         return rc;
-    return read_chat_file(t, dir, e);
+    return rc ? 0 : read_chat_key(t, dir, e);
 }

@@ -33,6 +33,8 @@ static int copy_files(const char *dir, const struct checkpoint *c, struct err *e
         rc = checkpoint_copy(c, dir, files[i], e);
         copied |= rc > 0;
     }
+    if (rc >= 0)
+        rc = checkpoint_copy_all(c, dir, "additional_chat_templates", e);
     return rc < 0 ? rc : copied;
 }
 

@@ -12,6 +12,8 @@
 struct template
 {
     struct jinja *jinja;
+    struct jinja *tools;   /* of scenes with tools; NULL: the same */
+    const struct tok *tok; /* whose special tokens they see; NULL: none */
     char *where;
     struct tm now;                 /* of strftime_now */
     enum template_content content; /* found by asking the template */
@@ -100,6 +102,23 @@ static int set_token(struct interp *in, struct dict *vars, const char *name,
     return dict_set_lit(in, vars, name, v);
 }
 
+/* Everything that the model's files name. */
+static int set_specials(struct interp *in, struct dict *vars, const struct tok *t)
+{
+    size_t n = 0;
+    const struct tok_named *special = t ? tok_specials(t, &n) : NULL;
+    struct value name, text;
+
+    for (size_t i = 0; i < n; i++) {
+        TRY(value_text(in, special[i].name, strlen(special[i].name), STR_NOBODY,
+                       &name));
+        TRY(value_text(in, special[i].text, strlen(special[i].text), STR_NOBODY,
+                       &text));
+        TRY(dict_set(in, vars, name, text));
+    }
+    return 0;
+}
+
 /* The variables of a scene, in the order that apply_chat_template gives them: what is given
  * beside the tokens wins over them. */
 static int variables(const struct template *tm, const struct template_scene *s,
@@ -111,6 +130,7 @@ static int variables(const struct template *tm, const struct template_scene *s,
     struct value messages;
 
     TRY(dict_new(in, out));
+    TRY(set_specials(in, *out, tm->tok));
     TRY(set_token(in, *out, "bos_token", s->bos));
     TRY(set_token(in, *out, "eos_token", s->eos));
     if (s->more.type == V_DICT)
@@ -129,10 +149,13 @@ static int variables(const struct template *tm, const struct template_scene *s,
 static int render(const struct template *tm, const struct template_scene *s,
                   const struct str **out)
 {
+    const int tools =
+        tm->tools && s->tools.type != V_MISSING && s->tools.type != V_NONE;
     struct dict *vars;
 
     TRY(variables(tm, s, &vars));
-    return jinja_render(tm->jinja, s->in, dict_value(vars), &tm->now, out);
+    return jinja_render(tools ? tm->tools : tm->jinja, s->in, dict_value(vars),
+                        &tm->now, out);
 }
 
 int template_render_scene(const struct template *tm, const struct template_scene *s,
@@ -266,19 +289,34 @@ static void read_clock(struct tm *out)
     (void)localtime_r(&t, out);
 }
 
+static int parse(struct jinja **out, const char *source, const char *where,
+                 struct err *e)
+{
+    return jinja_open(out, source, strlen(source), where, e);
+}
+
+/* One that is empty but for its name. */
+static struct template *begin(const char *where)
+{
+    struct template *tm = calloc(1, sizeof *tm);
+
+    if (tm && !(tm->where = strdup(where))) {
+        free(tm);
+        return NULL;
+    }
+    return tm;
+}
+
 int template_open(struct template **out, const char *source, const char *where,
                   struct err *e)
 {
-    struct template *tm = calloc(1, sizeof *tm);
+    struct template *tm = begin(where);
     int rc;
 
     *out = NULL;
-    if (!tm || !(tm->where = strdup(where))) {
-        template_close(tm);
+    if (!tm)
         return err_set(e, ERR_NOMEM, "no memory for a chat template");
-    }
-    rc = jinja_open(&tm->jinja, source, strlen(source), tm->where, e);
-    if (rc < 0) {
+    if ((rc = parse(&tm->jinja, source, tm->where, e)) < 0) {
         template_close(tm);
         return rc;
     }
@@ -288,11 +326,47 @@ int template_open(struct template **out, const char *source, const char *where,
     return 0;
 }
 
+static int no_default(const struct tok_named *chat, size_t n, struct err *e)
+{
+    char names[256] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < n && at < sizeof names; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s'%s'", i ? ", " : "",
+                               chat[i].name);
+    return err_set(e, ERR_FILE, "%s: a chat template 'default' expected, there is %s",
+                   chat->where, names);
+}
+
+int template_open_of(struct template **out, const struct tok *t, struct err *e)
+{
+    const char *where, *source = tok_chat_template(t, &where);
+    size_t n;
+    const struct tok_named *chat = tok_chats(t, &n);
+    int rc;
+
+    *out = NULL;
+    if (!source)
+        return n ? no_default(chat, n, e) : 0;
+    if ((rc = template_open(out, source, where, e)) < 0)
+        return rc;
+    (*out)->tok = t;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        if (strcmp(chat[i].name, "tool_use") == 0)
+            rc = parse(&(*out)->tools, chat[i].text, chat[i].where, e);
+    if (rc < 0) {
+        template_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 void template_close(struct template *tm)
 {
     if (!tm)
         return;
     jinja_close(tm->jinja);
+    jinja_close(tm->tools);
     free(tm->where);
     free(tm->after);
     free(tm);

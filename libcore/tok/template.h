@@ -4,7 +4,8 @@
  *
  * A template is Jinja source in the model's files, and is taken as it is: jinja/ renders it
  * as transformers' apply_chat_template does.  It sees messages, tools, documents,
- * add_generation_prompt, bos_token, eos_token and whatever more the caller has.
+ * add_generation_prompt, the model's special tokens (bos_token, pad_token ...) and whatever
+ * more the caller has.
  */
 #ifndef CAGSR_TOK_TEMPLATE_H
 #define CAGSR_TOK_TEMPLATE_H
@@ -23,6 +24,12 @@ struct template;
  * the local time.  ERR_FILE with the line: not Jinja, or not supported. */
 int template_open(struct template **out, const char *source, const char *where,
                   struct err *e) MUST_CHECK;
+
+/* Opens the model's own: the default, and "tool_use", if there is one, for scenes with
+ * tools.  They see the model's special tokens by their names; t lives longer.  *out is NULL
+ * if the model has no template at all; ERR_FILE, too, if it has some, but no default. */
+int template_open_of(struct template **out, const struct tok *t,
+                     struct err *e) MUST_CHECK;
 void template_close(struct template *tm); /* NULL is fine */
 
 /* *id = the special token that the template puts behind an answer ("<|im_end|>"), a stop
@@ -56,7 +63,7 @@ struct template_scene {
     struct value tools;     /* V_MISSING, too, is none */
     struct value documents; /* the same */
     struct value more;      /* V_DICT of further variables, or V_MISSING */
-    const char *bos, *eos;  /* NULL: not defined */
+    const char *bos, *eos;  /* NULL: not defined, or as the model's files name them */
     enum template_end end;
     enum template_fit fit;
 };

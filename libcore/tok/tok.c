@@ -56,6 +56,35 @@ static int read_dir(struct tok *t, const char *dir, struct err *e)
     return rc < 0 ? rc : tok_read_config(t, dir, e);
 }
 
+/* Special tokens that files name by their ids get their names. */
+static int name_ids(struct tok *t, struct err *e)
+{
+    const struct {
+        const char *name;
+        int32_t id;
+    } ids[] = {{"bos_token", t->bos},
+               {"eos_token", t->eos},
+               {"pad_token", t->pad},
+               {"unk_token", t->named_unk}};
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids && rc == 0; i++) {
+        size_t n;
+        const char *text = vocab_text(&t->vocab, ids[i].id, &n);
+
+        if (text && !named_find(&t->specials, ids[i].name))
+            rc = named_set(&t->specials, ids[i].name, text, n, t->where, e);
+    }
+    return rc;
+}
+
+static int finish(struct tok *t, struct err *e)
+{
+    const int rc = tok_finish(t, e);
+
+    return rc < 0 ? rc : name_ids(t, e);
+}
+
 static int read_any(struct tok *t, const char *path, struct err *e)
 {
     int rc;
@@ -68,7 +97,7 @@ static int read_any(struct tok *t, const char *path, struct err *e)
         rc = tok_read_spm(t, path, NULL, e);
     else
         rc = tok_read_gguf(t, path, e);
-    return rc < 0 ? rc : tok_finish(t, e);
+    return rc < 0 ? rc : finish(t, e);
 }
 
 /* One that a reader fills: path and where are set. */
@@ -112,7 +141,7 @@ int tok_open_gguf(struct tok **out, const struct gguf *g, struct err *e)
     int rc = tok_new(out, g->path, e);
 
     if (rc == 0 && (rc = tok_take_gguf(*out, g, e)) >= 0)
-        rc = tok_finish(*out, e);
+        rc = finish(*out, e);
     return opened(out, rc);
 }
 
@@ -139,6 +168,8 @@ void tok_close(struct tok *t)
     free(t->before);
     free(t->behind);
     free(t->stop);
+    named_release(&t->specials);
+    named_release(&t->chats);
     free(t->chat);
     free(t->chat_where);
     passage_release(&t->passage);
@@ -197,4 +228,16 @@ const char *tok_chat_template(const struct tok *t, const char **where)
 {
     *where = t->chat_where;
     return t->chat;
+}
+
+const struct tok_named *tok_chats(const struct tok *t, size_t *n)
+{
+    *n = t->chats.n;
+    return t->chats.v;
+}
+
+const struct tok_named *tok_specials(const struct tok *t, size_t *n)
+{
+    *n = t->specials.n;
+    return t->specials.v;
 }

@@ -60,9 +60,21 @@ int32_t tok_eos(const struct tok *t);
  * config.json together; in GGUF eos, eot and eom.  *n may be 0. */
 const int32_t *tok_stops(const struct tok *t, size_t *n);
 
+/* A text of the model's files; strings live as long as the struct tok. */
+struct tok_named {
+    char *name, *text, *where; /* where: the file it came from */
+};
+
+/* The special tokens that the files name, "bos_token", "pad_token" and so on, as they are
+ * written: what a chat template may call them.  *n may be 0. */
+const struct tok_named *tok_specials(const struct tok *t, size_t *n);
+
 /* The Jinja source of the chat template and the file it came from; NULL if there is
- * none. Of several named ones it is "default". */
+ * none.  Of several named ones it is "default". */
 const char *tok_chat_template(const struct tok *t, const char **where);
+
+/* The others, such as "tool_use".  *n may be 0. */
+const struct tok_named *tok_chats(const struct tok *t, size_t *n);
 
 /* ---- text to ids
  * ----------------------------------------------------------------------*/
