@@ -27,12 +27,11 @@ static char *token_text(const struct tok *tok, int32_t id)
 int chat_open(struct chat *c, struct tok *tok, enum chat_form form, const char *system,
               struct err *e)
 {
-    const char *where, *source = tok_chat_template(tok, &where);
     int rc = 0;
 
     *c = (struct chat){.tok = tok, .system = system};
-    if (form == CHAT_TEMPLATE && source)
-        rc = template_open(&c->tm, source, where, e);
+    if (form == CHAT_TEMPLATE)
+        rc = template_open_of(&c->tm, tok, e);
     if (rc == 0 && system && !c->tm)
         rc = err_set(e, ERR_USAGE,
                      "--system needs a chat template, and there is none in use");
