@@ -23,9 +23,9 @@
 #include <string.h>
 
 /* Apart, transposed, interleaved by head, fused; an encoder. */
-static const char *const families[] = {"llama-tiny",   "gpt2-tiny",  "gpt2-f16",
-                                       "gptneox-tiny", "phi3-tiny",  "gemma2-tiny",
-                                       "t5-tiny",      "t5v11-tiny", "qwen3-tiny"};
+static const char *const families[] = {
+    "llama-tiny",  "gpt2-tiny", "gpt2-f16",   "gptneox-tiny", "phi3-tiny",
+    "gemma2-tiny", "t5-tiny",   "t5v11-tiny", "qwen3-tiny",   "bart-tiny"};
 enum { FAMILIES = sizeof families / sizeof *families, ITEMS = 7 };
 
 struct fixture {

@@ -6,6 +6,7 @@
 #include "model/head.h"
 #include "model/pass.h"
 
+#include "../support/files.h"
 #include "../support/golden.h"
 #include "../support/machine.h"
 
@@ -148,6 +149,84 @@ static void check_head(const struct fixture *f, struct head *h, const float *hid
     free(logp);
     free(entropy);
     free(items);
+}
+
+/* ---- beginnings and ends ------------------------------------------------------------ */
+
+/* bart-tiny with a generation_config.json. */
+static int open_with(struct model **m, struct machine *mc, const char *text,
+                     struct err *e)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    char *dir = scratch_make(), path[GOLDEN_PATH];
+
+    for (size_t i = 0; i < 2; i++) {
+        char *from = strdup(golden_path(path, "bart-tiny")), *all;
+        size_t n;
+
+        all = file_slurp(path_in(from, files[i]), &n);
+        file_make(path_in(dir, files[i]), all, n);
+        free(all);
+        free(from);
+    }
+    file_make(path_in(dir, "generation_config.json"), text, strlen(text));
+    cr_assert(machine_new(mc, 1, NULL));
+    const int rc = model_open(m, dir, mc->k, MODEL_COMPUTE, e);
+    scratch_remove(dir);
+    return rc;
+}
+
+/* It wins over the config; what shapes a search, which we do not make, is passed over. */
+Test(encdec, generation_config)
+{
+    struct machine mc;
+    struct model *m;
+    struct err e = {0};
+
+    cr_assert_geq(open_with(&m, &mc,
+                            "{\"decoder_start_token_id\":5,\"forced_bos_token_id\":7,"
+                            "\"bos_token_id\":6,\"eos_token_id\":[3,4],"
+                            "\"forced_eos_token_id\":9,\"no_repeat_ngram_size\":3,"
+                            "\"num_beams\":4,\"length_penalty\":2.0}",
+                            &e),
+                  0, "%s", e.text);
+    cr_expect_eq(m->arch.starts, 2);
+    cr_expect_eq(m->arch.start[0], 5);
+    cr_expect_eq(m->arch.start[1], 7);
+    cr_expect_eq(m->arch.bos, 6);
+    cr_expect_eq(m->arch.stops, 2);
+    cr_expect_eq(m->arch.stop[0], 3);
+    cr_expect_eq(m->arch.stop[1], 4);
+    model_close(m);
+    machine_free(&mc);
+    cr_assert_geq(open_with(&m, &mc, "{\"eos_token_id\":null}", &e), 0, "%s", e.text);
+    cr_expect_eq(m->arch.starts, 1);
+    cr_expect_eq(m->arch.start[0], 2);
+    cr_expect_eq(m->arch.stop[0], 2);
+    model_close(m);
+    machine_free(&mc);
+}
+
+Test(encdec, generation_config_refused)
+{
+    static const char *const bad[][2] = {
+        {"{\"forced_bos_token_id\":115}",
+         "'forced_bos_token_id' is 115, expected 0 to 114"},
+        {"{\"decoder_start_token_id\":\"x\"}", "'decoder_start_token_id'"},
+        {"{\"eos_token_id\":[2,\"x\"]}", "'eos_token_id' holds what is no integer"},
+    };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct machine mc;
+        struct model *m;
+        struct err e = {0};
+
+        cr_expect_eq(open_with(&m, &mc, bad[i][0], &e), ERR_FILE);
+        cr_expect(strstr(e.text, "generation_config.json: ") &&
+                      strstr(e.text, bad[i][1]),
+                  "%s", e.text);
+        machine_free(&mc);
+    }
 }
 
 static struct criterion_test_params each_family(void)
