@@ -12,12 +12,10 @@
 #include "model/score.h"
 
 #include "../support/files.h"
-#include "../support/golden.h"
+#include "../support/golden_model.h"
 #include "../support/gradcheck.h"
-#include "../support/machine.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,18 +105,9 @@ static double loss(void *ctx)
 
 /* ---- gradients ------------------------------------------------------------------------ */
 
-static size_t *all(size_t n)
-{
-    static size_t index[FAMILIES];
-
-    for (size_t i = 0; i < n; i++)
-        index[i] = i;
-    return index;
-}
-
 ParameterizedTestParameters(adapter, gradient)
 {
-    return cr_make_param_array(size_t, all(FAMILIES), FAMILIES);
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, adapter, gradient)
 {
@@ -163,7 +152,7 @@ static float *log_probabilities(struct fixture *f)
 
 ParameterizedTestParameters(adapter, merged)
 {
-    return cr_make_param_array(size_t, all(FAMILIES), FAMILIES);
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, adapter, merged)
 {
@@ -308,7 +297,7 @@ Test(adapter, target_modules)
 
 ParameterizedTestParameters(adapter, written_and_read)
 {
-    return cr_make_param_array(size_t, all(FAMILIES), FAMILIES);
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, adapter, written_and_read)
 {

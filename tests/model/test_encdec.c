@@ -3,15 +3,10 @@
  * attention, logits, log-probabilities, losses, gradients.  Tolerances are those of the
  * golden data's README.
  */
-#include "model/head.h"
-#include "model/pass.h"
-
 #include "../support/files.h"
-#include "../support/golden.h"
-#include "../support/machine.h"
+#include "../support/golden_model.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +18,7 @@ static const char *const families[] = {
 enum { FAMILIES = sizeof families / sizeof *families, SEQS = 2 };
 
 struct fixture {
-    const char *name;
-    struct machine mc;
-    struct model *m;
-    struct safetensors want;
-    struct batch b;
+    struct golden_model g;
     int32_t *ids[SEQS], *labels[SEQS];
     size_t P[SEQS], T[SEQS];
     size_t row[SEQS]; /* of the decoder's first */
@@ -40,30 +31,21 @@ static void add_sequence(struct fixture *f, int s)
     struct err e = {0};
     size_t n;
 
-    f->ids[s] = golden_ids(&f->want, &f->P[s], "s%d.input_ids", s);
-    f->labels[s] = golden_ids(&f->want, &f->T[s], "s%d.labels", s);
-    int32_t *start = golden_ids(&f->want, &n, "s%d.decoder_input_ids", s);
-    cr_assert_eq(start[0], f->m->arch.start[0]);
+    f->ids[s] = golden_ids(&f->g.want, &f->P[s], "s%d.input_ids", s);
+    f->labels[s] = golden_ids(&f->g.want, &f->T[s], "s%d.labels", s);
+    int32_t *start = golden_ids(&f->g.want, &n, "s%d.decoder_input_ids", s);
+    cr_assert_eq(start[0], f->g.m->arch.start[0]);
     cr_assert_eq(memcmp(start + 1, f->labels[s], (n - 1) * sizeof *start), 0);
     free(start);
-    const int prompt = batch_prompt(&f->b, &f->m->arch, f->ids[s], f->P[s], &e);
+    const int prompt = batch_prompt(&f->g.b, &f->g.m->arch, f->ids[s], f->P[s], &e);
     cr_assert_geq(prompt, 0);
-    f->row[s] = f->b.seqs[prompt].row0;
-    cr_assert_geq(batch_add(&f->b, prompt, f->labels[s], f->T[s] - 1, &e), 0);
+    f->row[s] = f->g.b.seqs[prompt].row0;
+    cr_assert_geq(batch_add(&f->g.b, prompt, f->labels[s], f->T[s] - 1, &e), 0);
 }
 
 static void open_fixture(struct fixture *f, size_t i)
 {
-    char path[GOLDEN_PATH], file[128];
-    struct err e = {0};
-
-    *f = (struct fixture){.name = families[i]};
-    cr_assert(machine_new(&f->mc, 2, NULL));
-    cr_assert_geq(
-        model_open(&f->m, golden_path(path, f->name), f->mc.k, MODEL_COMPUTE, &e), 0,
-        "%s", e.text);
-    snprintf(file, sizeof file, "%s/expected.safetensors", f->name);
-    golden_open(&f->want, file);
+    golden_model_open(&f->g, families[i]);
     for (int s = 0; s < SEQS; s++)
         add_sequence(f, s);
 }
@@ -74,33 +56,13 @@ static void close_fixture(struct fixture *f)
         free(f->ids[s]);
         free(f->labels[s]);
     }
-    batch_release(&f->b);
-    safetensors_close(&f->want);
-    model_close(f->m);
-    machine_free(&f->mc);
-}
-
-/* Against "sN.WHAT", or "sN.WHATlayer" from layer 0 on. */
-static void compare(const struct fixture *f, const float *got, double allowed, int s,
-                    const char *what, int layer)
-{
-    char name[64];
-    size_t n;
-
-    if (layer < 0)
-        snprintf(name, sizeof name, "s%d.%s", s, what);
-    else
-        snprintf(name, sizeof name, "s%d.%s%d", s, what, layer);
-    float *want = golden_must(&f->want, &n, "%s", name);
-    const double d = worst_difference(got, want, n);
-    cr_expect_leq(d, allowed, "%s: %s differs by %g", f->name, name, d);
-    free(want);
+    golden_model_close(&f->g);
 }
 
 static int has(const struct fixture *f, const char *name)
 {
     size_t n;
-    float *x = golden_floats(&f->want, &n, "%s", name);
+    float *x = golden_floats(&f->g.want, &n, "%s", name);
 
     free(x);
     return x != NULL;
@@ -108,47 +70,23 @@ static int has(const struct fixture *f, const char *name)
 
 static void check_states(const struct fixture *f, const struct pass *p)
 {
+    const struct golden_model *g = &f->g;
     const struct pass *e = pass_encoder(p);
-    const size_t C = f->m->arch.C;
+    const size_t C = g->m->arch.C;
 
     for (int s = 0; s < SEQS; s++) {
-        const size_t enc = f->b.source->seqs[s].row0 * C, dec = f->row[s] * C;
+        const size_t enc = g->b.source->seqs[s].row0 * C, dec = f->row[s] * C;
 
-        for (size_t l = 0; l <= f->m->encoder->arch.L; l++)
-            compare(f, pass_residual(e, l) + enc, 1e-4, s, "enc_hidden.", (int)l);
-        compare(f, pass_hidden(e) + enc, 1e-4, s, "enc_out", -1);
-        for (size_t l = 0; l <= f->m->arch.L; l++)
-            compare(f, pass_residual(p, l) + dec, 1e-4, s, "dec_hidden.", (int)l);
+        for (size_t l = 0; l <= g->m->encoder->arch.L; l++)
+            golden_compare(g, pass_residual(e, l) + enc, 1e-4, "s%d.enc_hidden.%zu", s,
+                           l);
+        golden_compare(g, pass_hidden(e) + enc, 1e-4, "s%d.enc_out", s);
+        for (size_t l = 0; l <= g->m->arch.L; l++)
+            golden_compare(g, pass_residual(p, l) + dec, 1e-4, "s%d.dec_hidden.%zu", s,
+                           l);
         if (has(f, "s0.dec_norm"))
-            compare(f, pass_hidden(p) + dec, 1e-4, s, "dec_norm", -1);
+            golden_compare(g, pass_hidden(p) + dec, 1e-4, "s%d.dec_norm", s);
     }
-}
-
-static void check_head(const struct fixture *f, struct head *h, const float *hidden,
-                       int s)
-{
-    const size_t T = f->T[s], V = f->m->arch.V;
-    float *z = floats(T * V), *logp = floats(T), *entropy = floats(T);
-    struct head_item *items = calloc(T, sizeof *items);
-
-    head_logits(h, hidden, f->row[s], T, z);
-    compare(f, z, 1e-4, s, "logits", -1);
-    for (int hot = 0; hot < 2; hot++) {
-        for (size_t t = 0; t < T; t++)
-            items[t] =
-                (struct head_item){f->row[s] + t, f->labels[s][t], hot ? 1.0f : 0.7f};
-        head_forward(h, hidden, items, T, logp, entropy);
-        compare(f, logp, 1e-4, s, hot ? "logp_t10" : "logp_t07", -1);
-        compare(f, entropy, 1e-4, s, hot ? "ent_t10" : "ent_t07", -1);
-    }
-    float loss = 0;
-    for (size_t t = 0; t < T; t++)
-        loss -= logp[t] / (float)T;
-    compare(f, &loss, 2e-5, s, "loss", -1);
-    free(z);
-    free(logp);
-    free(entropy);
-    free(items);
 }
 
 /* ---- beginnings and ends ------------------------------------------------------------ */
@@ -229,18 +167,9 @@ Test(encdec, generation_config_refused)
     }
 }
 
-static struct criterion_test_params each_family(void)
-{
-    static size_t index[FAMILIES];
-
-    for (size_t i = 0; i < FAMILIES; i++)
-        index[i] = i;
-    return cr_make_param_array(size_t, index, FAMILIES);
-}
-
 ParameterizedTestParameters(encdec, forward)
 {
-    return each_family();
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, encdec, forward)
 {
@@ -251,12 +180,14 @@ ParameterizedTest(size_t *i, encdec, forward)
     struct err e = {0};
 
     open_fixture(&f, *i);
-    cr_assert_geq(pass_new(&p, f.m, 0, PASS_TRAIN, &e), 0);
-    cr_assert_geq(head_new(&h, f.m, &e), 0);
-    cr_assert_geq(pass_forward(p, &f.b, NULL, &hidden, &e), 0, "%s", e.text);
+    cr_assert_geq(pass_new(&p, f.g.m, 0, PASS_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&h, f.g.m, &e), 0);
+    cr_assert_geq(pass_forward(p, &f.g.b, NULL, &hidden, &e), 0, "%s", e.text);
     check_states(&f, p);
     for (int s = 0; s < SEQS; s++)
-        check_head(&f, h, hidden, s);
+        golden_check_head(
+            &f.g, h, hidden,
+            &(struct golden_rows){s, f.row[s], f.T[s], f.T[s], f.labels[s]});
     head_free(h);
     pass_free(p);
     close_fixture(&f);
@@ -293,7 +224,7 @@ static void check_maps(const struct fixture *f, const struct maps *x, int s)
     cr_assert_geq(pass_new(&p, x->m, 0, PASS_SCORE, &e), 0);
     cr_assert_geq(pass_forward(p, x->b, &c, &hidden, &e), 0, "%s", e.text);
     for (size_t l = 0; l < L; l++)
-        compare(f, rows + l * H * all, 2e-5, s, x->name, (int)l);
+        golden_compare(&f->g, rows + l * H * all, 2e-5, "s%d.%s%zu", s, x->name, l);
     for (size_t i = 0; i < L * H * x->n && x->kind == CAPTURE_CROSS; i++) {
         double mass = (double)outside[i];
 
@@ -312,7 +243,7 @@ static void check_maps(const struct fixture *f, const struct maps *x, int s)
 
 ParameterizedTestParameters(encdec, attention)
 {
-    return each_family();
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, encdec, attention)
 {
@@ -320,14 +251,14 @@ ParameterizedTest(size_t *i, encdec, attention)
 
     open_fixture(&f, *i);
     for (int s = 0; s < SEQS; s++) {
-        const struct maps cross = {f.m,    &f.b,   CAPTURE_CROSS, f.row[s],
+        const struct maps cross = {f.g.m,  &f.g.b, CAPTURE_CROSS, f.row[s],
                                    f.T[s], f.P[s], "cross_attn."};
-        const struct maps self = {f.m,    &f.b,   CAPTURE_SELF, f.row[s],
+        const struct maps self = {f.g.m,  &f.g.b, CAPTURE_SELF, f.row[s],
                                   f.T[s], f.T[s], "dec_attn."};
         /* an encoder is a model of its own, as far as it goes */
         const struct maps enc = {
-            f.m->encoder, f.b.source, CAPTURE_SELF, f.b.source->seqs[s].row0,
-            f.P[s],       f.P[s],     "enc_attn."};
+            f.g.m->encoder, f.g.b.source, CAPTURE_SELF, f.g.b.source->seqs[s].row0,
+            f.P[s],         f.P[s],       "enc_attn."};
 
         check_maps(&f, &cross, s);
         check_maps(&f, &self, s);
@@ -338,39 +269,18 @@ ParameterizedTest(size_t *i, encdec, attention)
 
 /* ---- gradients ---------------------------------------------------------------------- */
 
-/* The gradient of the mean of -logp over both sequences, into a block. */
+/* Over both sequences. */
 static double loss_gradient(struct fixture *f, float *grads)
 {
     const size_t n = f->T[0] + f->T[1];
     struct head_item *items = calloc(n, sizeof *items);
-    float *logp = floats(n), *dlogp = floats(n);
-    float *dh = zeros(f->b.B * f->m->arch.C);
-    const float *hidden;
-    struct pass *p;
-    struct head *h;
-    struct err e = {0};
-    double loss = 0;
     size_t k = 0;
 
-    cr_assert_geq(pass_new(&p, f->m, 0, PASS_TRAIN, &e), 0);
-    cr_assert_geq(head_new(&h, f->m, &e), 0);
     for (int s = 0; s < SEQS; s++)
-        for (size_t t = 0; t < f->T[s]; t++, k++) {
-            items[k] = (struct head_item){f->row[s] + t, f->labels[s][t], 1};
-            dlogp[k] = -1.0f / (float)n;
-        }
-    cr_assert_geq(pass_forward(p, &f->b, NULL, &hidden, &e), 0, "%s", e.text);
-    head_forward(h, hidden, items, n, logp, NULL);
-    head_backward(h, hidden, items, n, dlogp, NULL, dh, grads);
-    pass_backward(p, &f->b, dh, grads);
-    for (k = 0; k < n; k++)
-        loss -= (double)logp[k] / (double)n;
+        for (size_t t = 0; t < f->T[s]; t++)
+            items[k++] = (struct head_item){f->row[s] + t, f->labels[s][t], 1};
+    const double loss = golden_loss_gradient(&f->g, items, n, grads);
     free(items);
-    free(logp);
-    free(dlogp);
-    free(dh);
-    head_free(h);
-    pass_free(p);
     return loss;
 }
 
@@ -379,20 +289,21 @@ static void check_gradient(const struct fixture *f, const struct plan_param *p,
 {
     const size_t n = p->rows * p->cols;
     size_t count;
-    float *want = golden_floats(&f->want, &count, "grad.%s", p->name);
+    float *want = golden_floats(&f->g.want, &count, "grad.%s", p->name);
     float *nothing = zeros(n);
 
     if (!want) /* a buffer, not a parameter */
         cr_expect(p->flags & PLAN_FROZEN, "no grad.%s", p->name);
     const double d = worst_difference(grads + p->offset, want ? want : nothing, n);
-    cr_expect_leq(d, want ? 1e-4 : 0, "%s: grad.%s differs by %g", f->name, p->name, d);
+    cr_expect_leq(d, want ? 1e-4 : 0, "%s: grad.%s differs by %g", f->g.name, p->name,
+                  d);
     free(want);
     free(nothing);
 }
 
 ParameterizedTestParameters(encdec, gradients)
 {
-    return each_family();
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, encdec, gradients)
 {
@@ -400,17 +311,17 @@ ParameterizedTest(size_t *i, encdec, gradients)
     size_t n, named = 0, frozen = 0;
 
     open_fixture(&f, *i);
-    float *want = golden_must(&f.want, &n, "loss"), *grads = zeros(f.m->plan.size);
+    float *want = golden_must(&f.g.want, &n, "loss"), *grads = zeros(f.g.m->plan.size);
     const double loss = loss_gradient(&f, grads);
-    cr_expect_leq(fabs(loss - (double)*want), 2e-5, "%s: loss %g, not %g", f.name, loss,
-                  (double)*want);
-    for (size_t j = 0; j < f.want.n; j++)
-        named += strncmp(f.want.entries[j].name, "grad.", 5) == 0;
-    for (size_t j = 0; j < f.m->plan.n; j++) {
-        frozen += (f.m->plan.param[j].flags & PLAN_FROZEN) != 0;
-        check_gradient(&f, &f.m->plan.param[j], grads);
+    cr_expect_leq(fabs(loss - (double)*want), 2e-5, "%s: loss %g, not %g", f.g.name,
+                  loss, (double)*want);
+    for (size_t j = 0; j < f.g.want.n; j++)
+        named += strncmp(f.g.want.entries[j].name, "grad.", 5) == 0;
+    for (size_t j = 0; j < f.g.m->plan.n; j++) {
+        frozen += (f.g.m->plan.param[j].flags & PLAN_FROZEN) != 0;
+        check_gradient(&f, &f.g.m->plan.param[j], grads);
     }
-    cr_expect_eq(named + frozen, f.m->plan.n);
+    cr_expect_eq(named + frozen, f.g.m->plan.n);
     free(want);
     free(grads);
     close_fixture(&f);

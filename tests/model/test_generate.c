@@ -6,11 +6,9 @@
 #include "model/generate.h"
 #include "model/score.h"
 
-#include "../support/golden.h"
-#include "../support/machine.h"
+#include "../support/golden_model.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,11 +134,7 @@ static void generate(struct run *r, struct generate_opts o)
 
 ParameterizedTestParameters(generate, greedy)
 {
-    static size_t index[FAMILIES];
-
-    for (size_t i = 0; i < FAMILIES; i++)
-        index[i] = i;
-    return cr_make_param_array(size_t, index, FAMILIES);
+    return each_index(FAMILIES);
 }
 ParameterizedTest(size_t *i, generate, greedy)
 {

@@ -1,11 +1,10 @@
 /*
  * Gradients and AdamW steps of the tiny golden models against torch, through train/step.
  */
+#include "../support/golden_model.h"
 #include "bench.h"
 #include "io/safetensors.h"
 #include "optim/clipnorm.h"
-
-#include <criterion/parameterized.h>
 
 static const char *const families[] = {
 #define DECODER(name) name,
@@ -146,11 +145,7 @@ static void adam_steps(struct bench *b, const struct safetensors *st)
 
 ParameterizedTestParameters(torch, gradients_and_steps)
 {
-    static size_t index[NFAMILIES];
-
-    for (size_t i = 0; i < NFAMILIES; i++)
-        index[i] = i;
-    return cr_make_param_array(size_t, index, NFAMILIES);
+    return each_index(NFAMILIES);
 }
 ParameterizedTest(size_t *which, torch, gradients_and_steps)
 {
