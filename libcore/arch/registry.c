@@ -205,12 +205,27 @@ static int from_config(struct arch *a, const json_t *config, const char *where,
     return read_dtype(a, config, where, e);
 }
 
+/* A file of general.type "adapter" has no whole model. */
+static int refuse_adapter(const struct gguf *g, struct err *e)
+{
+    struct gguf_str s = {"model", 5};
+    const int rc = gguf_get_str(&s, g, "general.type", e);
+
+    if (rc > 0 && s.n == 7 && memcmp(s.s, "adapter", 7) == 0)
+        return err_set(e, ERR_FILE,
+                       "%s: an adapter, not a model: -m BASE --adapter %s uses it",
+                       g->path, g->path);
+    return rc < 0 ? rc : 0;
+}
+
 static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
 {
     struct gguf_str s;
     char name[64], names[256];
     int rc;
 
+    if ((rc = refuse_adapter(g, e)) < 0)
+        return rc;
     if ((rc = gguf_get_str(&s, g, "general.architecture", e)) < 0)
         return rc;
     if (rc == 0)
