@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "io/peft.h"
 #include "kern/kern.h"
-#include "model/model.h"
+#include "model/adapter.h"
 #include "tok/tok.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ enum { OWN };
 static const char *const type_words[] = {"f32", "f16", "bf16", "q8_0", "q4_0", NULL};
 static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16, QUANT_Q8_0,
                                         QUANT_Q4_0};
-enum { TYPE_F16 = 1 };
+enum { TYPE_F32, TYPE_F16 };
 
 static const struct cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, offsetof(struct opts, dtype), "TYPE",
@@ -42,19 +42,20 @@ static const struct cli_option options[] = {
     {"gguf", 0, CLI_FLAG, offsetof(struct opts, gguf), NULL,
      "write one GGUF file instead of a directory"},
     {"type", 0, CLI_CHOICE, offsetof(struct opts, type), "TYPE",
-     "with --gguf: type of its matrices: f32, f16, bf16, q8_0, q4_0 (f16)",
+     "with --gguf: type of its matrices: f32, f16, bf16, q8_0, q4_0 (f16; of an "
+     "adapter f32)",
      .choices = type_words},
     {"merge", 0, CLI_FLAG, offsetof(struct opts, merge), NULL,
      "merge a LoRA adapter into its model"},
     {"adapter", 0, CLI_STRING, offsetof(struct opts, adapter), "DIR",
-     "with --merge: the adapter, if the operand is its model"},
+     "the LoRA adapter, if the operand is its model: a PEFT directory or a GGUF file"},
     {0},
 };
 
 static const struct cli_tool tool = {
     .name = "cagsr-convert",
     .synopsis = "[-f] [--no-tokenizer] [--dtype TYPE] [--max-shard-size BYTES] | "
-                "[--gguf [--type TYPE]] [--merge [--adapter DIR]] -o output model",
+                "[--gguf [--type TYPE]] [--merge] [--adapter DIR] -o output model",
     .summary = "Converts a model between Hugging Face directories and GGUF files.",
     .common = CLI_OUTPUT | CLI_THREADS | CLI_FORCE,
     .options = options,
@@ -63,12 +64,21 @@ static const struct cli_tool tool = {
 
 /* ---- to a Hugging Face directory ---------------------------------------------------- */
 
+/* 1 if what is written is the adapter alone. */
+static int is_apart(const struct opts *o, const struct model *m)
+{
+    return m->adapter && !o->merge;
+}
+
 static int fill(const struct opts *o, const struct model *m, const struct checkpoint *c,
                 struct err *e)
 {
     struct model_save_opts save = {dtypes[o->dtype], o->shard};
-    int rc = o->dtype == OWN ? model_own_dtype(&save.dtype, m, e) : 0;
+    int rc;
 
+    if (is_apart(o, m))
+        return adapter_write(m, c, e);
+    rc = o->dtype == OWN ? model_own_dtype(&save.dtype, m, e) : 0;
     if (rc < 0 || (rc = model_write(m, c, &save, e)) < 0)
         return rc;
     if (!o->no_tokenizer && (rc = tok_save(m->text, c, e)) == 0)
@@ -121,15 +131,25 @@ static int gather(const struct opts *o, const struct model *m, struct gguf_meta 
     return rc;
 }
 
+static int put(const struct opts *o, const struct model *m,
+               const struct gguf_meta *meta, struct cli_output *out, struct err *e)
+{
+    const char *where = out->path ? out->path : "standard output";
+    const int type = cli_given(&o->common, "type") ? o->type : TYPE_F32;
+
+    if (is_apart(o, m))
+        return adapter_write_gguf(m, types[type], out->fd, where, e);
+    return model_write_gguf(m, types[o->type], meta, out->fd, where, e);
+}
+
 static int to_gguf(const struct opts *o, const struct model *m, struct err *e)
 {
     struct gguf_meta meta = {0};
     struct cli_output out = {.fd = -1};
-    int rc = gather(o, m, &meta, e);
+    int rc = is_apart(o, m) ? 0 : gather(o, m, &meta, e);
 
     if (rc >= 0 && (rc = cli_output_open(&out, &o->common, e)) >= 0)
-        rc = model_write_gguf(m, types[o->type], &meta, out.fd,
-                              out.path ? out.path : "standard output", e);
+        rc = put(o, m, &meta, &out, e);
     rc = cli_output_close(&out, rc, e);
     gguf_meta_release(&meta);
     return rc;
@@ -137,9 +157,30 @@ static int to_gguf(const struct opts *o, const struct model *m, struct err *e)
 
 /* ---- the command line ---------------------------------------------------------------- */
 
+static int check_adapter(const struct opts *o, struct err *e)
+{
+    const struct cli_common *c = &o->common;
+    const int is_adapter = peft_is_adapter(c->files[0]);
+
+    if (is_adapter && !o->merge && !o->gguf)
+        return err_set(e, ERR_USAGE,
+                       "%s: an adapter; --merge makes one model of it and its base, "
+                       "--gguf a GGUF file of it alone",
+                       c->files[0]);
+    if (o->merge && !o->adapter && !is_adapter)
+        return err_set(e, ERR_USAGE, "%s: has no adapter to merge", c->files[0]);
+    if (o->adapter && !o->merge &&
+        (cli_given(c, "dtype") || cli_given(c, "max-shard-size")))
+        return err_set(e, ERR_USAGE,
+                       "--dtype and --max-shard-size are for models; an adapter is one "
+                       "file in float32");
+    return 0;
+}
+
 static int check(const struct opts *o, struct err *e)
 {
     const struct cli_common *c = &o->common;
+    int rc;
 
     if (c->nfiles == 0 || strcmp(c->files[0], "-") == 0)
         return err_set(e, ERR_USAGE, "which model? a directory or a .gguf file");
@@ -152,14 +193,8 @@ static int check(const struct opts *o, struct err *e)
                        "--type and writes one file");
     if (!o->gguf && cli_given(c, "type"))
         return err_set(e, ERR_USAGE, "--type is for --gguf; directories have --dtype");
-    if (o->adapter && !o->merge)
-        return err_set(e, ERR_USAGE, "--adapter goes with --merge");
-    if (!o->merge && peft_is_adapter(c->files[0]))
-        return err_set(e, ERR_USAGE,
-                       "%s: an adapter; --merge makes one model of it and its base",
-                       c->files[0]);
-    if (o->merge && !o->adapter && !peft_is_adapter(c->files[0]))
-        return err_set(e, ERR_USAGE, "%s: has no adapter to merge", c->files[0]);
+    if ((rc = check_adapter(o, e)) < 0)
+        return rc;
     if (!c->force && !is_pipe && file_exists(c->output))
         return err_set(e, ERR_USAGE, "%s: exists; -f replaces it", c->output);
     return 0;

@@ -50,7 +50,7 @@ static const struct {
       .type = CLI_STRING,
       .offset = COMMON(adapter),
       .arg = "DIR",
-      .help = "LoRA adapter for that model: a PEFT directory"}},
+      .help = "LoRA adapter for that model: a PEFT directory or a GGUF file"}},
     {CLI_OUTPUT,
      {.name = "output",
       .letter = 'o',

@@ -47,12 +47,12 @@ int peft_module(const struct peft *p, const char *module, size_t *r, double *sca
 /* Where the parts of a model are that is perhaps an adapter on another one. */
 struct peft_paths {
     char *base;    /* the model */
-    char *adapter; /* directory, or NULL */
+    char *adapter; /* directory or GGUF file, or NULL */
     char *text;    /* where the tokenizer is: the adapter's directory if it has one */
 };
 
-/* path is a model or an adapter's directory; adapter is another one's for the model at
- * path, or NULL.  base_model_name_or_path may be absolute, or relative to the working
+/* path is a model or an adapter's directory; adapter is another one's, or its GGUF file,
+ * for the model at path, or NULL.  base_model_name_or_path may be absolute, or relative to the working
  * directory, or to the adapter's.  ERR_FILE if the base is nowhere; ERR_USAGE for an
  * adapter on an adapter; ERR_NOMEM. */
 int peft_paths_find(struct peft_paths *out, const char *path, const char *adapter,

@@ -4,6 +4,7 @@
 #include "model/adapter_private.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,13 +92,17 @@ struct builder {
     struct err *e;
 };
 
-static size_t add_param(struct adapter *a, const char *module, const char *which,
-                        size_t rows, size_t cols, unsigned flags)
+/* A or B of a module whose weight is `of`: `which` is its letter. */
+static size_t add_param(struct adapter *a, const char *module,
+                        const struct plan_param *of, char which, size_t rows,
+                        size_t cols, unsigned flags)
 {
-    char name[ADAPTER_NAME + 64];
+    char name[ADAPTER_NAME + 64], gguf[ADAPTER_NAME + 16];
 
-    snprintf(name, sizeof name, "base_model.model.%s.lora_%s.weight", module, which);
-    return plan_add(&a->plan, rows, cols, flags, name, NULL);
+    snprintf(name, sizeof name, "base_model.model.%s.lora_%c.weight", module, which);
+    snprintf(gguf, sizeof gguf, "%s.lora_%c", of->gguf ? of->gguf : "",
+             which - 'A' + 'a');
+    return plan_add(&a->plan, rows, cols, flags, name, of->gguf ? gguf : NULL);
 }
 
 /* The parts of a site that are chosen, with their A one behind the other. */
@@ -114,12 +119,19 @@ static int add_parts(struct builder *b, struct adapter_site *s,
         const struct plan_param *p = &plan->param[i];
 
         adapter_module(module, b->m, p);
-        const int rc = b->choose(b->ctx, module, x->kind, &r, &scale, b->e);
+        const struct adapter_target t = {module, p->gguf, x->kind};
+        const int rc = b->choose(b->ctx, &t, &r, &scale, b->e);
         if (rc < 0)
             return rc;
         if (rc == 0)
             continue;
-        const size_t at = add_param(b->a, module, "A", r, x->K, s->n ? PLAN_JOINED : 0);
+        if (!isfinite((float)scale))
+            return err_set(b->e, ERR_NUMERIC,
+                           "%s: the adapter's scale for '%s' is %g, a finite number "
+                           "expected",
+                           b->m->path, module, scale);
+        const size_t at =
+            add_param(b->a, module, p, 'A', r, x->K, s->n ? PLAN_JOINED : 0);
         if (!s->n)
             s->A = at;
         b->a->part[b->a->parts++] =
@@ -150,7 +162,8 @@ static int add_site(void *ctx, const struct model_matrix *x)
         const struct plan_param *p = &b->m->plan.param[t->param];
 
         adapter_module(module, b->m, p);
-        t->B = add_param(a, module, "B", t->rows, t->r, p->flags & PLAN_BY_HEAD);
+        t->B = add_param(a, module, p, 'B', t->rows, t->r,
+                         p->flags & (PLAN_BY_HEAD | PLAN_QK));
         a->rows = t->rows > a->rows ? t->rows : a->rows;
     }
     a->width = s.R > a->width ? s.R : a->width;

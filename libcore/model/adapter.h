@@ -65,15 +65,22 @@ struct adapter_opts {
 int adapter_new(struct model *m, const struct adapter_opts *o,
                 struct err *e) MUST_CHECK;
 
-/* The one in a PEFT directory (io/peft.h), in place of the one m has.  ERR_FILE,
- * ERR_SHAPE name file and tensor; ERR_NUMERIC if a value is not finite; ERR_NOMEM.  After
- * an error m has none. */
-int adapter_load(struct model *m, const char *dir, struct err *e) MUST_CHECK;
+/* The one in a PEFT directory (io/peft.h) or a GGUF file, in place of the one m has.
+ * ERR_FILE, ERR_SHAPE name file and tensor; ERR_NUMERIC if a value is not finite;
+ * ERR_NOMEM.  After an error m has none. */
+int adapter_load(struct model *m, const char *path, struct err *e) MUST_CHECK;
 
 /* adapter_config.json and adapter_model.safetensors, float32, into a checkpoint that has
  * begun.  The base is named by its absolute path.  ERR_IO, ERR_NOMEM. */
 int adapter_write(const struct model *m, const struct checkpoint *c,
                   struct err *e) MUST_CHECK;
+
+/* The adapter as a GGUF file of its own, from front to back, to fd, which `where` names;
+ * type and errors are those of model_write_gguf.  The format has one alpha for all, each
+ * tensor's scale being alpha / rank: B takes what that does not give.  ERR_FILE if the
+ * base has no place in GGUF. */
+int adapter_write_gguf(const struct model *m, enum quant_type type, int fd,
+                       const char *where, struct err *e) MUST_CHECK;
 
 /* Takes it from m; fine if there is none. */
 void adapter_drop(struct model *m);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- which modules -------------------------------------------------------------------- */
 
@@ -53,7 +54,7 @@ static int is_expression(const char *targets)
     return targets[strcspn(targets, "^$*+?()[]{}|\\")] != '\0';
 }
 
-static int choose_new(void *ctx, const char *module, enum model_kind kind, size_t *r,
+static int choose_new(void *ctx, const struct adapter_target *of, size_t *r,
                       double *scale, struct err *e)
 {
     const struct adapter_opts *o = ctx;
@@ -62,12 +63,12 @@ static int choose_new(void *ctx, const char *module, enum model_kind kind, size_
     *r = o->rank;
     *scale = o->alpha / (double)o->rank;
     if (!t)
-        return kind <= MATRIX_XO;
+        return of->kind <= MATRIX_XO;
     if (strcmp(t, "all-linear") == 0)
         return 1;
     if (!is_expression(t))
-        return is_listed(t, module);
-    const int rc = pattern_matches(t, module, "--lora-target", e);
+        return is_listed(t, of->module);
+    const int rc = pattern_matches(t, of->module, "--lora-target", e);
     return rc == ERR_FILE ? ERR_USAGE : rc;
 }
 
@@ -213,7 +214,7 @@ static void fill(struct adapter *a, uint64_t seed)
     }
 }
 
-static int is_transposed(const struct model *m)
+int adapter_transposed(const struct model *m)
 {
     const struct adapter *a = m->adapter;
 
@@ -226,7 +227,7 @@ static int configure(struct model *m, const struct adapter_opts *o, struct err *
     const struct peft_new n = {.base = m->path,
                                .r = o->rank,
                                .alpha = o->alpha,
-                               .transposed = is_transposed(m),
+                               .transposed = adapter_transposed(m),
                                .encoder = m->encoder != NULL,
                                .targets = targets};
 
@@ -268,14 +269,13 @@ static const struct st_entry *entry(const struct safetensors *st, const char *mo
 }
 
 /* The modules whose A is in the file. */
-static int choose_read(void *ctx, const char *module, enum model_kind kind, size_t *r,
+static int choose_read(void *ctx, const struct adapter_target *t, size_t *r,
                        double *scale, struct err *e)
 {
     const struct reading *d = ctx;
-    const int rc = peft_module(d->peft, module, r, scale, e);
+    const int rc = peft_module(d->peft, t->module, r, scale, e);
 
-    (void)kind;
-    return rc < 0 ? rc : entry(d->st, module, "A") != NULL;
+    return rc < 0 ? rc : entry(d->st, t->module, "A") != NULL;
 }
 
 static int read_param(struct adapter *a, const struct plan_param *p,
@@ -345,12 +345,11 @@ static int load(struct model *m, const struct peft *peft, const char *path,
     return rc;
 }
 
-int adapter_load(struct model *m, const char *dir, struct err *e)
+static int load_peft(struct model *m, const char *dir, struct err *e)
 {
     struct peft peft;
     int rc;
 
-    adapter_drop(m);
     if ((rc = peft_read(&peft, dir, e)) < 0)
         return rc;
     char *path = file_join(dir, PEFT_WEIGHTS);
@@ -360,6 +359,16 @@ int adapter_load(struct model *m, const char *dir, struct err *e)
         rc = load(m, &peft, path, e);
     free(path);
     peft_release(&peft);
+    return rc;
+}
+
+int adapter_load(struct model *m, const char *path, struct err *e)
+{
+    struct stat st;
+    const int is_file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+
+    adapter_drop(m);
+    const int rc = is_file ? adapter_load_gguf(m, path, e) : load_peft(m, path, e);
     if (rc < 0)
         adapter_drop(m);
     return rc;

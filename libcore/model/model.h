@@ -98,8 +98,8 @@ int model_open(struct model **out, const char *path, struct kern *kern,
                enum model_mode mode, struct err *e) MUST_CHECK;
 void model_close(struct model *m); /* NULL is fine */
 
-/* The same of a model with the adapter in the PEFT directory `adapter`; NULL: as
- * model_open. */
+/* The same of a model with the adapter at `adapter`, a PEFT directory or a GGUF file; NULL:
+ * as model_open. */
 int model_open_with(struct model **out, const char *path, const char *adapter,
                     struct kern *kern, enum model_mode mode, struct err *e) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 
 #include "model/model.h"
 
+#include "io/gguf_write.h"
 #include "io/weights.h"
 
 /* Walks arch's parameters: fills plan, layer and the offsets.  Names are those of w where
@@ -23,6 +24,27 @@ int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;
  * that the model has; the others are not looked at. */
 void model_turns(const struct model *m, float *const cs[ARCH_KINDS], const int32_t *pos,
                  size_t N);
+
+/* ---- parts of a GGUF file, be it a model's or an adapter's: save_gguf.c ----------------- */
+
+/* general.*: `what` it is ("model", "adapter"), of which plan, with matrices of a type. */
+void model_gguf_general(struct gguf_meta *out, const struct model *m, const char *what,
+                        const struct plan *plan, enum quant_type type);
+
+/* The model's name, the last part of its path, under `key`. */
+void model_gguf_name(struct gguf_meta *out, const char *key, const struct model *m);
+
+/* Declares all parameters of a plan, d (plan->n).  ERR_FILE: one has no name in GGUF. */
+int model_gguf_declare(struct gguf_decl *d, const struct model *m,
+                       const struct plan *plan, enum quant_type type,
+                       struct err *e) MUST_CHECK;
+
+/* The values of a parameter, in the file's order of rows. */
+int model_gguf_put(struct gguf_writer *w, const struct model *m,
+                   const struct plan_param *p, const float *x,
+                   struct err *e) MUST_CHECK;
+
+/* ---- matrices ---------------------------------------------------------------------------- */
 
 /* The matrices of a layer, in the order in which they lie in the block. */
 enum model_kind {

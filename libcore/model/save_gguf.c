@@ -7,10 +7,9 @@
  * output matrix (or the embedding that stands for it) gets a finer type.  There it is
  * Q6_K, which we do not write; ours is Q8_0, as there where Q6_K does not fit.
  */
-#include "model/model.h"
+#include "model/private.h"
 
 #include "io/gguf_write.h"
-#include "io/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +29,9 @@ static void put_text(struct gguf_meta *out, const char *key, const char *text)
     gguf_put_str(out, key, text, strlen(text));
 }
 
-/* The last part of the path, without ".gguf". */
-static void put_name(struct gguf_meta *out, const char *path, const char *otherwise)
+void model_gguf_name(struct gguf_meta *out, const char *key, const struct model *m)
 {
+    const char *path = m->path;
     size_t end = strlen(path), begin;
 
     while (end > 0 && path[end - 1] == '/')
@@ -40,9 +39,9 @@ static void put_name(struct gguf_meta *out, const char *path, const char *otherw
     for (begin = end; begin > 0 && path[begin - 1] != '/';)
         begin--;
     if (end == begin || path[begin] == '.')
-        put_text(out, "general.name", otherwise);
+        put_text(out, key, m->arch.family->name);
     else
-        gguf_put_str(out, "general.name", path + begin, end - begin);
+        gguf_put_str(out, key, path + begin, end - begin);
 }
 
 /* "135M": at least two digits. */
@@ -73,27 +72,39 @@ static int is_ours(const struct gguf_kv *kv)
     return 0;
 }
 
+static void put_file_type(struct gguf_meta *out, enum quant_type type)
+{
+    gguf_put_size(out, "general.file_type", (size_t)file_type[type]);
+    gguf_put_size(out, "general.quantization_version", 2);
+}
+
+void model_gguf_general(struct gguf_meta *out, const struct model *m, const char *what,
+                        const struct plan *plan, enum quant_type type)
+{
+    const char *name = arch_gguf_name(&m->arch);
+
+    if (name)
+        put_text(out, "general.architecture", name);
+    put_text(out, "general.type", what);
+    put_size(out, plan_count(plan));
+    put_file_type(out, type);
+}
+
 int model_gguf_meta(const struct model *m, enum quant_type type, struct gguf_meta *out,
                     struct err *e)
 {
     const struct gguf *g = m->weights ? weights_gguf(m->weights) : NULL;
-    const char *name = arch_gguf_name(&m->arch);
-    int rc = 0;
 
     for (size_t i = 0; g && i < g->nkv; i++)
         if (!is_ours(&g->kv[i]))
             gguf_put_kv(out, &g->kv[i]);
-    if (!g) {
-        if (name)
-            put_text(out, "general.architecture", name);
-        put_text(out, "general.type", "model");
-        put_name(out, m->path, m->arch.family->name);
-        put_size(out, plan_count(&m->plan));
-        rc = arch_to_gguf(&m->arch, out, m->path, e);
+    if (g) {
+        put_file_type(out, type);
+        return 0;
     }
-    gguf_put_size(out, "general.file_type", (size_t)file_type[type]);
-    gguf_put_size(out, "general.quantization_version", 2);
-    return rc;
+    model_gguf_general(out, m, "model", &m->plan, type);
+    model_gguf_name(out, "general.name", m);
+    return arch_to_gguf(&m->arch, out, m->path, e);
 }
 
 /* ---- tensors ----------------------------------------------------------------------- */
@@ -121,14 +132,11 @@ static enum quant_type type_of(const struct model *m, const struct plan_param *p
     return type == QUANT_Q4_0 && is_output(m, p) ? QUANT_Q8_0 : type;
 }
 
-static const char divisors[] = "rope_freqs.weight";
-
-/* n: the plan's parameters, and the divisors of frequencies if there are any. */
-static int declare(struct gguf_decl *d, const struct model *m, size_t ndivisors,
-                   enum quant_type type, struct err *e)
+int model_gguf_declare(struct gguf_decl *d, const struct model *m,
+                       const struct plan *plan, enum quant_type type, struct err *e)
 {
-    for (size_t i = 0; i < m->plan.n; i++, d++) {
-        const struct plan_param *p = &m->plan.param[i];
+    for (size_t i = 0; i < plan->n; i++, d++) {
+        const struct plan_param *p = &plan->param[i];
 
         if (!p->gguf)
             return err_set(e, ERR_FILE, "%s: '%s' has no name in GGUF", m->path,
@@ -139,8 +147,6 @@ static int declare(struct gguf_decl *d, const struct model *m, size_t ndivisors,
             d->dims[0] = p->cols;
         }
     }
-    if (ndivisors)
-        *d = (struct gguf_decl){divisors, QUANT_F32, 1, {ndivisors}};
     return 0;
 }
 
@@ -155,16 +161,12 @@ static void permute(float *out, const float *x, const struct plan_param *p, size
         memcpy(out + gguf_qk_row(r, D) * cols, x + r * cols, cols * sizeof *x);
 }
 
-static int put_tensor(struct gguf_writer *w, const struct model *m,
-                      const struct plan_param *p, struct err *e)
+int model_gguf_put(struct gguf_writer *w, const struct model *m,
+                   const struct plan_param *p, const float *x, struct err *e)
 {
     const size_t n = p->rows * p->cols;
-    const float *x;
     float *changed;
-    int rc = model_fetch(&x, m, p, e);
 
-    if (rc < 0)
-        return rc;
     if (!(p->flags & (PLAN_QK | PLAN_PLUS_ONE)))
         return gguf_writer_put(w, x, n, e);
     if (!(changed = malloc(n * sizeof *changed)))
@@ -173,9 +175,18 @@ static int put_tensor(struct gguf_writer *w, const struct model *m,
         permute(changed, x, p, m->arch.D);
     for (size_t i = 0; p->flags & PLAN_PLUS_ONE && i < n; i++)
         changed[i] = x[i] + 1;
-    rc = gguf_writer_put(w, changed, n, e);
+    const int rc = gguf_writer_put(w, changed, n, e);
     free(changed);
     return rc;
+}
+
+static int put_tensor(struct gguf_writer *w, const struct model *m,
+                      const struct plan_param *p, struct err *e)
+{
+    const float *x;
+    const int rc = model_fetch(&x, m, p, e);
+
+    return rc < 0 ? rc : model_gguf_put(w, m, p, x, e);
 }
 
 static int put_divisors(struct gguf_writer *w, const double *by, size_t n,
@@ -205,7 +216,10 @@ int model_write_gguf(const struct model *m, enum quant_type type,
         rc = err_set(e, ERR_NOMEM, "%s: no memory to write it", where);
     else
         ndivisors = arch_gguf_divisors(by, &m->arch);
-    if (rc >= 0 && (rc = declare(decl, m, ndivisors, type, e)) >= 0)
+    if (ndivisors)
+        decl[m->plan.n] =
+            (struct gguf_decl){"rope_freqs.weight", QUANT_F32, 1, {ndivisors}};
+    if (rc >= 0 && (rc = model_gguf_declare(decl, m, &m->plan, type, e)) >= 0)
         rc =
             gguf_writer_open(&w, fd, where, meta, decl, m->plan.n + (ndivisors > 0), e);
     for (size_t i = 0; rc >= 0 && i < m->plan.n; i++)

@@ -12,13 +12,15 @@ llamacpp_python() {
 }
 no_llamacpp="no python with llama_cpp and gguf: CAGSR_PYTHON can name one"
 
-# Asks for greedy answers, as cagsr-sample gives them; with "raw", for the ids of the prompt.
+# Asks for greedy answers, as cagsr-sample gives them; with "raw", for the ids of the prompt;
+# with $lora, of the file with that adapter's file.
 greedy() { # directory, file, name, prompts, tokens, [option ...]
     dir=$1 file=$2 name=$3 prompts=$4 tokens=$5
     shift 5
     cagsr-sample -q -m "$dir" -n 1 -t 0 --max-tokens "$tokens" --ignore-eos "$@" "$prompts" | cagsr-cat -k sample -p |
-        jq -c --arg file "$file" --arg name "$name" \
-            '{file: $file, name: $name, prompt_ids, ids, raw} | del(.[] | nulls)' >>asked.jsonl
+        jq -c --arg file "$file" --arg name "$name" --arg lora "${lora:-}" \
+            '{file: $file, name: $name, prompt_ids, ids, raw,
+              lora: (if $lora == "" then null else $lora end)} | del(.[] | nulls)' >>asked.jsonl
 }
 
 # Texts of golden vectors as prompts; llama.cpp's do not hold U+0000.

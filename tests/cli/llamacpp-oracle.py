@@ -1,8 +1,8 @@
 """What llama.cpp makes of our GGUF files: llamacpp-oracle.py < lines of JSON.
 
 {"file": ..., "name": ..., "prompt_ids": [...], "ids": [...], "text": ...}
-    loads; continues prompt_ids greedily with ids, in float32.  With "raw": its tokenizer
-    makes prompt_ids of that text.
+    loads; continues prompt_ids greedily with ids, in float32.  With "lora": with that
+    adapter's file.  With "raw": its tokenizer makes prompt_ids of that text.
 {"file": ..., "name": ..., "quantise": TYPE, "as": FILE}
     llama.cpp's own quantiser makes the same tensors of TYPE out of `file` as are in FILE.
 
@@ -18,8 +18,20 @@ L.llama_backend_init()
 loaded = {}
 
 
-def load(path):
-    if path not in loaded:
+def use_lora(ctx, model, path):
+    adapter = L.llama_adapter_lora_init(model, path.encode())
+    if not adapter:
+        raise SystemExit("%s: llama.cpp cannot load it" % path)
+    if hasattr(L, "llama_set_adapters_lora"):
+        rc = L.llama_set_adapters_lora(ctx, (L.llama_adapter_lora_p_ctypes * 1)(adapter), 1, (ctypes.c_float * 1)(1))
+    else:
+        rc = L.llama_set_adapter_lora(ctx, adapter, 1)
+    if rc != 0:
+        raise SystemExit("%s: llama.cpp cannot use it" % path)
+
+
+def load(path, lora=None):
+    if (path, lora) not in loaded:
         for ctx, model in loaded.values():
             L.llama_free(ctx)
             L.llama_model_free(model)
@@ -34,8 +46,11 @@ def load(path):
         c.type_k = c.type_v = 0  # float32
         if hasattr(c, "flash_attn_type"):
             c.flash_attn_type = 0
-        loaded[path] = L.llama_init_from_model(model, c), model
-    return loaded[path]
+        ctx = L.llama_init_from_model(model, c)
+        if lora:
+            use_lora(ctx, model, lora)
+        loaded[path, lora] = ctx, model
+    return loaded[path, lora]
 
 
 def forget(ctx):
@@ -54,7 +69,7 @@ def next_token(ctx, tokens, n_vocab):
 
 
 def check_greedy(r):
-    ctx, model = load(r["file"])
+    ctx, model = load(r["file"], r.get("lora"))
     vocab = L.llama_model_get_vocab(model)
     n, feed, got = L.llama_vocab_n_tokens(vocab), r["prompt_ids"], []
     forget(ctx)

@@ -114,7 +114,6 @@ e cagsr-attn -m a --adapter a run.jsonl
 e cagsr-attn -m "$G/gpt2-tiny" --adapter a run.jsonl
 e cagsr-convert -o x a
 e cagsr-convert -o x --merge "$M"
-e cagsr-convert -o x --adapter a "$M"
 cp -r a lost
 jq '.base_model_name_or_path = "org/name"' a/adapter_config.json >lost/adapter_config.json
 e cagsr-attn -m lost run.jsonl
