@@ -7,55 +7,13 @@
  * cache are gone through in turn, as a model's layers are.  Prints one line per shape
  * and number of rows: GFLOP/s of ours, of OpenBLAS with as many threads, ours / theirs.
  */
+#include "bench.h"
 #include "kern/gemm.h"
-#include "tensor/dims.h"
 
 #include <cblas.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TURNS = 7, COLD_BYTES = 200 << 20 };
-
-/* With one thread, the processor's time: the same on a busy machine. */
-static double now(int threads)
-{
-    struct timespec t;
-
-    clock_gettime(threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof *v, by_value);
-    return v[n / 2];
-}
-
-static float *some(size_t n)
-{
-    float *x = aligned_alloc(64, round_up(n * sizeof *x, 64));
-
-    if (!x)
-        abort();
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)((i * 2654435761u >> 8 & 0xffff) - 32768.0) / 65536;
-    return x;
-}
-
-static void die(const struct err *e)
-{
-    fprintf(stderr, "bench/kern: %s\n", e->text);
-    exit(1);
-}
 
 struct shape {
     const char *what;
@@ -137,7 +95,7 @@ static void bench_shape(struct kern *k, int threads, const struct shape *s, int 
     for (size_t c = 0; rows && c < b.copies; c++)
         if (gemm_pack(b.w + c, k, b.mem ? (char *)b.mem + c * bytes : NULL,
                       b.W + c * s->N * s->K, s->K, s->N, s->K, &e) < 0)
-            die(&e);
+            die("kern", &e);
     for (size_t i = 0; i < (rows ? 4 : 3); i++) {
         b.M = rows ? few[i] : many[i];
         if (!rows && (b.copies = (size_t)2e9 / (b.M * s->N * s->K) + 1) * s->N * s->K >
@@ -174,7 +132,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
             threads = (int)strtol(argv[++i], NULL, 10);
     if (par_new(&par, (size_t)threads, &e) < 0 || kern_new(&k, par, &o, &e) < 0)
-        die(&e);
+        die("kern", &e);
     printf("# %s, %d threads, %s: GFLOP/s of ours, of cblas_sgemm, ratio\n",
            kern_name(k), threads,
            rows ? "batch-invariant, weights cold" : "free order");
