@@ -4,7 +4,9 @@
 #   make          the programs, in build/
 #   make check    the tests (under 10 minutes on 2 cores)
 #   make demo     the shipped model before and after CAGSR (MODEL=smollm2: a real one)
-#   make bench | asan | tsan | fuzz | lint | install | uninstall | clean
+#   make bench    speed and memory beside PyTorch, llama.cpp, TRL, where they are installed:
+#   make bench-peers   installs them, in build/peers (minutes)
+#   make asan | tsan | fuzz | lint | install | uninstall | clean
 #
 # MODE=asan|tsan|cov picks another build folder; CC=clang works; WITH_ONEDNN=0 goes without
 # oneDNN; WERROR=1 makes warnings errors.
@@ -160,7 +162,7 @@ check-%: $$(call tests_of,$$*)
 tests_of = $(foreach t,$(TESTS),$(if $(findstring /tests/$(1)/,$(t)),$(t)))
 
 # ---- sanitizers, fuzzing, lint: see tests/ -------------------------------------------------
-.PHONY: asan tsan fuzz lint bench
+.PHONY: asan tsan fuzz lint bench bench-peers
 asan:
 	tests/asan.sh $(ASAN)
 
@@ -174,14 +176,18 @@ fuzz:
 lint:
 	tests/lint/run.sh
 
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_SRC))
 $(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
-# BENCH_THREADS: 1 if not given
+# What BENCH_ONLY, BENCH_TURNS, BENCH_THREADS, BENCH_MODEL, CAGSR_PEERS do: tests/bench/run.sh
 bench: all $(BENCHES)
 	BUILD=$(BUILD) tests/bench/run.sh
+
+bench-peers:
+	BUILD=$(BUILD) tests/bench/peers/install.sh
 
 # ---- demo ----------------------------------------------------------------------------------
 .PHONY: demo
@@ -218,5 +224,5 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(HELP_OBJ) $(call obj,$(TOOL_SRC) $(PART_SRC) $(TEST_SRC)))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(HELP_OBJ) $(call obj,$(TOOL_SRC) $(PART_SRC) $(TEST_SRC) $(BENCH_SRC)))
 endif

@@ -1,0 +1,119 @@
+#!/bin/sh
+# What the tools cost:  rl.sh [step|step-files|start|reward-start|cat-start|check|reward ...]
+# A line for each repetition, as model.c's:  ours WORK SECONDS UNITS PEAK_KB
+#
+#   step          GRPO, 4 prompts x 8 candidates x 64 tokens, from samples to the next
+#                 version, as one pipe: the time between two versions' metric records,
+#                 the first step left out.  Memory: that of the four programs together
+#   step-files    the same as four commands with files between them, models read and
+#                 written each time.  Memory: the largest of the four
+#   start         cagsr-sample from exec to its end, one token drawn
+#   reward-start, cat-start   the same for a stream of one record
+#   check         cagsr-cat --check; units are bytes
+#   reward        cagsr-reward; units are records
+# All by the clock.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/bench/kit.sh
+dir=$(mktemp -d "${TMPDIR:-/tmp}/cagsr-bench.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+trap 'exit 130' INT TERM
+RECORDS=32 TOKENS=2048 # of a step
+
+# ---- a step ------------------------------------------------------------------------------
+# Times of the metric records, as they come.
+stamps() {
+    cagsr-cat --tsv -k metric -F step | while read -r step; do
+        [ "$step" = step ] || date +%s.%N
+    done
+}
+
+step_pipe() {
+    steps=$((times + 1)) policy=$dir/policy peaks=$dir/peaks
+    rm -rf "$policy" "$peaks"
+    prompts "$steps" >"$dir/prompts.jsonl"
+    "$out/wall" -p "$peaks" cagsr-sample -q -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
+        --follow "$policy" --batch-prompts 4 "$dir/prompts.jsonl" |
+        "$out/wall" -p "$peaks" cagsr-attn -q -m "$model" |
+        "$out/wall" -p "$peaks" cagsr-reward -q |
+        "$out/wall" -p "$peaks" cagsr-update -q -m "$model" --algo grpo --batch 4 \
+            --publish "$policy" | stamps >"$dir/stamps"
+    [ "$(wc -l <"$dir/stamps")" -eq "$steps" ] || die "step: not $steps updates"
+    awk -v units=$TOKENS 'FNR == NR { kb += $1; next }
+        FNR > 1 { printf "ours step %.6f %d %d\n", $1 - last, units, kb } { last = $1 }' \
+        "$peaks" "$dir/stamps"
+}
+
+# $dir/0.rec to 2.rec: samples, with attention, with rewards; then the update.
+files='
+    cagsr-sample -q -f -m "$model" -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
+        -o "$dir/0.rec" "$dir/prompts.jsonl" &&
+    cagsr-attn -q -f -m "$model" -o "$dir/1.rec" "$dir/0.rec" &&
+    cagsr-reward -q -f -o "$dir/2.rec" "$dir/1.rec"'
+update='cagsr-update -q -f -m "$model" --algo grpo --batch 4 -o "$dir/new" "$dir/2.rec"'
+
+step_files() {
+    prompts 1 >"$dir/prompts.jsonl"
+    wall -n "$times" ours step-files $TOKENS sh -c "$files && $update"
+}
+
+# ---- start-up, throughput ----------------------------------------------------------------
+# A stream with attention: $dir/1.rec; of its first record: $dir/one.rec.
+stream() {
+    [ -e "$dir/one.rec" ] && return
+    prompts 1 >"$dir/prompts.jsonl"
+    sh -c "$files"
+    cagsr-cat -s -n 1 -o "$dir/one.rec" "$dir/1.rec"
+}
+
+# Copies of a stream, one behind the other, until they are this many bytes.
+copies() {
+    stream
+    size=$(wc -c <"$dir/1.rec") n=0
+    : >"$dir/many.rec"
+    while [ $((n * size)) -lt "$1" ]; do
+        cat "$dir/1.rec"
+        n=$((n + 1))
+    done >>"$dir/many.rec"
+}
+
+start() {
+    prompts 1 | head -n 1 >"$dir/prompt.jsonl"
+    wall -n "$times" ours start 1 cagsr-sample -q -m "$model" -n 1 --max-tokens 1 --raw \
+        "$dir/prompt.jsonl"
+}
+
+reward_start() {
+    stream
+    wall -n "$times" ours reward-start 1 cagsr-reward -q "$dir/one.rec"
+}
+
+cat_start() {
+    stream
+    wall -n "$times" ours cat-start 1 cagsr-cat -q "$dir/one.rec"
+}
+
+check() {
+    copies 268435456
+    wall -n "$times" ours check "$(wc -c <"$dir/many.rec")" cagsr-cat --check "$dir/many.rec"
+}
+
+reward() {
+    copies 134217728
+    wall -n "$times" ours reward $((n * RECORDS)) cagsr-reward -q "$dir/many.rec"
+}
+
+export model dir
+[ $# -gt 0 ] || set -- step step-files start reward-start cat-start check reward
+for work in "$@"; do
+    case $work in
+    step) step_pipe ;;
+    step-files) step_files ;;
+    start) start ;;
+    reward-start) reward_start ;;
+    cat-start) cat_start ;;
+    check) check ;;
+    reward) reward ;;
+    *) die "no work '$work'" ;;
+    esac
+done
