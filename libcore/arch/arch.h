@@ -234,8 +234,10 @@ int arch_to_gguf(const struct arch *a, struct gguf_meta *out, const char *where,
  * the shortest one, up to which there is no difference. */
 size_t arch_gguf_context(const struct arch *a);
 
-/* The tensor "rope_freqs.weight" by which the frequencies are divided: its values, of
- * which there are R/2 at most, into by.  Returns their number; 0: none is needed. */
-size_t arch_gguf_divisors(double *by, const struct arch *a);
+/* The tensors by which frequencies are divided: the i-th one's *name, and its values, of
+ * which there are R/2 at most, into by.  Returns their number; 0: there is no i-th. */
+enum { ARCH_GGUF_DIVISORS = 2 };
+size_t arch_gguf_divisors(const char **name, double *by, const struct arch *a,
+                          size_t i);
 
 #endif

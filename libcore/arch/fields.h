@@ -55,6 +55,9 @@ int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architect
 /* The keys of the full layers' rope, for a model from GGUF. */
 int fields_rope_config(json_t *config, const struct arch *a);
 
+/* The context that a file names: longrope's is longer than the one that we use. */
+size_t fields_whole_context(const struct arch *a);
+
 /* The kinds of layers from "layer_types": 1 if the key is there, 0 if not. */
 int fields_layers(struct arch *a, const json_t *config, const char *where,
                   struct err *e) MUST_CHECK;

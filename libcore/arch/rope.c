@@ -2,7 +2,7 @@
  * Rotary positions as configurations describe them.  Hugging Face had `rope_theta` and
  * `rope_scaling` beside each other until version 5 put both into `rope_parameters`.
  * GGUF has a base and a linear factor as metadata; Llama 3's scaling comes as a tensor
- * of divisors, from which its one parameter is read back.
+ * of divisors, from which its one parameter is read back, longrope's as two.
  */
 #include "nn/rope.h"
 #include "arch/fields.h"
@@ -132,6 +132,14 @@ static int divisors_of(double *by, size_t n, const struct source *s, const char 
     return 0;
 }
 
+/* What the grown context is made up for with. */
+static double long_gain(const struct rope *r)
+{
+    return r->factor <= 1 || r->original <= 1
+               ? 1
+               : sqrt(1 + log(r->factor) / log(r->original));
+}
+
 /* By the short factors: see positions(). */
 static int longrope(struct rope *r, const struct source *s, struct err *e)
 {
@@ -140,9 +148,11 @@ static int longrope(struct rope *r, const struct source *s, struct err *e)
     if ((rc = grown_factor(r, s, e)) < 0 ||
         (rc = divisors_of(r->by, s->a->R / 2, s, "short_factor", e)) < 0)
         return rc;
-    r->gain = r->factor <= 1 || r->original <= 1
-                  ? 1
-                  : sqrt(1 + log(r->factor) / log(r->original));
+    memcpy(r->by_long, r->by, sizeof r->by);
+    if (json_object_get(s->obj, "long_factor") &&
+        (rc = divisors_of(r->by_long, s->a->R / 2, s, "long_factor", e)) < 0)
+        return rc;
+    r->gain = long_gain(r);
     return positive(&r->gain, s->obj, "attention_factor", 0, s->where, e);
 }
 
@@ -338,6 +348,60 @@ static int divisors(struct rope *r, const struct arch *a, const struct gguf *g,
     return 0;
 }
 
+static int is_word(struct gguf_str s, const char *word)
+{
+    return s.n == strlen(word) && memcmp(s.s, word, s.n) == 0;
+}
+
+/* A tensor of divisors, one for each pair: 1, or 0 if there is none. */
+static int factors_gguf(double *by, const struct arch *a, const struct gguf *g,
+                        const char *name, struct err *e)
+{
+    const struct gguf_tensor *t = gguf_find_tensor(g, name);
+    float x[ROPE_PAIRS_MAX];
+
+    if (!t)
+        return 0;
+    if (t->type != QUANT_F32 || t->count != a->R / 2 || t->count > ROPE_PAIRS_MAX)
+        return err_set(e, ERR_SHAPE, "%s: '%s' is not %zu float32 values (at most %d)",
+                       g->path, name, a->R / 2, ROPE_PAIRS_MAX);
+    memcpy(x, t->data, t->count * sizeof *x);
+    for (size_t i = 0; i < t->count; i++) {
+        if (!(x[i] > 0 && x[i] < 1e30f))
+            return err_set(e, ERR_FILE, "%s: '%s' holds %g, a number above 0 expected",
+                           g->path, name, (double)x[i]);
+        by[i] = (double)x[i];
+    }
+    return 1;
+}
+
+/* LongRoPE comes as two tensors, the gain and the context in which the short one holds:
+ * 1, or 0 if it is not there. */
+static int longrope_gguf(struct rope *r, struct arch *a, const struct gguf *g,
+                         const char *architecture, struct err *e)
+{
+    size_t original = a->context;
+    float gain = 1;
+    char key[64];
+    int rc;
+
+    snprintf(key, sizeof key, "%s.rope.scaling.original_context_length", architecture);
+    if ((rc = factors_gguf(r->by, a, g, "rope_factors_short.weight", e)) <= 0)
+        return rc;
+    memcpy(r->by_long, r->by, sizeof r->by);
+    if ((rc = factors_gguf(r->by_long, a, g, "rope_factors_long.weight", e)) < 0 ||
+        (rc = gguf_get_size(&original, g, key, 1, ARCH_CONTEXT_MAX, e)) < 0 ||
+        (rc = fields_positive_gguf(&gain, g, architecture, "rope.scaling.attn_factor",
+                                   e)) < 0)
+        return rc;
+    r->scaling = ROPE_LONG;
+    r->original = (double)original;
+    r->factor = (double)a->context / r->original;
+    r->gain = fabs(long_gain(r) - (double)gain) < 1e-6 ? long_gain(r) : (double)gain;
+    a->context = positions(r, a->context);
+    return 1;
+}
+
 /* factor: 1 where the file has none. */
 static int scaling_gguf(struct rope *r, const struct arch *a, const struct gguf *g,
                         const char *architecture, float factor, struct err *e)
@@ -352,10 +416,12 @@ static int scaling_gguf(struct rope *r, const struct arch *a, const struct gguf 
         (rc = fields_positive_gguf(&original, g, architecture,
                                    "rope.scaling.original_context_length", e)) < 0)
         return rc;
-    const int is_yarn = type.n == 4 && memcmp(type.s, "yarn", 4) == 0;
-    if (!is_yarn && !(type.n == 4 && memcmp(type.s, "none", 4) == 0) &&
-        !(type.n == 6 && memcmp(type.s, "linear", 6) == 0))
-        return err_set(e, ERR_FILE, "%s: '%s' is '%.*s', expected none, linear or yarn",
+    const int is_yarn = is_word(type, "yarn");
+    if (is_word(type, "longrope") ||
+        (!is_yarn && !is_word(type, "none") && !is_word(type, "linear")))
+        return err_set(e, ERR_FILE,
+                       "%s: '%s' is '%.*s', expected none, linear, yarn, or longrope "
+                       "with a tensor 'rope_factors_short.weight'",
                        g->path, key, (int)(type.n < 40 ? type.n : 40), type.s);
     if (factor == 1.0f)
         return 0;
@@ -390,14 +456,57 @@ int fields_rope_gguf(struct arch *a, const struct gguf *g, const char *architect
         (rc = fields_check(a, g->path, e)) < 0)
         return rc;
     *r = (struct rope){.base = base, .gain = 1};
-    if ((rc = scaling_gguf(r, a, g, architecture, factor, e)) < 0 ||
+    const int is_long = longrope_gguf(r, a, g, architecture, e);
+    if (is_long < 0)
+        return is_long;
+    if (is_long && factor != 1)
+        return err_set(e, ERR_FILE, "%s: longrope and a '%s.rope.scaling.factor' of %g",
+                       g->path, architecture, (double)factor);
+    if ((!is_long && (rc = scaling_gguf(r, a, g, architecture, factor, e)) < 0) ||
         (t && (rc = divisors(r, a, g, t, e)) < 0))
         return rc;
     a->kind[ARCH_LOCAL].rope = *r;
     return 0;
 }
 
-/* What GGUF files can say: plain, linear, yarn, llama3. */
+static int put_list(json_t *obj, const char *key, const double *x, size_t n)
+{
+    json_t *list = json_array();
+    int rc = 0;
+
+    for (size_t i = 0; i < n; i++)
+        rc |= json_array_append_new(list, json_real(x[i]));
+    return rc | fields_put(obj, key, list);
+}
+
+/* The context is the whole one again, of which a->context is the part that we use; the
+ * gain follows from it, or is said. */
+static int put_longrope(json_t *config, const struct arch *a, const struct rope *r)
+{
+    json_t *s = json_object();
+    int rc = fields_put(s, "type", json_string("longrope"));
+
+    rc |= put_list(s, "short_factor", r->by, a->R / 2);
+    rc |= put_list(s, "long_factor", r->by_long, a->R / 2);
+    if (r->gain != long_gain(r))
+        rc |= fields_put(s, "attention_factor", json_real(r->gain));
+    rc |= fields_put(config, "rope_scaling", s);
+    rc |= fields_put(config, "max_position_embeddings",
+                     json_integer((json_int_t)fields_whole_context(a)));
+    return rc | fields_put(config, "original_max_position_embeddings",
+                           json_integer((json_int_t)r->original));
+}
+
+size_t fields_whole_context(const struct arch *a)
+{
+    const struct rope *r = &a->kind[ARCH_FULL].rope;
+
+    return r->scaling == ROPE_LONG
+               ? (size_t)fmin(round(r->original * r->factor), ARCH_CONTEXT_MAX)
+               : a->context;
+}
+
+/* What GGUF files can say: plain, linear, yarn, llama3, longrope. */
 int fields_rope_config(json_t *config, const struct arch *a)
 {
     const struct rope *r = &a->kind[ARCH_FULL].rope;
@@ -405,6 +514,8 @@ int fields_rope_config(json_t *config, const struct arch *a)
 
     if (r->scaling == ROPE_PLAIN)
         return rc | fields_put(config, "rope_scaling", json_null());
+    if (r->scaling == ROPE_LONG)
+        return rc | put_longrope(config, a, r);
     json_t *s = json_object();
     rc |= fields_put(s, "rope_type",
                      json_string(r->scaling == ROPE_LINEAR ? "linear"

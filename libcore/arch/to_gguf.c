@@ -58,7 +58,7 @@ static const struct rope *only_rope(const struct arch *a)
 
 size_t arch_gguf_context(const struct arch *a)
 {
-    size_t n = a->context;
+    size_t n = fields_whole_context(a);
 
     for (size_t l = 0; l < a->L && !a->family->gguf_windows; l++) {
         const size_t window = a->kind[a->layer[l]].window;
@@ -68,18 +68,32 @@ size_t arch_gguf_context(const struct arch *a)
     return n;
 }
 
-size_t arch_gguf_divisors(double *by, const struct arch *a)
+static size_t llama3_divisors(double *by, size_t R, const struct rope *r)
 {
-    const struct rope *r = only_rope(a);
+    const struct rope plain = {.base = r->base, .gain = 1};
     double scaled[ARCH_WIDTH_MAX / 2];
 
-    if (a->position != POS_ROPE || !r || r->scaling != ROPE_LLAMA3)
-        return 0;
-    const struct rope plain = {.base = r->base, .gain = 1};
-    rope_freq(by, a->R, &plain);
-    rope_freq(scaled, a->R, r);
-    for (size_t i = 0; i < a->R / 2; i++)
+    rope_freq(by, R, &plain);
+    rope_freq(scaled, R, r);
+    for (size_t i = 0; i < R / 2; i++)
         by[i] /= scaled[i];
+    return R / 2;
+}
+
+size_t arch_gguf_divisors(const char **name, double *by, const struct arch *a, size_t i)
+{
+    static const char *const of_long[ARCH_GGUF_DIVISORS] = {
+        "rope_factors_long.weight", "rope_factors_short.weight"};
+    const struct rope *r = a->position == POS_ROPE ? only_rope(a) : NULL;
+
+    if (r && r->scaling == ROPE_LLAMA3 && i == 0) {
+        *name = "rope_freqs.weight";
+        return llama3_divisors(by, a->R, r);
+    }
+    if (!r || r->scaling != ROPE_LONG || i >= ARCH_GGUF_DIVISORS)
+        return 0;
+    *name = of_long[i];
+    memcpy(by, i == 0 ? r->by_long : r->by, a->R / 2 * sizeof *by);
     return a->R / 2;
 }
 
@@ -112,6 +126,18 @@ static int plain_yarn(const struct rope *r)
            fabs(r->gain - (0.1 * log(r->factor) + 1)) < 1e-9;
 }
 
+/* longrope's divisors are tensors. */
+static void put_longrope(struct gguf_meta *out, const struct arch *a,
+                         const struct rope *r)
+{
+    char k[KEY_MAX];
+
+    gguf_put_str(out, key(k, a, "rope.scaling.type"), "longrope", 8);
+    gguf_put_size(out, key(k, a, "rope.scaling.original_context_length"),
+                  (size_t)r->original);
+    gguf_put_f32(out, key(k, a, "rope.scaling.attn_factor"), r->gain);
+}
+
 static int put_rope(struct gguf_meta *out, const struct arch *a, const char *where,
                     struct err *e)
 {
@@ -127,6 +153,7 @@ static int put_rope(struct gguf_meta *out, const struct arch *a, const char *whe
     case ROPE_PLAIN: return 0;
     case ROPE_LLAMA3: put_llama3(out, a, r); return 0;
     case ROPE_LINEAR: put_scaling(out, a, r, "linear"); return 0;
+    case ROPE_LONG: put_longrope(out, a, r); return 0;
     case ROPE_YARN:
         if (!plain_yarn(r))
             break;
@@ -138,7 +165,7 @@ static int put_rope(struct gguf_meta *out, const struct arch *a, const char *whe
     }
     return err_set(e, ERR_FILE,
                    "%s: its rope scaling cannot be written as GGUF; plain, linear, "
-                   "llama3 and default yarn can",
+                   "llama3, longrope and default yarn can",
                    where);
 }
 

@@ -189,16 +189,32 @@ static int put_tensor(struct gguf_writer *w, const struct model *m,
     return rc < 0 ? rc : model_gguf_put(w, m, p, x, e);
 }
 
-static int put_divisors(struct gguf_writer *w, const double *by, size_t n,
+/* Divisors of frequencies, behind the parameters. */
+static size_t declare_divisors(struct gguf_decl *d, const struct model *m, double *by)
+{
+    size_t i = 0, n;
+
+    for (; (n = arch_gguf_divisors(&d[i].name, by, &m->arch, i)) > 0; i++) {
+        d[i].type = QUANT_F32;
+        d[i].rank = 1;
+        d[i].dims[0] = n;
+    }
+    return i;
+}
+
+static int put_divisors(struct gguf_writer *w, const struct model *m, double *by,
                         struct err *e)
 {
+    const char *name;
     int rc = 0;
 
-    for (size_t i = 0; i < n && rc >= 0; i++) {
-        const float x = (float)by[i];
+    for (size_t i = 0, n;
+         rc >= 0 && (n = arch_gguf_divisors(&name, by, &m->arch, i)) > 0; i++)
+        for (size_t k = 0; k < n && rc >= 0; k++) {
+            const float x = (float)by[k];
 
-        rc = gguf_writer_put(w, &x, 1, e);
-    }
+            rc = gguf_writer_put(w, &x, 1, e);
+        }
     return rc;
 }
 
@@ -206,26 +222,22 @@ int model_write_gguf(const struct model *m, enum quant_type type,
                      const struct gguf_meta *meta, int fd, const char *where,
                      struct err *e)
 {
-    struct gguf_decl *decl = calloc(m->plan.n + 1, sizeof *decl);
+    struct gguf_decl *decl = calloc(m->plan.n + ARCH_GGUF_DIVISORS, sizeof *decl);
     double *by = calloc(m->arch.R / 2 + 1, sizeof *by);
     struct gguf_writer *w = NULL;
     size_t ndivisors = 0;
-    int rc = 0;
+    int rc;
 
     if (!decl || !by)
         rc = err_set(e, ERR_NOMEM, "%s: no memory to write it", where);
-    else
-        ndivisors = arch_gguf_divisors(by, &m->arch);
-    if (ndivisors)
-        decl[m->plan.n] =
-            (struct gguf_decl){"rope_freqs.weight", QUANT_F32, 1, {ndivisors}};
-    if (rc >= 0 && (rc = model_gguf_declare(decl, m, &m->plan, type, e)) >= 0)
-        rc =
-            gguf_writer_open(&w, fd, where, meta, decl, m->plan.n + (ndivisors > 0), e);
+    else if ((rc = model_gguf_declare(decl, m, &m->plan, type, e)) >= 0)
+        ndivisors = declare_divisors(decl + m->plan.n, m, by);
+    if (rc >= 0)
+        rc = gguf_writer_open(&w, fd, where, meta, decl, m->plan.n + ndivisors, e);
     for (size_t i = 0; rc >= 0 && i < m->plan.n; i++)
         rc = put_tensor(w, m, &m->plan.param[i], e);
     if (rc >= 0)
-        rc = put_divisors(w, by, ndivisors, e);
+        rc = put_divisors(w, m, by, e);
     rc = gguf_writer_close(w, rc, e);
     free(decl);
     free(by);

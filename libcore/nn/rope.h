@@ -42,6 +42,9 @@ struct rope {
     int fractional;            /* yarn: the blend's ends are not rounded to whole i */
     double gain;               /* of cosines and sines: 1, or yarn's attention factor */
     double by[ROPE_PAIRS_MAX]; /* (R/2) */
+    double
+        by_long[ROPE_PAIRS_MAX]; /* those beyond `original`, which no sequence of ours
+                                       reaches: for files */
 };
 
 /* The frequencies (R/2) that r asks for; of ROPE_DYNAMIC those below `original`. */

@@ -9,7 +9,7 @@ same() { # directory, directory
 }
 
 echo "-- there and back: bit for bit"
-for name in gpt2-tiny llama-tiny llama3-tiny mistral-tiny qwen2-tiny smollm2-tiny qwen3-tiny olmo2-tiny; do
+for name in gpt2-tiny llama-tiny llama3-tiny mistral-tiny qwen2-tiny smollm2-tiny qwen3-tiny olmo2-tiny phi3-tiny; do
     cagsr-convert --gguf --type f32 -o "$name.gguf" "$G/$name" 2>&1 | sed "s|$G|GOLDEN|g"
     cagsr-convert -q -o "$name" "$name.gguf"
     cagsr-convert -q -o "$name-twin" "$G/$name"
@@ -34,7 +34,7 @@ ref() { # model
 for name in gptneox-tiny gptneox-seq-tiny gemma-tiny; do
     cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$G/$name"
 done
-for name in gpt2-tiny llama3-tiny qwen2-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny olmo2-tiny; do
+for name in gpt2-tiny llama3-tiny qwen2-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny olmo2-tiny phi3-tiny; do
     [ "$(ref "$G/$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
 done
 # Gemma 2 and 3 as they are published: the scale of scores follows from the heads.

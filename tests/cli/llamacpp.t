@@ -16,6 +16,21 @@ for name in gpt2-tiny gpt2-f16 llama-tiny llama3-tiny llama-sharded smollm2-tiny
     greedy "$G/$name" "$name.gguf" "$name" ids.jsonl 12
 done
 
+# Phi-3: llama.cpp takes the short factors where its context (512 here) is within the original
+# one, else the long ones, which are ours in a model that has no other.
+changed() { # source, directory, jq's program for config.json
+    mkdir "$2"
+    cp "$G/$1/model.safetensors" "$2"
+    jq "$3" "$G/$1/config.json" >"$2/config.json"
+}
+changed phi3-tiny phi3-short '.original_max_position_embeddings = 512 | .max_position_embeddings = 4096'
+changed phi3-tiny phi3-long '.rope_scaling.short_factor = .rope_scaling.long_factor | .original_max_position_embeddings = 512
+    | .max_position_embeddings = 512 | .rope_scaling.attention_factor = (1 + (256 / 32 | log) / (32 | log) | sqrt)'
+cagsr-convert -q --gguf --type f32 -o phi3-short.gguf phi3-short
+greedy phi3-short phi3-short.gguf "phi3-tiny, short factors" ids.jsonl 12
+cagsr-convert -q --gguf --type f32 -o phi3-long.gguf "$G/phi3-tiny"
+greedy phi3-long phi3-long.gguf "phi3-tiny, long factors" ids.jsonl 12
+
 # Words and numbers: a tokenizer and random weights.
 jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >config.json
 for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistral-style; do

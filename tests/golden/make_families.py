@@ -307,7 +307,7 @@ def ropes():
 # is changed in its config where the format implies it.
 GGUF = {
     "qwen3-tiny": {}, "gptneox-tiny": {}, "gptneox-seq-tiny": {"rope_scaling": None},
-    "gemma-tiny": {}, "olmo2-tiny": {},
+    "gemma-tiny": {}, "olmo2-tiny": {}, "phi3-tiny": {},
     "gemma2-tiny": {"query_pre_attn_scalar": 12},
     "gemma3-tiny": {"query_pre_attn_scalar": 12, "sliding_window_pattern": 6},
 }
@@ -329,6 +329,8 @@ def keys(w, c):
         return
     w.add_head_count_kv(c["num_key_value_heads"])
     w.add_layer_norm_rms_eps(c["rms_norm_eps"])
+    if c["model_type"] == "phi3":
+        longrope(w, c)
     if "head_dim" in c:
         w.add_key_length(c["head_dim"])
         w.add_value_length(c["head_dim"])
@@ -339,6 +341,20 @@ def keys(w, c):
         w.add_final_logit_softcapping(c["final_logit_softcapping"])
     if c["model_type"] in ("gemma2", "gemma3_text"):
         w.add_sliding_window(c["sliding_window"])
+
+
+def longrope(w, c):
+    """Of the prompt's length only the short factors are used; the long ones are there."""
+    grown = c["max_position_embeddings"] / c["original_max_position_embeddings"]
+    w.add_rope_scaling_orig_ctx_len(c["original_max_position_embeddings"])
+    w.add_rope_scaling_attn_factors(
+        math.sqrt(1 + math.log(grown) / math.log(c["original_max_position_embeddings"])))
+    w.add_rope_dimension_count(
+        int(c["partial_rotary_factor"] * c["hidden_size"]) // c["num_attention_heads"])
+    w.add_sliding_window(c["sliding_window"] or 0)
+    for which in ("long", "short"):
+        w.add_tensor(f"rope_factors_{which}.weight",
+                     np.array(c["rope_scaling"][which + "_factor"], dtype=np.float32))
 
 
 def theirs(name, x, c):

@@ -236,6 +236,7 @@ Test(golden, gguf)
         {"gguf-families", "gemma2-tiny"},
         {"gguf-families", "gemma3-tiny"},
         {"gguf-families", "olmo2-tiny"},
+        {"gguf-families", "phi3-tiny"},
     };
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
