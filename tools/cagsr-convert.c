@@ -110,7 +110,7 @@ static int gather(const struct opts *o, const struct model *m, struct gguf_meta 
 
     if (rc < 0 || !m->dir) /* a GGUF's metadata brings its tokenizer */
         return rc;
-    if (context < m->arch.context)
+    if (m->arch.position != POS_RELATIVE && context < m->arch.context)
         cli_note(
             &tool, &o->common,
             "%s: GGUF's %s has no sliding window: its context ends where the window "

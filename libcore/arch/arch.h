@@ -175,13 +175,14 @@ struct arch_name {
     [t##_B] = {hf ".bias", gguf ".bias", bias_flags}
 
 struct family {
-    const char *name;       /* config.json's model_type */
-    const char *class_name; /* its architectures[0] */
-    const char *gguf;       /* general.architecture; NULL: not read from GGUF */
-    const char *gguf_out;   /* of the files that we write, if it is another family's */
-    enum act gguf_act;      /* what that architecture implies */
-    int gguf_windows;       /* 1: its files know windows */
-    const char *prefix;     /* of all names but the head's, which published checkpoints
+    const char *name;        /* config.json's model_type */
+    const char *class_name;  /* its architectures[0] */
+    const char *gguf;        /* general.architecture; NULL: not read from GGUF */
+    const char *gguf_out;    /* of the files that we write, if it is another family's */
+    enum act gguf_act;       /* what that architecture implies */
+    enum act gguf_act_plain; /* of a plain MLP, where the family knows both kinds */
+    int gguf_windows;        /* 1: its files know windows */
+    const char *prefix;      /* of all names but the head's, which published checkpoints
                                may leave out: "transformer." */
     const struct arch_name *names;   /* (ARCH_TENSORS) */
     const struct arch_name *encoder; /* (ARCH_TENSORS) of an encoder's; NULL: none */

@@ -15,37 +15,52 @@
 #include <math.h>
 #include <string.h>
 
-#define STACK(stack, mlp)                                                              \
-    [ARCH_EMBED] = {"shared.weight"},                                                  \
-    [ARCH_RELATIVE] = {stack ".block.0.layer.0.SelfAttention."                         \
-                             "relative_attention_bias.weight"},                        \
-    [ARCH_LN1] = {stack ".block.#.layer.0.layer_norm.weight"},                         \
-    [ARCH_Q] = {stack ".block.#.layer.0.SelfAttention.q.weight"},                      \
-    [ARCH_K] = {stack ".block.#.layer.0.SelfAttention.k.weight"},                      \
-    [ARCH_V] = {stack ".block.#.layer.0.SelfAttention.v.weight"},                      \
-    [ARCH_O] = {stack ".block.#.layer.0.SelfAttention.o.weight"},                      \
-    [ARCH_LN2] = {stack ".block.#.layer." mlp ".layer_norm.weight"},                   \
-    [ARCH_PLAIN] = {stack ".block.#.layer." mlp ".DenseReluDense.wi.weight"},          \
-    [ARCH_GATE] = {stack ".block.#.layer." mlp ".DenseReluDense.wi_0.weight"},         \
-    [ARCH_UP] = {stack ".block.#.layer." mlp ".DenseReluDense.wi_1.weight"},           \
-    [ARCH_DOWN] = {stack ".block.#.layer." mlp ".DenseReluDense.wo.weight"},           \
-    [ARCH_NORM] = {stack ".final_layer_norm.weight"}
+/* hf, gg: how names of a stack begin; mlp: the number of its last sub-layer. */
+#define STACK(hf, gg, mlp)                                                             \
+    [ARCH_EMBED] = {"shared.weight", "token_embd.weight"},                             \
+    [ARCH_RELATIVE] = {hf ".block.0.layer.0.SelfAttention."                            \
+                          "relative_attention_bias.weight",                            \
+                       gg ".blk.0.attn_rel_b.weight"},                                 \
+    [ARCH_LN1] = {hf ".block.#.layer.0.layer_norm.weight",                             \
+                  gg ".blk.#.attn_norm.weight"},                                       \
+    [ARCH_Q] = {hf ".block.#.layer.0.SelfAttention.q.weight",                          \
+                gg ".blk.#.attn_q.weight"},                                            \
+    [ARCH_K] = {hf ".block.#.layer.0.SelfAttention.k.weight",                          \
+                gg ".blk.#.attn_k.weight"},                                            \
+    [ARCH_V] = {hf ".block.#.layer.0.SelfAttention.v.weight",                          \
+                gg ".blk.#.attn_v.weight"},                                            \
+    [ARCH_O] = {hf ".block.#.layer.0.SelfAttention.o.weight",                          \
+                gg ".blk.#.attn_o.weight"},                                            \
+    [ARCH_LN2] = {hf ".block.#.layer." mlp ".layer_norm.weight",                       \
+                  gg ".blk.#.ffn_norm.weight"},                                        \
+    [ARCH_PLAIN] = {hf ".block.#.layer." mlp ".DenseReluDense.wi.weight",              \
+                    gg ".blk.#.ffn_up.weight"},                                        \
+    [ARCH_GATE] = {hf ".block.#.layer." mlp ".DenseReluDense.wi_0.weight",             \
+                   gg ".blk.#.ffn_gate.weight"},                                       \
+    [ARCH_UP] = {hf ".block.#.layer." mlp ".DenseReluDense.wi_1.weight",               \
+                 gg ".blk.#.ffn_up.weight"},                                           \
+    [ARCH_DOWN] = {hf ".block.#.layer." mlp ".DenseReluDense.wo.weight",               \
+                   gg ".blk.#.ffn_down.weight"},                                       \
+    [ARCH_NORM] = {hf ".final_layer_norm.weight", gg ".output_norm.weight"}
 
-static const struct arch_name encoder[ARCH_TENSORS] = {STACK("encoder", "1")};
+static const struct arch_name encoder[ARCH_TENSORS] = {STACK("encoder", "enc", "1")};
+
+#define CROSS "decoder.block.#.layer.1."
 
 static const struct arch_name decoder[ARCH_TENSORS] = {
-    STACK("decoder", "2"),
-    [ARCH_XLN] = {"decoder.block.#.layer.1.layer_norm.weight"},
-    [ARCH_XQ] = {"decoder.block.#.layer.1.EncDecAttention.q.weight"},
-    [ARCH_XK] = {"decoder.block.#.layer.1.EncDecAttention.k.weight"},
-    [ARCH_XV] = {"decoder.block.#.layer.1.EncDecAttention.v.weight"},
-    [ARCH_XO] = {"decoder.block.#.layer.1.EncDecAttention.o.weight"},
-    [ARCH_HEAD] = {"lm_head.weight"},
+    STACK("decoder", "dec", "2"),
+    [ARCH_XLN] = {CROSS "layer_norm.weight", "dec.blk.#.cross_attn_norm.weight"},
+    [ARCH_XQ] = {CROSS "EncDecAttention.q.weight", "dec.blk.#.cross_attn_q.weight"},
+    [ARCH_XK] = {CROSS "EncDecAttention.k.weight", "dec.blk.#.cross_attn_k.weight"},
+    [ARCH_XV] = {CROSS "EncDecAttention.v.weight", "dec.blk.#.cross_attn_v.weight"},
+    [ARCH_XO] = {CROSS "EncDecAttention.o.weight", "dec.blk.#.cross_attn_o.weight"},
+    [ARCH_HEAD] = {"lm_head.weight", "output.weight"},
 };
 
 /* Copies of the embedding; a table that the first release carried and never used. */
-static const char *const skip[] = {
-    ".embed_tokens.weight", ".EncDecAttention.relative_attention_bias.weight", NULL};
+static const char *const skip[] = {".embed_tokens.weight",
+                                   ".EncDecAttention.relative_attention_bias.weight",
+                                   ".cross_attn_rel_b.weight", NULL};
 
 /* feed_forward_proj: an activation, or "gated-" and one; gated-gelu is the approximated
  * gelu, plain gelu is not. */
@@ -90,20 +105,17 @@ static void from_weights(struct arch *a, const struct weights *w)
 }
 
 /* The buckets of a decoder are halved once, those of an encoder twice. */
-static int check(const struct arch *a, const char *where, struct err *e)
+static int check(const struct arch *a, const char *buckets, const char *where,
+                 struct err *e)
 {
     if (a->buckets < 4 || a->buckets % 2)
-        return err_set(
-            e, ERR_FILE,
-            "%s: 'relative_attention_num_buckets' is %zu, an even number from "
-            "4 expected",
-            where, a->buckets);
+        return err_set(e, ERR_FILE, "%s: '%s' is %zu, an even number from 4 expected",
+                       where, buckets, a->buckets);
     if (a->farthest <= a->buckets / 2)
-        return err_set(
-            e, ERR_FILE,
-            "%s: 'relative_attention_max_distance' is %zu, more than half of "
-            "the %zu buckets expected",
-            where, a->farthest, a->buckets);
+        return err_set(e, ERR_FILE,
+                       "%s: '%s' is %zu, less than twice the farthest distance %zu "
+                       "expected",
+                       where, buckets, a->buckets, a->farthest);
     return fields_check(a, where, e);
 }
 
@@ -123,31 +135,120 @@ static const struct setting settings[] = {
     {0},
 };
 
+enum { FARTHEST = 128 }; /* where nothing else is said; in GGUF nothing is */
+
+static void set_kind(struct arch *a)
+{
+    a->norm = NORM_RMS;
+    a->norm_eps = 1e-6f;
+    a->position = POS_RELATIVE;
+    a->buckets = 32;
+    a->farthest = FARTHEST;
+    a->attn_scale = 1;
+    a->context = ARCH_CONTEXT_MAX; /* nothing limits it */
+}
+
+/* Both stacks have the same width. */
+static void set_encoder(struct arch *a)
+{
+    a->G = a->H;
+    if (a->L == 0)
+        a->L = a->encoder.L;
+    a->encoder = (struct arch_encoder){a->encoder.L, a->H, a->D, a->F, a->attn_scale};
+}
+
 static int from_config(struct arch *a, const json_t *config, const char *where,
                        struct err *e)
 {
     size_t pad = 0;
     int rc;
 
-    a->norm = NORM_RMS;
-    a->norm_eps = 1e-6f;
-    a->position = POS_RELATIVE;
-    a->buckets = 32;
-    a->farthest = 128;
-    a->attn_scale = 1;
-    a->context = ARCH_CONTEXT_MAX; /* nothing limits it */
+    set_kind(a);
     if ((rc = settings_read(a, settings, config, where, e)) < 0 ||
         (rc = read_mlp(a, config, where, e)) < 0 ||
         (rc = read_head(a, config, where, e)) < 0 ||
         (rc = json_opt_size(&pad, config, "pad_token_id", 0, a->V - 1, where, e)) < 0)
         return rc;
-    a->G = a->H;
-    if (a->L == 0)
-        a->L = a->encoder.L;
-    a->encoder = (struct arch_encoder){a->encoder.L, a->H, a->D, a->F, a->attn_scale};
+    set_encoder(a);
     a->start[0] = (int32_t)pad; /* unless decoder_start_token_id says otherwise */
     a->starts = 1;
-    return check(a, where, e);
+    return check(a, "relative_attention_num_buckets", where, e);
+}
+
+/* ---- GGUF -------------------------------------------------------------------------- */
+
+/* What the format leaves to its tensors: a gate means the approximated gelu, no gate relu;
+ * no head of its own, that the hidden state is scaled. */
+static void read_tensors(struct arch *a, const struct gguf *g)
+{
+    a->mlp = gguf_find_tensor(g, "dec.blk.0.ffn_gate.weight") ? MLP_GATED : MLP_PLAIN;
+    a->act = a->mlp == MLP_GATED ? ACT_GELU_TANH : ACT_RELU;
+    a->out_scale = a->tied ? 1 / sqrtf((float)a->C) : 1;
+}
+
+static int read_start(struct arch *a, const struct gguf *g, struct err *e)
+{
+    size_t start = 0;
+    int rc;
+
+    if ((rc = gguf_get_size(&start, g, "tokenizer.ggml.padding_token_id", 0, a->V - 1,
+                            e)) < 0 ||
+        (rc = gguf_get_size(&start, g, "t5.decoder_start_token_id", 0, a->V - 1, e)) <
+            0)
+        return rc;
+    a->start[0] = (int32_t)start;
+    a->starts = 1;
+    return 0;
+}
+
+static int from_gguf(struct arch *a, const struct gguf *g, struct err *e)
+{
+    const struct field fields[] = {
+        {"embedding_length", &a->C, ARCH_WIDTH_MAX, 0},
+        {"attention.key_length", &a->D, ARCH_WIDTH_MAX, 1},
+        {"feed_forward_length", &a->F, ARCH_WIDTH_MAX, 0},
+        {"block_count", &a->encoder.L, ARCH_LAYERS_MAX, 0},
+        {"decoder_block_count", &a->L, ARCH_LAYERS_MAX, 1},
+        {"attention.head_count", &a->H, ARCH_HEADS_MAX, 0},
+        {"attention.relative_buckets_count", &a->buckets, ARCH_BUCKETS_MAX, 0},
+        {0},
+    };
+    int rc;
+
+    set_kind(a);
+    if ((rc = fields_gguf(fields, g, "t5", e)) < 0 ||
+        (rc = fields_positive_gguf(&a->norm_eps, g, "t5",
+                                   "attention.layer_norm_rms_epsilon", e)) < 0 ||
+        (rc = fields_vocab_gguf(a, g, e)) < 0 || (rc = read_start(a, g, e)) < 0)
+        return rc;
+    if (a->D == 0)
+        a->D = a->C / a->H;
+    if (a->D == 0)
+        return err_set(e, ERR_FILE, "%s: a width of %zu cannot be split into %zu heads",
+                       g->path, a->C, a->H);
+    set_encoder(a);
+    read_tensors(a, g);
+    return check(a, "t5.attention.relative_buckets_count", g->path, e);
+}
+
+static int to_gguf(struct gguf_meta *out, const struct arch *a, const char *where,
+                   struct err *e)
+{
+    const int scaled = a->out_scale != 1;
+
+    if (a->farthest != FARTHEST)
+        return err_set(e, ERR_FILE,
+                       "%s: its farthest distance is %zu, that of GGUF's t5 is %d",
+                       where, a->farthest, FARTHEST);
+    if (scaled != a->tied || a->starts != 1)
+        return err_set(
+            e, ERR_FILE,
+            "%s: GGUF's t5 has one token to start from, and scales the hidden "
+            "state where the head is the embedding, and only there",
+            where);
+    gguf_put_size(out, "t5.attention.relative_buckets_count", a->buckets);
+    gguf_put_size(out, "t5.decoder_start_token_id", (size_t)a->start[0]);
+    return 0;
 }
 
 static int to_config(json_t *config, const struct arch *a)
@@ -167,11 +268,16 @@ static int to_config(json_t *config, const struct arch *a)
 const struct family family_t5 = {
     .name = "t5",
     .class_name = "T5ForConditionalGeneration",
+    .gguf = "t5",
+    .gguf_act = ACT_GELU_TANH,
+    .gguf_act_plain = ACT_RELU,
     .prefix = "",
     .names = decoder,
     .encoder = encoder,
     .skip = skip,
     .from_config = from_config,
+    .from_gguf = from_gguf,
     .from_weights = from_weights,
     .to_config = to_config,
+    .to_gguf = to_gguf,
 };

@@ -8,9 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { KEY_MAX = 128 };
+/* Nothing limits relative positions, but programs make room for what a file names: that is
+ * T5's length in training. */
+enum { KEY_MAX = 128, RELATIVE_CONTEXT = 512 };
 
-enum when { ALWAYS, ROPE_ONLY };
+enum when { ALWAYS, ALONE, ENCODED, ROPE, NOT_LEARNED };
 
 static const struct {
     const char *key;
@@ -18,15 +20,37 @@ static const struct {
     enum when when;
 } sizes[] = {
     {"vocab_size", offsetof(struct arch, V), ALWAYS},
-    {"block_count", offsetof(struct arch, L), ALWAYS},
+    {"block_count", offsetof(struct arch, L), ALONE},
+    {"block_count", offsetof(struct arch, encoder.L), ENCODED},
+    {"decoder_block_count", offsetof(struct arch, L), ENCODED},
     {"embedding_length", offsetof(struct arch, C), ALWAYS},
     {"feed_forward_length", offsetof(struct arch, F), ALWAYS},
     {"attention.head_count", offsetof(struct arch, H), ALWAYS},
     {"attention.head_count_kv", offsetof(struct arch, G), ALWAYS},
-    {"attention.key_length", offsetof(struct arch, D), ROPE_ONLY},
-    {"attention.value_length", offsetof(struct arch, D), ROPE_ONLY},
-    {"rope.dimension_count", offsetof(struct arch, R), ROPE_ONLY},
+    {"attention.key_length", offsetof(struct arch, D), NOT_LEARNED},
+    {"attention.value_length", offsetof(struct arch, D), NOT_LEARNED},
+    {"rope.dimension_count", offsetof(struct arch, R), ROPE},
 };
+
+static int applies(const struct arch *a, enum when when)
+{
+    switch (when) {
+    case ALONE: return a->encoder.L == 0;
+    case ENCODED: return a->encoder.L > 0;
+    case ROPE: return a->position == POS_ROPE;
+    case NOT_LEARNED: return a->position != POS_LEARNED;
+    default: return 1;
+    }
+}
+
+/* The activation that the architecture implies. */
+static enum act act_of(const struct arch *a)
+{
+    const struct family *f = a->family;
+
+    return f->names[ARCH_PLAIN].hf && a->mlp == MLP_PLAIN ? f->gguf_act_plain
+                                                          : f->gguf_act;
+}
 
 const char *arch_gguf_name(const struct arch *a)
 {
@@ -60,6 +84,8 @@ size_t arch_gguf_context(const struct arch *a)
 {
     size_t n = fields_whole_context(a);
 
+    if (a->position == POS_RELATIVE)
+        return RELATIVE_CONTEXT;
     for (size_t l = 0; l < a->L && !a->family->gguf_windows; l++) {
         const size_t window = a->kind[a->layer[l]].window;
 
@@ -178,15 +204,15 @@ int arch_to_gguf(const struct arch *a, struct gguf_meta *out, const char *where,
     if (!name)
         return err_set(e, ERR_FILE, "%s: a %s model cannot be written as GGUF", where,
                        a->family->name);
-    if (a->act != a->family->gguf_act)
+    if (a->act != act_of(a))
         return err_set(e, ERR_FILE,
                        "%s: GGUF's %s has the activation %s, this model another", where,
-                       name, fields_act_name(a->family->gguf_act));
+                       name, fields_act_name(act_of(a)));
     gguf_put_size(out, key(k, a, "context_length"), arch_gguf_context(a));
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const size_t *v = (const void *)((const char *)a + sizes[i].offset);
 
-        if (sizes[i].when == ALWAYS || a->position == POS_ROPE)
+        if (applies(a, sizes[i].when))
             gguf_put_size(out, key(k, a, sizes[i].key), *v);
     }
     gguf_put_f32(out,

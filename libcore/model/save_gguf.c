@@ -2,8 +2,8 @@
  * A model as one GGUF file.
  *
  * Which type a tensor gets is what llama.cpp's own converter and quantiser decide, so
- * that its kernels find what they know: vectors, norms, biases and position tables stay
- * float32; a matrix whose rows are no whole blocks becomes F16; and in a Q4_0 file the
+ * that its kernels find what they know: vectors, norms, biases and tables of positions,
+ * learned or relative, stay float32; a matrix whose rows are no whole blocks becomes F16; and in a Q4_0 file the
  * output matrix (or the embedding that stands for it) gets a finer type.  There it is
  * Q6_K, which we do not write; ours is Q8_0, as there where Q6_K does not fit.
  */
@@ -112,9 +112,12 @@ int model_gguf_meta(const struct model *m, enum quant_type type, struct gguf_met
 static int is_tensor(const struct model *m, const struct plan_param *p,
                      enum arch_tensor t)
 {
-    const char *name = m->arch.family->names[t].gguf;
+    const struct family *f = m->arch.family;
+    const char *name = f->names[t].gguf;
+    const char *other = f->encoder ? f->encoder[t].gguf : NULL;
 
-    return name && strcmp(p->gguf, name) == 0;
+    return (name && strcmp(p->gguf, name) == 0) ||
+           (other && strcmp(p->gguf, other) == 0);
 }
 
 static int is_output(const struct model *m, const struct plan_param *p)
@@ -125,7 +128,8 @@ static int is_output(const struct model *m, const struct plan_param *p)
 static enum quant_type type_of(const struct model *m, const struct plan_param *p,
                                enum quant_type type)
 {
-    if (p->flags & PLAN_VECTOR || is_tensor(m, p, ARCH_POSITION))
+    if (p->flags & PLAN_VECTOR || is_tensor(m, p, ARCH_POSITION) ||
+        is_tensor(m, p, ARCH_RELATIVE))
         return QUANT_F32;
     if (p->cols % quant_block(type))
         return QUANT_F16;

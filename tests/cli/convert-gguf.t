@@ -37,6 +37,34 @@ done
 for name in gpt2-tiny llama3-tiny qwen2-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny olmo2-tiny phi3-tiny; do
     [ "$(ref "$G/$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
 done
+# T5 of both versions; GGUF's distances end at 128, as published ones do.
+for name in t5-tiny t5v11-tiny; do
+    mkdir "$name"
+    cp "$G/$name/model.safetensors" "$name"
+    jq '.relative_attention_max_distance = 128' "$G/$name/config.json" >"$name/config.json"
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$name"
+    cagsr-convert -q -o "$name-back" "$name.gguf"
+    for m in "$name.gguf" "$name-back"; do
+        [ "$(ref "$name")" = "$(ref "$m")" ] || echo "$m: other log-probabilities"
+    done
+    jq -c '[.tie_word_embeddings, .feed_forward_proj, .num_layers, .num_decoder_layers, .decoder_start_token_id]' "$name-back/config.json"
+    status cagsr-convert --gguf -o x.gguf "$G/$name" 2>&1 | sed "s|$G|GOLDEN|g"
+done
+jq '.decoder_start_token_id = 7 | .relative_attention_max_distance = 128 | .num_decoder_layers = null' "$G/t5-tiny/config.json" >config.json
+cagsr-init -q -o started config.json
+cagsr-convert -q --gguf --type q8_0 -o started.gguf started
+cagsr-convert -q -o started-back started.gguf
+jq -c '[.num_layers, .num_decoder_layers, .decoder_start_token_id]' started-back/config.json
+changed_t5() { # jq's program
+    jq ".relative_attention_max_distance = 128 | $1" "$G/t5v11-tiny/config.json" >config.json
+    rm -rf other
+    cagsr-init -q -o other config.json
+    status cagsr-convert -q --gguf -o x.gguf other
+}
+changed_t5 '.feed_forward_proj = "gated-silu"'
+changed_t5 '.feed_forward_proj = "gelu"'
+changed_t5 '.scale_decoder_outputs = true'
+status cagsr-convert -q --gguf -o x.gguf "$G/bart-tiny" 2>&1 | sed "s|$G|GOLDEN|g"
 # Gemma 2 and 3 as they are published: the scale of scores follows from the heads.
 for name in gemma2-tiny gemma3-tiny; do
     jq '.query_pre_attn_scalar = .head_dim' "$G/$name/config.json" >config.json
@@ -83,10 +111,12 @@ END
 jq '.hidden_size = 64 | .intermediate_size = 96 | .num_attention_heads = 4 | .num_key_value_heads = 2' \
     "$G/llama-tiny/config.json" >config.json
 jq '.n_embd = 64 | .n_inner = 80' "$G/gpt2-tiny/config.json" >gpt2.json
+jq '.d_model = 64 | .d_kv = 16 | .d_ff = 96 | .relative_attention_max_distance = 128' "$G/t5-tiny/config.json" >t5.json
+cagsr-init -q -o t5-wide t5.json
 cagsr-init -q -o wide config.json
 cagsr-init -q -o gpt2-wide gpt2.json
 for type in f32 f16 bf16 q8_0 q4_0; do
-    for model in wide gpt2-wide; do
+    for model in wide gpt2-wide t5-wide; do
         cagsr-convert -q --gguf --type $type -o "$model-$type.gguf" "$model"
         echo "$model $type"
         $py types.py "$model-$type.gguf"

@@ -60,9 +60,23 @@ def forget(ctx):
         L.llama_kv_self_clear(ctx)
 
 
+def feed_to(step, ctx, tokens):
+    """1 if llama_encode or llama_decode took them."""
+    array = (L.llama_token * len(tokens))(*tokens)  # lives until the step is done
+    return step(ctx, L.llama_batch_get_one(array, len(tokens))) == 0
+
+
+def prefix(ctx, model, prompt):
+    """What decoding begins with: the prompt, or behind an encoder that reads it, its start."""
+    if not L.llama_model_has_encoder(model):
+        return prompt
+    if not feed_to(L.llama_encode, ctx, prompt):
+        raise SystemExit("llama.cpp cannot encode %s" % prompt)
+    return [L.llama_model_decoder_start_token(model)]
+
+
 def next_token(ctx, tokens, n_vocab):
-    array = (L.llama_token * len(tokens))(*tokens)
-    if L.llama_decode(ctx, L.llama_batch_get_one(array, len(tokens))) != 0:
+    if not feed_to(L.llama_decode, ctx, tokens):
         return None
     logits = np.ctypeslib.as_array(L.llama_get_logits_ith(ctx, -1), (n_vocab,))
     return int(logits.argmax()) if np.isfinite(logits).all() else None
@@ -71,8 +85,9 @@ def next_token(ctx, tokens, n_vocab):
 def check_greedy(r):
     ctx, model = load(r["file"], r.get("lora"))
     vocab = L.llama_model_get_vocab(model)
-    n, feed, got = L.llama_vocab_n_tokens(vocab), r["prompt_ids"], []
+    n, got = L.llama_vocab_n_tokens(vocab), []
     forget(ctx)
+    feed = prefix(ctx, model, r["prompt_ids"])
     for _ in r["ids"]:
         feed = [next_token(ctx, feed, n)]
         got += feed

@@ -11,6 +11,7 @@ cat >ids.jsonl <<'END'
 {"id":"b","prompt_ids":[2]}
 {"id":"c","prompt_ids":[30,31,32,33,34,35,36,37,38,39,40]}
 END
+jq -c '., (.id += "+" | .prompt_ids += [range(90) | . * 7 % 90 + 5])' ids.jsonl >long.jsonl
 for name in gpt2-tiny gpt2-f16 llama-tiny llama3-tiny llama-sharded smollm2-tiny qwen2-tiny qwen3-tiny olmo2-tiny gemma-tiny; do
     cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$G/$name"
     greedy "$G/$name" "$name.gguf" "$name" ids.jsonl 12
@@ -30,6 +31,18 @@ cagsr-convert -q --gguf --type f32 -o phi3-short.gguf phi3-short
 greedy phi3-short phi3-short.gguf "phi3-tiny, short factors" ids.jsonl 12
 cagsr-convert -q --gguf --type f32 -o phi3-long.gguf "$G/phi3-tiny"
 greedy phi3-long phi3-long.gguf "phi3-tiny, long factors" ids.jsonl 12
+
+# T5: llama.cpp's distances end at 128, and it loads no decoder of more layers than the encoder
+# has.  It does not scale the hidden state of T5 1.0, which makes no difference to what is
+# likeliest.
+changed t5-tiny t5-128 '.relative_attention_max_distance = 128'
+jq '.relative_attention_max_distance = 128 | .num_layers = 3 | .num_decoder_layers = 2 | .initializer_range = 0.3' \
+    "$G/t5v11-tiny/config.json" >config.json
+cagsr-init -q -o t5v11 config.json
+for name in t5-128 t5v11; do
+    cagsr-convert -q --gguf --type f32 -o $name.gguf $name
+    greedy $name $name.gguf $name long.jsonl 12
+done
 
 # Words and numbers: a tokenizer and random weights.
 jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >config.json

@@ -195,8 +195,9 @@ Test(save, as_gguf_and_back)
 /* What the format cannot say is refused, not lost. */
 Test(save, what_gguf_cannot_say)
 {
-    static const char *const from[] = {"gemma2-tiny", "gemma3-tiny",
-                                       "llama-dynamic-tiny", "qwen2-yarn-tiny"};
+    static const char *const from[] = {
+        "gemma2-tiny",     "gemma3-tiny", "llama-dynamic-tiny",
+        "qwen2-yarn-tiny", "t5-tiny",     "bart-tiny"};
 
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         char *dir = scratch_make();
