@@ -112,6 +112,12 @@ void gguf_put_array(struct gguf_meta *m, const char *key, enum gguf_type type,
     put_u64(m, n);
 }
 
+void gguf_put_bytes(struct gguf_meta *m, const char *key, const void *bytes, size_t n)
+{
+    gguf_put_array(m, key, GGUF_U8, n);
+    put(m, bytes, n);
+}
+
 void gguf_put_kv(struct gguf_meta *m, const struct gguf_kv *kv)
 {
     gguf_add_str(m, kv->key.s, kv->key.n);

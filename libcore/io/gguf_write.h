@@ -41,9 +41,10 @@ void gguf_put_bool(struct gguf_meta *m, const char *key, int v);
 void gguf_put_kv(struct gguf_meta *m, const struct gguf_kv *kv);
 
 /* An array of n values (GGUF_STRING, GGUF_I32 or GGUF_F32): exactly so many adds of its
- * type follow. */
+ * type follow.  put_bytes: one of GGUF_U8, whole. */
 void gguf_put_array(struct gguf_meta *m, const char *key, enum gguf_type type,
                     uint64_t n);
+void gguf_put_bytes(struct gguf_meta *m, const char *key, const void *bytes, size_t n);
 void gguf_add_str(struct gguf_meta *m, const char *s, size_t n);
 void gguf_add_i32(struct gguf_meta *m, int32_t v);
 void gguf_add_f32(struct gguf_meta *m, float v);

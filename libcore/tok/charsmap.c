@@ -58,6 +58,12 @@ void charsmap_free(struct charsmap *m)
     free(m);
 }
 
+const char *charsmap_bytes(const struct charsmap *m, size_t *n)
+{
+    *n = 4 + 4 * m->units + m->n;
+    return m->data;
+}
+
 /* Unit `at` of the trie; 0, which no label fits, outside of it. */
 static uint32_t unit(const struct charsmap *m, size_t at)
 {

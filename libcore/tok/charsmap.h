@@ -21,6 +21,9 @@ int charsmap_new(struct charsmap **out, const void *data, size_t n, const char *
                  struct err *e) MUST_CHECK;
 void charsmap_free(struct charsmap *m); /* NULL is fine */
 
+/* The file's bytes, as they were given; they live as long as m. */
+const char *charsmap_bytes(const struct charsmap *m, size_t *n);
+
 /* What the shortest rule that begins s[0..n) makes of it: valid UTF-8 that lives as long
  * as m, *len bytes; NULL if there is no rule. */
 const char *charsmap_find(const struct charsmap *m, const char *s, size_t n,

@@ -50,6 +50,15 @@ int normal_push(struct normal *n, struct normal_step s, struct err *e)
     return 0;
 }
 
+const char *normal_compiled(const struct normal *n, size_t *bytes)
+{
+    for (size_t i = 0; i < n->n; i++)
+        if (n->step[i].map)
+            return charsmap_bytes(n->step[i].map, bytes);
+    *bytes = 0;
+    return NULL;
+}
+
 int normal_run(struct normal *n, struct passage *p, struct err *e)
 {
     for (size_t i = 0; i < n->n && p->n > 0; i++) {

@@ -22,6 +22,10 @@ void normal_free(struct normal *n);
 int normal_add(struct normal *n, const json_t *v, const char *where,
                struct err *e) MUST_CHECK;
 
+/* The compiled rules of the chain's first step of that kind (tok/charsmap.h), which live as
+ * long as the chain, and their bytes; NULL: there is none. */
+const char *normal_compiled(const struct normal *n, size_t *bytes);
+
 /* Rewrites *p.  ERR_RECORD if an expression gives up, ERR_NOMEM. */
 int normal_run(struct normal *n, struct passage *p, struct err *e) MUST_CHECK;
 

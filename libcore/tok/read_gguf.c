@@ -6,6 +6,7 @@
 #include "tok/private.h"
 #include "tok/spm.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,20 @@ static int read_gpt2(struct tok *t, const struct gguf *g, struct err *e)
 
 /* ---- SentencePiece --------------------------------------------------------------------*/
 
+/* In a unigram model all but unused tokens are pieces, controls and the like with a score
+ * of 0; other scores of such are what converters give to tokens beside the model, which
+ * would make every unknown character as unlikely.  A score that is no number is passed
+ * on. */
+static float piece_score(const struct spm *s, double score, int64_t type)
+{
+    const int beside =
+        type == SPM_UNUSED || (type != SPM_NORMAL && score != 0 && isfinite(score));
+
+    if (s->model == SPM_UNIGRAM && beside)
+        return SPM_NO_PIECE;
+    return isfinite(score) ? (float)score : NAN;
+}
+
 static int read_pieces(struct spm *s, struct tok *t, const struct gguf *g,
                        struct err *e)
 {
@@ -171,7 +186,7 @@ static int read_pieces(struct spm *s, struct tok *t, const struct gguf *g,
                            t->where, s->n, (long long)type);
         if (type == SPM_BYTE)
             s->bytes = 1;
-        rc = spm_add(s, t, text.s, text.n, (float)score, (int)type, e);
+        rc = spm_add(s, t, text.s, text.n, piece_score(s, score, type), (int)type, e);
     }
     return rc < 0 ? rc : 0;
 }
@@ -183,9 +198,14 @@ static int read_spm(struct tok *t, const struct gguf *g, enum spm_model model,
     struct spm s;
     int rc;
 
+    if (map && !(map->is_array && (map->type == GGUF_U8 || map->type == GGUF_I8)))
+        return err_set(
+            e, ERR_FILE,
+            "%s: 'tokenizer.ggml.precompiled_charsmap' is not an array of bytes",
+            t->where);
     spm_init(&s);
     s.model = model;
-    if (map && map->is_array && (map->type == GGUF_U8 || map->type == GGUF_I8)) {
+    if (map) {
         s.charsmap = map->data;
         s.ncharsmap = map->size;
     }
@@ -223,25 +243,25 @@ static int read_t5(struct tok *t, const struct gguf *g, struct err *e)
 
 /* ---- WordPiece --------------------------------------------------------------------------
  * The file marks the tokens that begin words with U+2581 where BERT's vocabulary marks
- * those that do not, with ##; control tokens have neither. */
+ * those that do not, with ##; added tokens have neither. */
 
 static int add_word(struct tok *t, size_t id, struct gguf_str s, int64_t type,
                     struct err *e)
 {
-    const int control = type == TYPE_CONTROL;
+    const int control = type == TYPE_CONTROL, added = control || type == TYPE_USER;
     const int begins = s.n >= 3 && memcmp(s.s, "\xe2\x96\x81", 3) == 0;
     const size_t skip = begins && !control ? 3 : 0;
     char *text = malloc(s.n + 3);
 
     if (!text)
         return err_set(e, ERR_NOMEM, "%s: no memory for a token", t->where);
-    const size_t mark = begins || control ? 0 : 2;
+    const size_t mark = begins || added ? 0 : 2;
     memcpy(text, "##", 2);
     memcpy(text + mark, s.s + skip, s.n - skip);
     int rc = vocab_add(&t->vocab, id, text, mark + s.n - skip, t->where, e);
-    if (rc == 0 && control)
-        rc = tok_add_added(t, text, mark + s.n - skip,
-                           (struct added){.id = (int32_t)id, .special = 1}, e);
+    if (rc == 0 && added)
+        rc = tok_add_added(t, text, s.n - skip,
+                           (struct added){.id = (int32_t)id, .special = control}, e);
     free(text);
     return rc;
 }
@@ -274,13 +294,20 @@ static int read_words(struct tok *t, const struct gguf *g, struct err *e)
     return 0;
 }
 
-/* [CLS] and [SEP] have keys of their own; older files call them BOS and EOS. */
+/* [CLS] and [SEP] have keys of their own; older files call them BOS and EOS.  Words are
+ * brought to lower case, and then lose their accents, unless the file says otherwise. */
 static int read_bert(struct tok *t, const struct gguf *g, struct err *e)
 {
     int32_t cls, sep;
-    int rc;
+    int lower = 1, strip, rc;
 
     t->kind = TOK_WORDPIECE;
+    if ((rc = gguf_get_bool(&lower, g, "tokenizer.ggml.normalizer.lowercase", e)) < 0)
+        return rc;
+    strip = lower;
+    if ((rc = gguf_get_bool(&strip, g, "tokenizer.ggml.normalizer.strip_accents", e)) <
+        0)
+        return rc;
     if ((rc = read_words(t, g, e)) < 0 ||
         (rc = read_id(&t->unk, g, "tokenizer.ggml.unknown_token_id", e)) < 0 ||
         (rc = read_id(&cls, g, "tokenizer.ggml.cls_token_id", e)) < 0 ||
@@ -294,8 +321,9 @@ static int read_bert(struct tok *t, const struct gguf *g, struct err *e)
         return rc;
     return tok_make(
         t,
-        json_pack("{s:s, s:b, s:b, s:n, s:b}", "type", "BertNormalizer", "clean_text",
-                  1, "handle_chinese_chars", 1, "strip_accents", "lowercase", 1),
+        json_pack("{s:s, s:b, s:b, s:b, s:b}", "type", "BertNormalizer", "clean_text",
+                  1, "handle_chinese_chars", 1, "strip_accents", strip, "lowercase",
+                  lower),
         json_pack("{s:s}", "type", "BertPreTokenizer"),
         json_pack("{s:s, s:s, s:b}", "type", "WordPiece", "prefix", "##", "cleanup", 1),
         e);

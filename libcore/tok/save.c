@@ -123,6 +123,13 @@ static json_t *merges(const struct tok *t)
     return NULL;
 }
 
+/* The list counts ids, so that a token which is no piece needs a score: the lowest there
+ * is, which leaves that of unknown characters where it was. */
+static double score_of(const struct unigram *u, size_t id)
+{
+    return unigram_is_out(u, id) ? u->lowest : u->score[id];
+}
+
 /* [piece, score] by id. */
 static json_t *pieces(const struct tok *t)
 {
@@ -130,8 +137,8 @@ static json_t *pieces(const struct tok *t)
     int bad = !list;
 
     for (size_t id = 0; id < t->model_size && !bad; id++)
-        bad = json_array_append_new(
-            list, json_pack("[o, f]", token(t, (int32_t)id), t->unigram.score[id]));
+        bad = json_array_append_new(list, json_pack("[o, f]", token(t, (int32_t)id),
+                                                    score_of(&t->unigram, id)));
     if (!bad)
         return list;
     json_decref(list);

@@ -129,16 +129,39 @@ static int put_types(struct gguf_meta *out, const struct tok *t, size_t V,
     }
     for (size_t i = 0; i < t->nadded; i++)
         type[t->added[i].id] = t->added[i].special ? TYPE_CONTROL : TYPE_USER;
-    for (size_t id = 0; id < t->vocab.size && !t->byte_level; id++)
+    const int pieces = !t->byte_level && t->kind != TOK_WORDPIECE;
+    for (size_t id = 0; id < t->vocab.size && pieces; id++)
         if (t->flags[id] & ID_BYTE)
             type[id] = TYPE_BYTE;
-    if (t->unk >= 0 && !t->byte_level)
+    if (t->unk >= 0 && pieces)
         type[t->unk] = TYPE_UNKNOWN;
     gguf_put_array(out, "tokenizer.ggml.token_type", GGUF_I32, V);
     for (size_t id = 0; id < V; id++)
         gguf_add_i32(out, type[id]);
     free(type);
     return 0;
+}
+
+static int is_added(const struct tok *t, size_t id)
+{
+    return id < t->vocab.size && t->flags[id] & (ID_ADDED | ID_SPECIAL);
+}
+
+/* WordPiece: U+2581 where a word begins, nothing where ## was. */
+static void put_word(struct gguf_meta *out, const struct tok *t, size_t id,
+                     const char *text, size_t n)
+{
+    char word[VOCAB_MAX_TEXT + 3];
+
+    if (is_added(t, id)) {
+        gguf_add_str(out, text, n);
+    } else if (n > 2 && memcmp(text, "##", 2) == 0) {
+        gguf_add_str(out, text + 2, n - 2);
+    } else {
+        memcpy(word, "\xe2\x96\x81", 3);
+        memcpy(word + 3, text, n);
+        gguf_add_str(out, word, n + 3);
+    }
 }
 
 /* Ids without a token get a text that nobody writes. */
@@ -150,11 +173,12 @@ static void put_tokens(struct gguf_meta *out, const struct tok *t, size_t V)
         size_t n;
         const char *text = vocab_text(&t->vocab, (int32_t)id, &n);
 
-        if (!text) {
-            n = (size_t)snprintf(pad, sizeof pad, "[PAD%zu]", id);
-            text = pad;
-        }
-        gguf_add_str(out, text, n);
+        if (!text)
+            gguf_add_str(out, pad, (size_t)snprintf(pad, sizeof pad, "[PAD%zu]", id));
+        else if (t->kind == TOK_WORDPIECE)
+            put_word(out, t, id, text, n);
+        else
+            gguf_add_str(out, text, n);
     }
 }
 
@@ -230,6 +254,19 @@ static int put_scores(struct gguf_meta *out, const struct tok *t, size_t V,
     free(score);
     free(m);
     return rc;
+}
+
+/* Those of a unigram model as they are; tokens beside it get what llama.cpp's converter
+ * gives them, far below. */
+static void put_unigram_scores(struct gguf_meta *out, const struct tok *t, size_t V)
+{
+    const struct unigram *u = &t->unigram;
+
+    gguf_put_array(out, "tokenizer.ggml.scores", GGUF_F32, V);
+    for (size_t id = 0; id < V; id++)
+        gguf_add_f32(out, id < u->size && !unigram_is_out(u, id) ? (float)u->score[id]
+                          : id < t->vocab.size                   ? -1000
+                                                                 : -10000);
 }
 
 /* ---- special ids -------------------------------------------------------------------- */
@@ -310,12 +347,79 @@ static int put_around(struct gguf_meta *out, const struct tok *t, struct err *e)
 
 /* ---- all ---------------------------------------------------------------------------- */
 
-static int put_byte_level(struct gguf_meta *out, const struct tok *t, struct err *e)
+static int put_byte_level(struct gguf_meta *out, struct tok *t, size_t V, struct err *e)
 {
     const int rc = put_pre(out, t, e);
 
+    (void)V;
     gguf_put_str(out, "tokenizer.ggml.model", "gpt2", 4);
     return rc < 0 ? rc : put_merges(out, t, e);
+}
+
+/* T5's way with blanks is the format's: a word is what stands between them, and has one in
+ * front. */
+static int put_unigram(struct gguf_meta *out, struct tok *t, size_t V, struct err *e)
+{
+    size_t n;
+    const char *rules = normal_compiled(t->normalizer, &n);
+
+    if (t->unk < 0)
+        return err_set(e, ERR_FILE,
+                       "%s: no unknown token, without which GGUF has no unigram model",
+                       t->where);
+    gguf_put_str(out, "tokenizer.ggml.model", "t5", 2);
+    gguf_put_str(out, "tokenizer.ggml.pre", "default", 7);
+    gguf_put_bool(out, "tokenizer.ggml.add_space_prefix", 1);
+    gguf_put_bool(out, "tokenizer.ggml.remove_extra_whitespaces", 1);
+    if (rules)
+        gguf_put_bytes(out, "tokenizer.ggml.precompiled_charsmap", rules, n);
+    put_id(out, "tokenizer.ggml.unknown_token_id", t->unk);
+    put_unigram_scores(out, t, V);
+    return 0;
+}
+
+/* What the normaliser does to U+00C9 says whether it brings text to lower case and takes
+ * accents off. */
+static int put_case(struct gguf_meta *out, const struct tok *t, struct err *e)
+{
+    struct passage text = {0};
+    int rc = passage_reserve(&text, 2, PASSAGE_STRAIGHT, e);
+
+    if (rc >= 0) {
+        memcpy(text.text, "\xc3\x89", 2);
+        text.n = 2;
+        rc = normal_run(t->normalizer, &text, e);
+    }
+    if (rc >= 0) {
+        const int strip = text.n == 1;
+        const int lower = strip ? *text.text == 'e' : memcmp(text.text, "\xc3\x89", 2);
+
+        gguf_put_bool(out, "tokenizer.ggml.normalizer.lowercase", lower);
+        gguf_put_bool(out, "tokenizer.ggml.normalizer.strip_accents", strip);
+    }
+    passage_release(&text);
+    return rc < 0 ? rc : 0;
+}
+
+static int put_wordpiece(struct gguf_meta *out, struct tok *t, size_t V, struct err *e)
+{
+    (void)V;
+    if (t->wordpiece.longest != 100)
+        return err_set(e, ERR_FILE,
+                       "%s: words of up to %zu characters, 100 expected as GGUF has it",
+                       t->where, t->wordpiece.longest);
+    if (t->nbefore != 1 || t->nbehind != 1)
+        return err_set(e, ERR_FILE,
+                       "%s: GGUF's WordPiece puts one token in front of a text and one "
+                       "behind it",
+                       t->where);
+    gguf_put_str(out, "tokenizer.ggml.model", "bert", 4);
+    gguf_put_str(out, "tokenizer.ggml.pre", "default", 7);
+    put_id(out, "tokenizer.ggml.unknown_token_id", t->unk);
+    put_id(out, "tokenizer.ggml.cls_token_id", t->before[0]);
+    put_id(out, "tokenizer.ggml.bos_token_id", t->before[0]);
+    put_id(out, "tokenizer.ggml.seperator_token_id", t->behind[0]);
+    return put_case(out, t, e);
 }
 
 /* 1 if a blank goes in front of a text, 0 if not. */
@@ -402,20 +506,33 @@ static int check_back(const struct gguf_meta *out, struct tok *t, struct err *e)
     return rc;
 }
 
+/* How the model of t is put; NULL: the format has none of that kind. */
+typedef int put_model(struct gguf_meta *out, struct tok *t, size_t V, struct err *e);
+static put_model *model_of(const struct tok *t)
+{
+    switch (t->kind) {
+    case TOK_BPE: return t->byte_level ? put_byte_level : put_pieces;
+    case TOK_UNIGRAM: return put_unigram;
+    case TOK_WORDPIECE: return put_wordpiece;
+    default: return NULL;
+    }
+}
+
 static int put_text(struct gguf_meta *out, struct tok *t, const char *dir, size_t V,
                     struct err *e)
 {
+    put_model *put = model_of(t);
     int rc;
 
-    if (t->kind != TOK_BPE)
-        return err_set(e, ERR_FILE, "%s: only BPE tokenizers are written as GGUF",
+    if (!put)
+        return err_set(e, ERR_FILE,
+                       "%s: a tokenizer of whole words, which GGUF does not have",
                        t->where);
     if (t->vocab.size > V)
         return err_set(e, ERR_FILE, "%s: %zu tokens, but the model has %zu", t->where,
                        t->vocab.size, V);
-    if ((rc = t->byte_level ? put_byte_level(out, t, e) : put_pieces(out, t, V, e)) <
-            0 ||
-        (rc = put_types(out, t, V, e)) < 0 || (rc = put_around(out, t, e)) < 0)
+    if ((rc = put(out, t, V, e)) < 0 || (rc = put_types(out, t, V, e)) < 0 ||
+        (t->kind != TOK_WORDPIECE && (rc = put_around(out, t, e)) < 0))
         return rc;
     put_tokens(out, t, V);
     put_stops(out, t->eos, t->stop, t->nstop);

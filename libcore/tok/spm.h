@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,11 @@ enum spm_model { SPM_UNIGRAM = 1, SPM_BPE = 2 };
 enum { SPM_MAX_PIECE = 1024 };
 
 struct spm_piece {
-    float score;
+    float score; /* SPM_NO_PIECE: a token that no text becomes (unigram models) */
     unsigned char type;
 };
+
+#define SPM_NO_PIECE INFINITY
 
 /* Its pieces' texts are the tok's vocabulary. */
 struct spm {

@@ -25,12 +25,9 @@ void unigram_release(struct unigram *u)
     *u = (struct unigram){0};
 }
 
-int unigram_score(struct unigram *u, size_t id, double score, const char *where,
-                  struct err *e)
+static int set_score(struct unigram *u, size_t id, double score, const char *where,
+                     struct err *e)
 {
-    if (!isfinite(score))
-        return err_set(e, ERR_FILE, "%s: the score of token %zu is not a number", where,
-                       id);
     if (id >= u->size) {
         const size_t size = id < 1024 ? 1024 : 2 * id;
         double *p = realloc(u->score, size * sizeof *p);
@@ -44,6 +41,26 @@ int unigram_score(struct unigram *u, size_t id, double score, const char *where,
     }
     u->score[id] = score;
     return 0;
+}
+
+int unigram_score(struct unigram *u, size_t id, double score, const char *where,
+                  struct err *e)
+{
+    if (!isfinite(score))
+        return err_set(e, ERR_FILE, "%s: the score of token %zu is not a number", where,
+                       id);
+    return set_score(u, id, score, where, e);
+}
+
+/* Marked by a score that no piece has. */
+int unigram_leave_out(struct unigram *u, size_t id, const char *where, struct err *e)
+{
+    return set_score(u, id, INFINITY, where, e);
+}
+
+int unigram_is_out(const struct unigram *u, size_t id)
+{
+    return isinf(u->score[id]);
 }
 
 /* The byte tokens <0x00> to <0xFF>. */
@@ -64,21 +81,23 @@ int unigram_build(struct unigram *u, const struct vocab *v, const char *where,
     size_t n = 0;
     int rc = key ? 0 : err_set(e, ERR_NOMEM, "%s: no memory for the pieces", where);
 
-    u->unknown = INFINITY;
+    u->lowest = INFINITY;
     for (size_t id = 0; id < u->size && rc == 0; id++) {
         size_t len;
         const char *text = vocab_text(v, (int32_t)id, &len);
 
-        if (u->score[id] < u->unknown)
-            u->unknown = u->score[id];
+        if (u->score[id] < u->lowest)
+            u->lowest = u->score[id];
         if (len > UNIGRAM_MAX_PIECE)
             rc =
                 err_set(e, ERR_FILE, "%s: piece %zu has %zu bytes, at most %d are read",
                         where, id, len, UNIGRAM_MAX_PIECE);
-        else if (len > 0)
+        else if (len > 0 && !unigram_is_out(u, id))
             key[n++] = (struct trie_key){text, (uint32_t)len, (int32_t)id};
     }
-    u->unknown -= unk_penalty;
+    if (!isfinite(u->lowest)) /* no pieces */
+        u->lowest = 0;
+    u->unknown = u->lowest - unk_penalty;
     find_bytes(u, v);
     if (rc == 0)
         rc = trie_build(&u->trie, key, n, e);

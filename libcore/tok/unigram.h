@@ -24,7 +24,8 @@ struct unigram {
     struct trie trie;
     double *score; /* (size) by id */
     size_t size;
-    double unknown; /* score of an unknown character */
+    double lowest;  /* score of a piece */
+    double unknown; /* of an unknown character */
     int32_t unk;    /* -1: none */
     int bytes;      /* byte fallback */
     int32_t byte_id[256];
@@ -36,6 +37,13 @@ void unigram_release(struct unigram *u);
 /* Piece `id` has this score; NaN is refused.  ERR_FILE, ERR_NOMEM. */
 int unigram_score(struct unigram *u, size_t id, double score, const char *where,
                   struct err *e) MUST_CHECK;
+
+/* Token `id` is no piece: no text becomes it.  Its score does not count.  ERR_NOMEM. */
+int unigram_leave_out(struct unigram *u, size_t id, const char *where,
+                      struct err *e) MUST_CHECK;
+
+/* 1 if that was said of id < u->size. */
+int unigram_is_out(const struct unigram *u, size_t id);
 
 /* All scores are there: builds the trie over the vocabulary's first u->size tokens.
  * ERR_FILE, ERR_NOMEM. */

@@ -132,23 +132,45 @@ for type in q8_0 q4_0; do
 done
 
 echo "-- tokenizers"
-for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistral-style; do
+# (The scores of t5-style are doubles, GGUF's are floats: spm-t5's are, too.)
+for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistral-style spm-t5 wordpiece; do
     mkdir "$name-source"
-    cp "$G/tok/$name/tokenizer.json" "$name-source"
+    cp "$G/tok/$name"/tokenizer* "$name-source"
     jq '.vocab_size = 2048 | .max_position_embeddings = 4096' "$G/smollm2-tiny/config.json" >"$name-source/config.json"
-    jq -n '{chat_template: "{{ bos_token }}", pad_token: "a", unk_token: {content: "b"}}' >"$name-source/tokenizer_config.json"
+    jq -s 'add + {chat_template: "{{ bos_token }}", pad_token: "a", unk_token: {content: "b"}}' \
+        $(ls "$G/tok/$name/tokenizer_config.json" 2>/dev/null) /dev/stdin >config.json </dev/null
+    mv config.json "$name-source/tokenizer_config.json"
     cagsr-init -q -o "$name" "$name-source/config.json"
     cagsr-convert -q --gguf -o "$name.gguf" "$name"
     cagsr-convert -q -o "$name-back" "$name.gguf"
     jq -c 'select(.text != null and .text != "") | {prompt: .text}' "$G/tok/$name/vectors.jsonl" >texts.jsonl
+    echo '{"prompt": "a [PAD700] that is no token"}' >>texts.jsonl
     for model in "$name" "$name.gguf" "$name-back"; do
         cagsr-sample -q -m "$model" --raw -n 1 --max-tokens 1 texts.jsonl |
-            cagsr-cat -k sample -F prompt_ids,prompt >ids
+            cagsr-cat -k sample -F prompt_ids,prompt,prompt_ends >ids
         md5sum <ids
     done | uniq -c | sed "s/ -\$/ $name/; s/  *\([0-9]*\) [0-9a-f]*/\1 times the same/"
     wc -l <ids
     strings -n 4 "$name.gguf" | grep -A1 tokenizer.ggml.pre | sed -n '2s/^[^a-z]*//p' | cut -c1-9
     jq -c '[.chat_template, .pad_token, .unk_token]' "$name-back/tokenizer_config.json"
+done
+
+echo "-- upper case and accents"
+accents="École À LA crème, the Ünder"
+variant() { # model, jq's program for tokenizer.json
+    rm -rf variant
+    cp -r "$1" variant
+    chmod -R u+w variant
+    jq "$2" "$1/tokenizer.json" >variant/tokenizer.json
+}
+ids_of() { # model
+    jq -nc --arg p "$accents" '{prompt: $p}' | cagsr-sample -q -m "$1" --raw -n 1 --max-tokens 1 | cagsr-cat -k sample -F prompt_ids
+}
+for change in '.lowercase = false' '.strip_accents = false' '.lowercase = false | .strip_accents = true' '.strip_accents = true'; do
+    variant wordpiece ".normalizer |= ($change)"
+    cagsr-convert -q -f --gguf -o variant.gguf variant
+    ids_of variant >one
+    ids_of variant.gguf | cmp - one && cut -c1-60 one
 done
 
 echo "-- a pipe"
@@ -174,6 +196,17 @@ changed '.hidden_act = "gelu"' config.json
 changed '.pre_tokenizer = {type: "ByteLevel", add_prefix_space: true}' tokenizer.json
 changed '.model.ignore_merges = true' tokenizer.json
 changed '.post_processor = {type: "TemplateProcessing", single: [{SpecialToken: {id: "a", type_id: 0}}, {SpecialToken: {id: "a", type_id: 0}}, {Sequence: {id: "A", type_id: 0}}], pair: [], special_tokens: {a: {id: "a", ids: [64], tokens: ["a"]}}}' tokenizer.json
+refused() { # model, jq's program for tokenizer.json
+    variant "$1" "$2"
+    status cagsr-convert -q --gguf -o x.gguf variant
+}
+refused wordpiece '.model.max_input_chars_per_word = 50'
+refused wordpiece '.post_processor = null'
+refused wordpiece '.pre_tokenizer = {type: "WhitespaceSplit"}'
+refused wordpiece '.model = {type: "WordLevel", vocab: .model.vocab, unk_token: "[UNK]"}'
+cagsr-convert -q -o t5 spm-t5.gguf
+refused t5 '.model.unk_id = null'
+refused t5 '.pre_tokenizer = {type: "Metaspace", replacement: "▁", prepend_scheme: "never"}'
 jq '.vocab_size = 100' "$G/smollm2-tiny/config.json" >smollm2-style-source/config.json
 cagsr-init -q -o small smollm2-style-source/config.json
 status cagsr-convert -q --gguf -o x.gguf small

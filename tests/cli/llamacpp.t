@@ -63,6 +63,23 @@ for name in gpt2-style llama3-style qwen2-style smollm2-style llama2-style mistr
     greedy "$name-model" "$name.gguf" "tokenizer $name" texts.jsonl 1 --raw
 done
 
+# Unigram and WordPiece, ours from the file, too.  llama.cpp's unigram parts words at blanks
+# only, ours and transformers' at all white space, and a U+2581 of the text is a blank; its
+# WordPiece keeps enclosing marks and words of any length, and takes U+000B, U+000C and
+# U+0085 for white space.
+for name in t5-style spm-t5 wordpiece; do
+    mkdir "$name"
+    cp "$G/tok/$name"/tokenizer* "$name"
+    jq '.eos_token_id = 1' config.json >"$name/config.json"
+    cagsr-init -q -o "$name-model" "$name/config.json"
+    cagsr-convert -q --gguf --type f32 -o "$name.gguf" "$name-model"
+    texts "$G/tok/$name/vectors.jsonl" | jq -c --arg name "$name" 'select(.raw | if $name == "wordpiece"
+        then (explode | any(. == 11 or . == 12 or . == 133 or . == 1161 or . == 8419)) or test("[^ ]{101}")
+        else explode | any(. == 11 or . == 12 or . == 133 or . >= 8192 and . <= 8202 or . == 8232 or . == 8287 or . == 9601)
+        end | not)' >texts.jsonl
+    greedy "$name.gguf" "$name.gguf" "tokenizer $name" texts.jsonl 1 --raw
+done
+
 # The quantisers.
 jq '.hidden_size = 64 | .intermediate_size = 96 | .num_attention_heads = 4 | .num_key_value_heads = 2' \
     "$G/llama-tiny/config.json" >config.json
