@@ -6,7 +6,6 @@
 #include "tok/private.h"
 #include "tok/spm.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,16 +143,11 @@ static int read_gpt2(struct tok *t, const struct gguf *g, struct err *e)
 
 /* In a unigram model all but unused tokens are pieces, controls and the like with a score
  * of 0; other scores of such are what converters give to tokens beside the model, which
- * would make every unknown character as unlikely.  A score that is no number is passed
- * on. */
-static float piece_score(const struct spm *s, double score, int64_t type)
+ * would make every unknown character as unlikely. */
+static int is_beside(const struct spm *s, double score, int64_t type)
 {
-    const int beside =
-        type == SPM_UNUSED || (type != SPM_NORMAL && score != 0 && isfinite(score));
-
-    if (s->model == SPM_UNIGRAM && beside)
-        return SPM_NO_PIECE;
-    return isfinite(score) ? (float)score : NAN;
+    return s->model == SPM_UNIGRAM &&
+           (type == SPM_UNUSED || (type != SPM_NORMAL && score != 0));
 }
 
 static int read_pieces(struct spm *s, struct tok *t, const struct gguf *g,
@@ -186,7 +180,9 @@ static int read_pieces(struct spm *s, struct tok *t, const struct gguf *g,
                            t->where, s->n, (long long)type);
         if (type == SPM_BYTE)
             s->bytes = 1;
-        rc = spm_add(s, t, text.s, text.n, piece_score(s, score, type), (int)type, e);
+        rc = spm_add(s, t, text.s, text.n, (float)score, (int)type, e);
+        if (rc >= 0)
+            s->piece[s->n - 1].beside = is_beside(s, score, type);
     }
     return rc < 0 ? rc : 0;
 }

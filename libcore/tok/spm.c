@@ -43,7 +43,7 @@ int spm_add(struct spm *s, struct tok *t, const char *text, size_t n, float scor
         s->piece = p;
         s->cap = cap;
     }
-    s->piece[s->n] = (struct spm_piece){score, (unsigned char)type};
+    s->piece[s->n] = (struct spm_piece){.score = score, .type = (unsigned char)type};
     return vocab_add(&t->vocab, s->n++, text, n, t->where, e);
 }
 
@@ -146,10 +146,10 @@ static int build_unigram(const struct spm *s, struct tok *t, struct err *e)
     t->unigram.unk = t->unk;
     t->unigram.bytes = s->bytes;
     for (size_t id = 0; id < s->n && rc == 0; id++) {
-        const double score = (double)s->piece[id].score;
+        const struct spm_piece *p = &s->piece[id];
 
-        rc = score == SPM_NO_PIECE ? unigram_leave_out(&t->unigram, id, t->where, e)
-                                   : unigram_score(&t->unigram, id, score, t->where, e);
+        rc = p->beside ? unigram_leave_out(&t->unigram, id, t->where, e)
+                       : unigram_score(&t->unigram, id, (double)p->score, t->where, e);
     }
     return rc < 0 ? rc : unigram_build(&t->unigram, &t->vocab, t->where, e);
 }
@@ -353,7 +353,7 @@ int spm_build(const struct spm *s, struct tok *t, enum spm_manner manner, struct
         return err_set(e, ERR_FILE, "%s: no pieces", t->where);
     t->unk = s->unk;
     t->model_size = t->vocab.size;
-    while (t->model_size > 0 && s->piece[t->model_size - 1].score == SPM_NO_PIECE)
+    while (t->model_size > 0 && s->piece[t->model_size - 1].beside)
         t->model_size--;
     rc = s->model == SPM_BPE ? build_bpe(s, t, e) : build_unigram(s, t, e);
     if (rc < 0 || (rc = add_tokens(s, t, manner, e)) < 0)

@@ -7,7 +7,6 @@
 
 #include "base/err.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,11 +28,11 @@ enum spm_model { SPM_UNIGRAM = 1, SPM_BPE = 2 };
 enum { SPM_MAX_PIECE = 1024 };
 
 struct spm_piece {
-    float score; /* SPM_NO_PIECE: a token that no text becomes (unigram models) */
+    float score;
     unsigned char type;
+    unsigned char beside; /* 1: of a unigram model, a token that is no piece: no text
+                             becomes it, its score does not count */
 };
-
-#define SPM_NO_PIECE INFINITY
 
 /* Its pieces' texts are the tok's vocabulary. */
 struct spm {
