@@ -119,7 +119,7 @@ static int add_parts(struct builder *b, struct adapter_site *s,
         const struct plan_param *p = &plan->param[i];
 
         adapter_module(module, b->m, p);
-        const struct adapter_target t = {module, p->gguf, x->kind};
+        const struct adapter_target t = {module, p->gguf, p->rows, x->K, x->kind};
         const int rc = b->choose(b->ctx, &t, &r, &scale, b->e);
         if (rc < 0)
             return rc;

@@ -151,40 +151,60 @@ static int check_kind(struct reading *d, const struct model *m, struct err *e)
     return 0;
 }
 
-/* The modules whose A is in the file, with its rank. */
+/* "NAME.lora_a" and so on, which must be rows x cols. */
+static int find_part(const struct weights_tensor **out, const struct weights *w,
+                     const char *name, size_t rows, size_t cols, struct err *e)
+{
+    const struct weights_tensor *t = weights_find(w, name);
+
+    if (!t)
+        return err_set(e, ERR_FILE, "%s: no tensor '%s'", weights_path(w), name);
+    if (t->rows != rows || t->cols != cols)
+        return err_set(e, ERR_SHAPE,
+                       "%s: '%s' is %zu x %zu, expected %zu x %zu for this model",
+                       t->file, name, t->rows, t->cols, rows, cols);
+    *out = t;
+    return 0;
+}
+
+/* The modules whose A is in the file, with its rank; B must fit, so that an adapter takes
+ * no more memory than its file has numbers. */
 static int choose(void *ctx, const struct adapter_target *of, size_t *r, double *scale,
                   struct err *e)
 {
     const struct reading *d = ctx;
+    const struct weights_tensor *t;
     char name[ADAPTER_NAME + 16];
+    int rc;
 
     if (!of->gguf)
         return 0;
     snprintf(name, sizeof name, "%s.lora_a", of->gguf);
-    const struct weights_tensor *t = weights_find(d->w, name);
-    if (!t)
+    if (!(t = weights_find(d->w, name)))
         return 0;
-    if (t->rows < 1 || t->rows > PEFT_RANK_MAX)
+    *r = t->rows;
+    if (*r < 1 || *r > PEFT_RANK_MAX)
         return err_set(e, ERR_SHAPE,
                        "%s: '%s' has %zu rows, a rank of 1 to %d expected", t->file,
-                       name, t->rows, PEFT_RANK_MAX);
-    *r = t->rows;
-    *scale = d->alpha == 0 ? 1 : d->alpha / (double)t->rows;
+                       name, *r, PEFT_RANK_MAX);
+    if ((rc = find_part(&t, d->w, name, *r, of->K, e)) < 0)
+        return rc;
+    snprintf(name, sizeof name, "%s.lora_b", of->gguf);
+    if ((rc = find_part(&t, d->w, name, of->N, *r, e)) < 0)
+        return rc;
+    *scale = d->alpha == 0 ? 1 : d->alpha / (double)*r;
     return 1;
 }
 
 static int read_param(const struct model *m, const struct plan_param *p,
                       const struct weights *w, struct err *e)
 {
-    const struct weights_tensor *t = weights_find(w, p->gguf);
+    const struct weights_tensor *t = NULL;
     float *out = m->adapter->params + p->offset;
+    const int rc = find_part(&t, w, p->gguf, p->rows, p->cols, e);
 
-    if (!t)
-        return err_set(e, ERR_FILE, "%s: no tensor '%s'", weights_path(w), p->gguf);
-    if (t->rows != p->rows || t->cols != p->cols)
-        return err_set(e, ERR_SHAPE,
-                       "%s: '%s' is %zu x %zu, expected %zu x %zu for the model %s",
-                       t->file, t->name, t->rows, t->cols, p->rows, p->cols, m->path);
+    if (rc < 0)
+        return rc;
     if (p->flags & PLAN_QK)
         weights_read_qk(t, m->arch.D, out, p->cols, kern_par(m->kern));
     else

@@ -18,6 +18,7 @@ void adapter_module(char out[ADAPTER_NAME], const struct model *m,
 struct adapter_target {
     const char *module;
     const char *gguf; /* its weight in GGUF files; NULL: it has no name there */
+    size_t N, K;      /* outputs, inputs */
     enum model_kind kind;
 };
 

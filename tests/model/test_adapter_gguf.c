@@ -234,7 +234,7 @@ Test(adapter_gguf, refused)
         {"no tensor 'blk.1.attn_v.weight.lora_b'",
          {.second = "blk.1.attn_v.weight.lora_c"}},
         {"'output.weight.lora_a' has no place", {.extra = "output.weight.lora_a"}},
-        {"expected 2 x 40 for the model", {.inputs = 39}},
+        {"expected 2 x 40 for this model", {.inputs = 39}},
         {"a rank of 1 to 4096 expected", {.rank = 5000}},
         {"not a finite number", {.value = NAN}},
         {"a finite number expected", {.alpha = 1e300}},
