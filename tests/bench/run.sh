@@ -88,16 +88,21 @@ if [ -n "$llama" ]; then
 fi
 
 # ---- a turn ------------------------------------------------------------------------------
-note() { tee -a "$out/raw.txt"; }
+# Runs a command and keeps its lines: shown, and in raw.txt.  Of a peer that fails nothing
+# is kept; ours must not fail.
+keep() {
+    "$@" >"$out/part.txt" || return
+    tee -a "$out/raw.txt" <"$out/part.txt"
+}
 
 peer() { # program, model, type, work
-    OMP_NUM_THREADS=$threads "$python" "$peers/$1_bench.py" -m "$2" -j "$threads" \
-        -n "$times" --dtype "$3" "$4" | note
+    keep env OMP_NUM_THREADS="$threads" "$python" "$peers/$1_bench.py" -m "$2" \
+        -j "$threads" -n "$times" --dtype "$3" "$4" || say "$1 failed at $4: left out"
 }
 
 peer_start() { # who, program, model
-    wall -n "$times" "$1" start 1 "$python" "$peers/$2_bench.py" -m "$3" -j "$threads" start |
-        note
+    keep wall -n "$times" "$1" start 1 "$python" "$peers/$2_bench.py" -m "$3" \
+        -j "$threads" start || say "$2 failed at start: left out"
 }
 
 by_torch() {
@@ -111,7 +116,11 @@ by_llama() {
     peer llama "$half" bf16 "$1"
 }
 
-ours() { "$out/model" -m "$model" -j "$threads" -n "$times" "$@" | note; }
+ours() {
+    keep "$out/model" -m "$model" -j "$threads" -n "$times" "$1" || die "$1 failed"
+}
+
+tools() { keep tests/bench/rl.sh "$1" || die "$1 failed"; }
 
 turn() {
     for work in $works; do
@@ -120,16 +129,16 @@ turn() {
         decode* | score* | train) ours "$work" && by_torch "$work" ;;
         adamw) ours adamw && ours triad && by_torch adamw ;;
         start)
-            tests/bench/rl.sh start | note
+            tools start
             [ -z "$torch" ] || peer_start torch-f32 torch "$hf"
             [ -z "$llama" ] || peer_start llama-f32 llama "$f32"
             ;;
         step)
-            tests/bench/rl.sh step | note
+            tools step
             [ -z "$trl" ] || peer trl "$hf" f32 step
             ;;
         kern) ;;
-        *) tests/bench/rl.sh "$work" | note ;;
+        *) tools "$work" ;;
         esac
     done
 }

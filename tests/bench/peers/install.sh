@@ -5,8 +5,7 @@
 # another Python with CAGSR_PEERS instead.  Needs python3-venv, cmake, a C++ compiler.
 #
 # llama.cpp built by gcc 12 crashes on quantised weights on machines with AMX; here it only
-# gets F32 and BF16.  PEERS_CMAKE holds further
-# options for its cmake.
+# gets F32 and BF16.  PEERS_CMAKE holds options for its cmake.
 set -eu
 peers=${BUILD:-build}/peers
 log=$peers.log
