@@ -16,6 +16,7 @@ warnings.filterwarnings("ignore")
 
 import torch
 from datasets import Dataset
+from datasets.table import InMemoryTable
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -39,6 +40,16 @@ class Clock(TrainerCallback):
         self.last = t
 
 
+def dataset(n):
+    """n prompts, the lines of prompts.txt over and over."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../prompts.txt")) as f:
+        lines = [line.strip() for line in f if line.strip()]
+    table = InMemoryTable.from_pydict({"prompt": [lines[i % len(lines)] for i in range(n)]})
+    # With a fingerprint of our own: to make one, datasets pickles all of pyarrow, which
+    # fails with some pairs of versions.
+    return Dataset(table, fingerprint="prompts-%d" % n)
+
+
 def config(o, where):
     return GRPOConfig(
         output_dir=where, max_steps=o.times + 1, learning_rate=1e-6, use_cpu=True,
@@ -51,17 +62,13 @@ def config(o, where):
 def main():
     o = arguments(__doc__)
     torch.set_num_threads(o.threads)
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../prompts.txt")) as f:
-        prompts = [line.strip() for line in f if line.strip()]
-    wanted = GROUPS * (o.times + 1)
-    data = Dataset.from_dict({"prompt": [prompts[i % len(prompts)] for i in range(wanted)]})
     tokenizer = AutoTokenizer.from_pretrained(o.model)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model = AutoModelForCausalLM.from_pretrained(o.model, dtype=torch.float32)
     with tempfile.TemporaryDirectory() as where:
         GRPOTrainer(model=model, reward_funcs=letters, args=config(o, where),
-                    train_dataset=data, processing_class=tokenizer,
+                    train_dataset=dataset(GROUPS * (o.times + 1)), processing_class=tokenizer,
                     callbacks=[Clock(o)]).train()
 
 
