@@ -21,7 +21,7 @@ function row(work, who, ratio,    key) {
     printf "%s\t%s\t%d\t%.4g\t%.5g\t%.0f\t%s\n", work, who, count[key],
         median(key, count[key]), rate(key), peak[key] / 1024, ratio
 }
-NF == 5 {
+NF == 5 && $3 ~ /^[0-9]+(\.[0-9]+)?$/ {
     key = $1 SUBSEP $2
     if (!(key in count)) {
         if (!($2 in seen))

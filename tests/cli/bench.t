@@ -12,5 +12,6 @@ ours step-files 6 2048 1024
 ours adamw 1 700 1024
 triad adamw 2 1000 1024
 a line that is none of ours
+no line of ours either
 END
 awk -f "$SRC/tests/bench/table.awk" lines

@@ -17,7 +17,8 @@ warnings.filterwarnings("ignore")
 import torch
 from datasets import Dataset
 from datasets.table import InMemoryTable
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import (AutoModelForCausalLM, AutoTokenizer, PrinterCallback,
+                          TrainerCallback)
 from trl import GRPOConfig, GRPOTrainer
 
 from common import SHAPES, arguments, now, report
@@ -67,9 +68,12 @@ def main():
         tokenizer.pad_token = tokenizer.eos_token
     model = AutoModelForCausalLM.from_pretrained(o.model, dtype=torch.float32)
     with tempfile.TemporaryDirectory() as where:
-        GRPOTrainer(model=model, reward_funcs=letters, args=config(o, where),
-                    train_dataset=dataset(GROUPS * (o.times + 1)), processing_class=tokenizer,
-                    callbacks=[Clock(o)]).train()
+        trainer = GRPOTrainer(
+            model=model, reward_funcs=letters, args=config(o, where),
+            train_dataset=dataset(GROUPS * (o.times + 1)), processing_class=tokenizer,
+            callbacks=[Clock(o)])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
 
 
 main()
