@@ -8,6 +8,7 @@ full length.  Prompts are lines of prompts.txt.  --dtype bf16 is TRL's bf16=True
 """
 import os
 import tempfile
+import time
 import warnings
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
@@ -21,7 +22,7 @@ from transformers import (AutoModelForCausalLM, AutoTokenizer, PrinterCallback,
                           TrainerCallback)
 from trl import GRPOConfig, GRPOTrainer
 
-from common import SHAPES, arguments, now, report
+from common import SHAPES, arguments, report
 
 GROUPS, CANDS, _, TOKENS = SHAPES["step"]
 
@@ -35,7 +36,7 @@ class Clock(TrainerCallback):
         self.o, self.last = o, None
 
     def on_step_end(self, args, state, control, **_):
-        t = now(self.o.threads)
+        t = time.perf_counter()  # as rl.sh, whatever the threads
         if self.last is not None:
             report("trl-" + self.o.dtype, "step", t - self.last, GROUPS * CANDS * TOKENS)
         self.last = t
