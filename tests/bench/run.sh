@@ -148,8 +148,8 @@ machine() {
     first() { sed -n "s/^$1[^:]*: *//p" /proc/cpuinfo | head -n 1; }
     sets=$(first flags | tr ' ' '\n' |
         grep -E '^(avx2|fma|avx512f|avx512_bf16|avx512_vnni|amx_.*)$' | tr '\n' ' ')
-    printf '%s, %s processors, %s\n' "$(first 'model name')" "$(nproc)" "${sets:-$(uname -m)}"
-    printf '%s threads; load %s when it began; %s; %s\n' "$threads" "$load" \
+    printf '%s, %s processors, %s\n' "$(first 'model name')" "$(nproc --all)" "${sets:-$(uname -m)}"
+    printf '%s thread(s); load %s when it began; %s; %s\n' "$threads" "$load" \
         "$(cagsr-cat --version)" "$(git log -1 --format=%h 2>/dev/null || echo 'no git')"
     printf 'model %s; %s%s\n' "$(basename "$model")" "$(${CC:-cc} --version | head -n 1)" \
         "$versions"
