@@ -18,7 +18,10 @@
 enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
 enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
 
-/* How many k ahead of its use a panel is asked for: weights come from memory. */
+/* Weights come from memory.  A panel that one tile of rows reads is asked for so many k
+ * ahead of its use.  Where several tiles read it, one after the other, the first would wait
+ * for memory and the others for nothing: so all of them ask for the block behind, which
+ * comes to the second cache while they compute. */
 enum { AHEAD = 24 };
 
 size_t pack_width(enum isa isa)
@@ -163,6 +166,7 @@ struct panel {
     const float *b;
     size_t K, wide;
     float beta;
+    size_t ahead; /* floats from what is read to what is asked for */
 };
 
 static void finish_plain(float *c, const float *acc, struct panel p)
@@ -243,7 +247,7 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
         const float *b = p.b + k * AVX2_WIDTH;
         const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
 
-        _mm_prefetch((const char *)(b + AHEAD * AVX2_WIDTH), _MM_HINT_T0);
+        _mm_prefetch((const char *)(b + p.ahead), _MM_HINT_T1);
         for (size_t r = 0; r < R; r++) {
             const __m256 x = _mm256_broadcast_ss(a.a + r * a.row + k * a.column);
 
@@ -267,6 +271,7 @@ TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
         rows = tile_rows(&a, M - m, AVX2_HEIGHT);
+        p.ahead = (rows == M ? AHEAD : p.K) * AVX2_WIDTH;
         switch (rows) {
         case 1: tile_avx2(cm, ldc, am, p, 1); break;
         case 2: tile_avx2(cm, ldc, am, p, 2); break;
