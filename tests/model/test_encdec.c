@@ -148,8 +148,8 @@ Test(encdec, generation_config)
 Test(encdec, generation_config_refused)
 {
     static const char *const bad[][2] = {
-        {"{\"forced_bos_token_id\":115}",
-         "'forced_bos_token_id' is 115, expected 0 to 114"},
+        {"{\"forced_bos_token_id\":99999}",
+         "'forced_bos_token_id' is 99999, expected 0 to "},
         {"{\"decoder_start_token_id\":\"x\"}", "'decoder_start_token_id'"},
         {"{\"eos_token_id\":[2,\"x\"]}", "'eos_token_id' holds what is no integer"},
     };
