@@ -60,7 +60,9 @@ static char *ask(const struct template *tm, int tools)
     cr_assert_eq(template_render_scene(tm, &s, &r, &e), 0, "%s", e.text);
     json_decref(v);
     pool_release(&pool);
-    return r.text;
+    char *text = strdup(r.text);
+    rendered_release(&r);
+    return text;
 }
 
 static void check(const struct model *m, const char *more)
