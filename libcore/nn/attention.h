@@ -87,7 +87,7 @@ struct attn_tap {
 };
 
 /* Scratch floats that attn_forward and attn_backward need for queries that see at most
- * S keys. */
+ * S keys; with a bias, S is above every position as well. */
 size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S);
 
 /* All runs; the work is shared out over k's threads.  tap may be NULL. */

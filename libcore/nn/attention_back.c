@@ -35,6 +35,8 @@ void attn_backward(struct kern *k, const struct attn_shape *s,
     for (size_t r = 0; r < n; r++) {
         assert(runs[r].all || runs[r].at == runs[r].pre);
         S = attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
+        if (s->bias && runs[r].at + runs[r].n > S)
+            S = runs[r].at + runs[r].n;
     }
     struct attn_backward_job b = {.s = s,
                                   .runs = runs,

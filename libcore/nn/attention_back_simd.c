@@ -9,7 +9,8 @@ struct room {
     float *k;       /* keys in rows */
     float *v;       /* values in panels */
     float *dk, *dv; /* sums */
-    float *dbias; /* (heads of the group, 2 slots) sums by distance: [slots + j - i] */
+    float *dbias;   /* (heads of the group, 2 span) sums by distance: [span + j - i] */
+    size_t span;    /* above every key and every position */
     const float *krow[2]; /* by segment */
     const float *vpanel[2];
 };
@@ -29,7 +30,7 @@ static void room_make(struct room *m, const struct keys *ks, size_t share,
     m->dbias = m->dv + n * W;
     memset(m->k, 0, 3 * n * W * sizeof *m->k);
     if (ks->bias)
-        memset(m->dbias, 0, 2 * share * n * sizeof *m->dbias);
+        memset(m->dbias, 0, 2 * share * m->span * sizeof *m->dbias);
     for (int i = 0; i < 2; i++) {
         const size_t base = i ? ks->slots[0] : 0;
 
@@ -102,10 +103,11 @@ ISA_BODY void score_gradient(float *p, float *ds, size_t from, size_t to, float 
 
 /* The bias takes the gradient of the scores of lane x, head h of its group, as it is. */
 ISA_BODY void bias_gradient(float *dbias, const float *ds, size_t h,
-                            const struct keys *ks, const struct lanes *l, size_t x)
+                            const struct keys *ks, const struct lanes *l, size_t x,
+                            size_t span)
 {
-    const size_t top = ks->slots[0], ld = top + ks->slots[1], to = l->to[x];
-    float *by = dbias + (2 * h + 1) * ld - l->position[x]; /* j = 0 */
+    const size_t top = ks->slots[0], to = l->to[x];
+    float *by = dbias + ((2 * h + 1) * span - l->position[x]); /* j = 0 */
 
     for (size_t j = l->from[x]; j < ks->pre && j < to; j++)
         by[j] += ds[j];
@@ -143,7 +145,7 @@ ISA_BODY void backward_lanes(const struct attn_backward_job *b, size_t run,
                        dot(dout[x], out, ks->D), ks->cap);
         if (ks->bias)
             bias_gradient(m->dbias, m->ds + x * ld, l->head[x] % (b->s->H / b->s->G),
-                          ks, l, x);
+                          ks, l, x, m->span);
     }
     weighted_rows(dq, by, m->ds, ld, n, m->krow, ks, l);
     spread(m->dk, m->ds, ld, l->q, n, ks, l);
@@ -161,16 +163,16 @@ static void give(float *dst, size_t ld, const float *src, const struct keys *ks,
 
 /* Sums by distance of the group's heads become sums by bucket. */
 static void give_bias(float *dbias, const float *by_distance, const struct keys *ks,
-                      size_t share, const struct attn_run *r)
+                      size_t share, const struct attn_run *r, size_t span)
 {
     const struct attn_bias *b = ks->bias;
-    const size_t ld = ks->slots[0] + ks->slots[1], last = r->at + r->n - 1;
+    const size_t last = r->at + r->n - 1;
 
     memset(dbias, 0, share * b->n * sizeof *dbias);
     for (size_t h = 0; h < share; h++)
         for (size_t d = 0; d < last + attn_seen(r); d++) /* d = last + j - i */
             dbias[h * b->n + b->bucket[b->S + d - last]] +=
-                by_distance[(2 * h + 1) * ld + d - last];
+                by_distance[(2 * h + 1) * span + d - last];
 }
 
 void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
@@ -184,6 +186,9 @@ void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
     struct room m;
 
     keys_of(&ks, b->s, r, g);
+    m.span = ks.slots[0] + ks.slots[1];
+    if (m.span < r->at + r->n)
+        m.span = r->at + r->n;
     room_make(&m, &ks, share, scratch);
     for (size_t c = 0; c < r->n * share; c += LANES) {
         lanes_take(&l, &ks, b->s, r, g, b->ldq, c, r->n * share);
@@ -204,5 +209,5 @@ void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
         give(gr->dpre + r->pre * row + at, row, m.dv, &ks, r->pre, 1);
     }
     if (ks.bias)
-        give_bias(gr->dbias + g * share * ks.bias->n, m.dbias, &ks, share, r);
+        give_bias(gr->dbias + g * share * ks.bias->n, m.dbias, &ks, share, r, m.span);
 }
