@@ -118,13 +118,26 @@ void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t w
     transpose_plain(p, width, W, ldw, wide, 0, K);
 }
 
-/* `rows` floats of each of K rows of A, side by side in a tile; of a whole tile the number
- * is a constant, which makes a copy a few instructions. */
-ISA_BODY void copy_tile(float *tile, size_t height, const float *A, size_t ld,
-                        size_t rows, size_t K)
+ISA_BODY void copy_each(float *p, size_t stride, const float *A, size_t ld, size_t n,
+                        size_t K)
 {
     for (size_t k = 0; k < K; k++)
-        memcpy(tile + k * height, A + k * ld, rows * sizeof *tile);
+        memcpy(p + k * stride, A + k * ld, n * sizeof *p);
+}
+
+/* n floats of each of K rows of A, ld apart, to p, stride apart.  Of a whole tile or panel
+ * n is a constant, which makes a copy a few instructions. */
+static void copy_rows(float *p, size_t stride, const float *A, size_t ld, size_t n,
+                      size_t K)
+{
+    switch (n) {
+    case PLAIN_HEIGHT: copy_each(p, stride, A, ld, PLAIN_HEIGHT, K); break;
+    case AVX2_HEIGHT: copy_each(p, stride, A, ld, AVX2_HEIGHT, K); break;
+    case AVX512_HEIGHT: copy_each(p, stride, A, ld, AVX512_HEIGHT, K); break;
+    case AVX2_WIDTH: copy_each(p, stride, A, ld, AVX2_WIDTH, K); break;
+    case AVX512_WIDTH: copy_each(p, stride, A, ld, AVX512_WIDTH, K); break;
+    default: copy_each(p, stride, A, ld, n, K); break;
+    }
 }
 
 void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
@@ -133,10 +146,7 @@ void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_
     const size_t width = pack_width(isa);
 
     clear_beyond(p, width, wide, K);
-    if (wide == AVX2_WIDTH && width == AVX2_WIDTH)
-        copy_tile(p, AVX2_WIDTH, B, ldb, AVX2_WIDTH, K);
-    else
-        copy_tile(p, width, B, ldb, wide, K);
+    copy_rows(p, width, B, ldb, wide, K);
 }
 
 struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
@@ -144,18 +154,8 @@ struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, siz
 {
     const size_t height = pack_height(isa);
 
-    for (size_t m = 0; m < M; m += height) {
-        float *tile = mem + m * K;
-
-        if (M - m < height)
-            copy_tile(tile, height, A + m, ld, M - m, K);
-        else if (height == AVX512_HEIGHT)
-            copy_tile(tile, AVX512_HEIGHT, A + m, ld, AVX512_HEIGHT, K);
-        else if (height == AVX2_HEIGHT)
-            copy_tile(tile, AVX2_HEIGHT, A + m, ld, AVX2_HEIGHT, K);
-        else
-            copy_tile(tile, PLAIN_HEIGHT, A + m, ld, PLAIN_HEIGHT, K);
-    }
+    for (size_t m = 0; m < M; m += height)
+        copy_rows(mem + m * K, height, A + m, ld, M - m < height ? M - m : height, K);
     return (struct pack_left){mem, K, 1, height};
 }
 
