@@ -14,10 +14,7 @@
 
 static const struct arch_name gemma1_names[ARCH_TENSORS] = {
     LLAMA_NAMES(0, PLAN_PLUS_ONE),
-    [ARCH_LN1] = {LAYER "input_layernorm.weight", "blk.#.attn_norm.weight",
-                  PLAN_PLUS_ONE},
-    [ARCH_LN2] = {LAYER "post_attention_layernorm.weight", "blk.#.ffn_norm.weight",
-                  PLAN_PLUS_ONE},
+    LLAMA_NORMS(PLAN_PLUS_ONE),
 };
 
 static const struct arch_name names[ARCH_TENSORS] = {

@@ -5,12 +5,9 @@
 #include "arch/llama.h"
 #include "base/json.h"
 
-#define LAYER "model.layers.#."
-
 static const struct arch_name names[ARCH_TENSORS] = {
     LLAMA_NAMES(PLAN_QK, 0),
-    [ARCH_LN1] = {LAYER "input_layernorm.weight", "blk.#.attn_norm.weight", 0},
-    [ARCH_LN2] = {LAYER "post_attention_layernorm.weight", "blk.#.ffn_norm.weight", 0},
+    LLAMA_NORMS(0),
 };
 
 static const char scores[] = "attention_multiplier", logits[] = "logits_scaling";

@@ -5,9 +5,7 @@
 
 static const struct arch_name names[ARCH_TENSORS] = {
     LLAMA_NAMES(PLAN_QK, 0),
-    [ARCH_LN1] = {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", 0},
-    [ARCH_LN2] = {"model.layers.#.post_attention_layernorm.weight",
-                  "blk.#.ffn_norm.weight", 0},
+    LLAMA_NORMS(0),
 };
 
 /* Old files carry the frequencies; GGUF's rope_freqs.weight is read with the config. */

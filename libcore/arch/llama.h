@@ -28,8 +28,14 @@
     ARCH_BOTH(ARCH_O, LLAMA_ATTN "o_proj", "blk.#.attn_output", 0, 0),                 \
     ARCH_BOTH(ARCH_NORM, "model.norm", "output_norm", gains, 0),                       \
     [ARCH_HEAD] = {"lm_head.weight", "output.weight", 0}
-#define LLAMA_ATTN "model.layers.#.self_attn."
-#define LLAMA_MLP "model.layers.#.mlp."
+/* Those of the norms before attention and MLP, for most. */
+#define LLAMA_NORMS(gains)                                                             \
+    ARCH_BOTH(ARCH_LN1, LLAMA_LAYER "input_layernorm", "blk.#.attn_norm", gains, 0),   \
+        ARCH_BOTH(ARCH_LN2, LLAMA_LAYER "post_attention_layernorm", "blk.#.ffn_norm",  \
+                  gains, 0)
+#define LLAMA_LAYER "model.layers.#."
+#define LLAMA_ATTN LLAMA_LAYER "self_attn."
+#define LLAMA_MLP LLAMA_LAYER "mlp."
 
 /* Tensors that are not parameters. */
 extern const char *const llama_skip[];
@@ -53,7 +59,8 @@ extern const struct setting llama_rms[];
 int llama_from_config(struct arch *a, const struct setting *own, const json_t *config,
                       const char *where, struct err *e) MUST_CHECK;
 
-/* The same from GGUF metadata but for the family's own settings; norm_eps and biases are where the file has them. */
+/* The same from GGUF metadata but for the family's own settings; norm_eps and biases are
+ * where the file has them. */
 int llama_from_gguf(struct arch *a, const struct gguf *g, const char *architecture,
                     struct err *e) MUST_CHECK;
 

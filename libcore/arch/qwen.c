@@ -10,9 +10,7 @@
 
 static const struct arch_name names[ARCH_TENSORS] = {
     LLAMA_NAMES(0, 0),
-    [ARCH_LN1] = {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight", 0},
-    [ARCH_LN2] = {"model.layers.#.post_attention_layernorm.weight",
-                  "blk.#.ffn_norm.weight", 0},
+    LLAMA_NORMS(0),
 };
 
 static int windows(struct arch *a, const json_t *config, const char *where,

@@ -5,12 +5,9 @@
 #include "arch/llama.h"
 #include "base/json.h"
 
-#define LAYER "model.layers.#."
-
 static const struct arch_name names[ARCH_TENSORS] = {
     LLAMA_NAMES(0, 0),
-    ARCH_BOTH(ARCH_LN1, LAYER "input_layernorm", "blk.#.attn_norm", 0, 0),
-    ARCH_BOTH(ARCH_LN2, LAYER "post_attention_layernorm", "blk.#.ffn_norm", 0, 0),
+    LLAMA_NORMS(0),
 };
 
 static const struct setting own[] = {

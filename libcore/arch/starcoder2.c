@@ -4,12 +4,9 @@
  */
 #include "arch/llama.h"
 
-#define LAYER "model.layers.#."
-
 static const struct arch_name names[ARCH_TENSORS] = {
     LLAMA_NAMES_BUT_MLP(0, 0),
-    ARCH_BOTH(ARCH_LN1, LAYER "input_layernorm", "blk.#.attn_norm", 0, 0),
-    ARCH_BOTH(ARCH_LN2, LAYER "post_attention_layernorm", "blk.#.ffn_norm", 0, 0),
+    LLAMA_NORMS(0),
     ARCH_BOTH(ARCH_UP, LLAMA_MLP "c_fc", "blk.#.ffn_up", 0, 0),
     ARCH_BOTH(ARCH_DOWN, LLAMA_MLP "c_proj", "blk.#.ffn_down", 0, 0),
 };
