@@ -9,6 +9,7 @@
 #include "io/peft.h"
 #include "io/safetensors.h"
 #include "model/adapter_private.h"
+#include "tensor/finite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -294,10 +295,9 @@ static int read_param(struct adapter *a, const struct plan_param *p,
     if (dtype_widen(scratch, t->data, t->dtype, n) < 0)
         return err_set(e, ERR_SHAPE, "%s: '%s' is %s, expected F32, F16 or BF16",
                        st->path, p->name, dtype_name(t->dtype));
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(scratch[i]))
-            return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
-                           st->path, p->name);
+    if (!all_finite(scratch, n))
+        return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
+                       st->path, p->name);
     plan_import(&a->plan, p, out, scratch);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "io/peft.h"
 #include "io/weights.h"
 #include "model/adapter_private.h"
+#include "tensor/finite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -58,15 +59,13 @@ static int put_param(struct gguf_writer *w, const struct model *m,
         return model_gguf_put(w, m, p, x, e);
     if (!(folded = malloc(n * sizeof *folded)))
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", m->path, p->name);
-    int fits = 1;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         folded[i] = fold * x[i];
-        fits &= isfinite(folded[i]) != 0;
-    }
-    const int rc = fits ? model_gguf_put(w, m, p, folded, e)
-                        : err_set(e, ERR_NUMERIC,
-                                  "%s: '%s' times its scale is too large for float32",
-                                  m->path, p->name);
+    const int rc = all_finite(folded, n)
+                       ? model_gguf_put(w, m, p, folded, e)
+                       : err_set(e, ERR_NUMERIC,
+                                 "%s: '%s' times its scale is too large for float32",
+                                 m->path, p->name);
     free(folded);
     return rc;
 }
@@ -209,10 +208,9 @@ static int read_param(const struct model *m, const struct plan_param *p,
         weights_read_qk(t, m->arch.D, out, p->cols, kern_par(m->kern));
     else
         weights_read(t, 0, p->rows, out, p->cols, kern_par(m->kern));
-    for (size_t i = 0; i < p->rows * p->cols; i++)
-        if (!isfinite(out[i]))
-            return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
-                           t->file, t->name);
+    if (!all_finite(out, p->rows * p->cols))
+        return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
+                       t->file, t->name);
     return 0;
 }
 

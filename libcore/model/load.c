@@ -10,8 +10,8 @@
 #include "model/adapter.h"
 #include "model/private.h"
 #include "tensor/dims.h"
+#include "tensor/finite.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,12 +20,12 @@
 /* ---- one parameter ----------------------------------------------------------------- */
 
 struct loader {
-    struct model *m;
+    const struct model *m;
     const struct weights *w;
     struct hasher *hash;
-    float *turn;         /* scratch for transposed matrices */
-    size_t packed;       /* bytes of m->pack taken */
-    struct model *stack; /* whose layer l is packed next: the encoder's, then m's */
+    float *turn;                /* scratch for transposed matrices */
+    size_t packed;              /* bytes of m->pack taken */
+    struct model *const *stack; /* whose layer l is packed next; NULL ends them */
     size_t l;
     float *stage; /* the block's floats from..to-1, while that layer is read */
     size_t room;  /* floats that it holds */
@@ -64,18 +64,6 @@ static void subtract_one(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] -= 1;
-}
-
-/* 1 if all n floats are finite. */
-static int all_finite(const float *x, size_t n)
-{
-    float worst = 0;
-
-    /* x - x is 0 for every finite number, and NaN otherwise. */
-#pragma omp simd reduction(+ : worst)
-    for (size_t i = 0; i < n; i++)
-        worst += x[i] - x[i];
-    return worst == 0;
 }
 
 static int load_param(struct loader *ld, const struct plan_param *p, float *out,
@@ -186,10 +174,10 @@ static void stage_end(struct loader *ld, const struct model_matrix *x, size_t n)
 static int pack_layer(struct loader *ld, struct err *e)
 {
     struct model_matrix x[MATRIX_KINDS];
-    const size_t n = model_matrices(x, ld->stack, ld->l);
+    const size_t n = model_matrices(x, *ld->stack, ld->l);
 
     for (size_t i = 0; i < n; i++) {
-        const int rc = pack(ld, packed_at(&ld->stack->packed[ld->l], x[i].kind),
+        const int rc = pack(ld, packed_at(&(*ld->stack)->packed[ld->l], x[i].kind),
                             x[i].at, x[i].N, x[i].K, e);
 
         if (rc < 0)
@@ -212,16 +200,16 @@ static int pack_layers(struct loader *ld, size_t offset, struct err *e)
 {
     int rc = 0;
 
-    while (ld->stack && rc >= 0) {
-        const size_t end = ld->stack->layer[ld->l].end;
+    while (*ld->stack && rc >= 0) {
+        const size_t end = (*ld->stack)->layer[ld->l].end;
 
         if (end > offset)
             return is_staged(ld->m) && !ld->to && offset > 0
                        ? stage_begin(ld, offset, end, e)
                        : 0;
         rc = pack_layer(ld, e);
-        if (++ld->l == ld->stack->arch.L) {
-            ld->stack = ld->stack == ld->m ? NULL : ld->m;
+        if (++ld->l == (*ld->stack)->arch.L) {
+            ld->stack++;
             ld->l = 0;
         }
     }
@@ -316,9 +304,8 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
 
 /* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
  * norm, the head. */
-static int load_all(struct loader *ld, struct err *e)
+static int load_all(struct loader *ld, struct model *m, struct err *e)
 {
-    struct model *m = ld->m;
     const int packing = m->mode == MODEL_SAMPLE;
     int rc = 0;
 
@@ -346,13 +333,16 @@ static int load_all(struct loader *ld, struct err *e)
 
 int model_load(struct model *m, const struct weights *w, struct err *e)
 {
-    struct loader ld = {
-        .m = m, .w = w, .hash = hasher_new(), .stack = m->encoder ? m->encoder : m};
+    struct model *const stacks[] = {m->encoder, m, NULL};
+    struct loader ld = {.m = m,
+                        .w = w,
+                        .hash = hasher_new(),
+                        .stack = m->encoder ? stacks : stacks + 1};
     int rc = ld.hash ? refuse_strangers(m, w, e)
                      : err_set(e, ERR_NOMEM, "%s: no memory", m->path);
 
     if (rc >= 0)
-        rc = load_all(&ld, e);
+        rc = load_all(&ld, m, e);
     if (rc >= 0)
         m->hash = hasher_value(ld.hash);
     hasher_free(ld.hash);
@@ -375,7 +365,7 @@ int model_attach(struct model *m, struct weights *w, struct err *e)
 int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
                 struct err *e)
 {
-    struct loader ld = {.m = (struct model *)m, .w = m->weights};
+    struct loader ld = {.m = m, .w = m->weights};
     int rc = 0;
 
     if (m->mode == MODEL_READ)

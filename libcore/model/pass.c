@@ -4,9 +4,9 @@
 #include "model/block.h"
 #include "model/private.h"
 #include "tensor/dims.h"
+#include "tensor/finite.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -382,15 +382,10 @@ static struct block_acts acts(const struct pass *p, size_t l)
 
 static int check_hidden(const struct pass *p, struct err *e)
 {
-    const size_t n = p->block.B * p->m->arch.C;
-    float worst = 0;
-
-#pragma omp simd reduction(+ : worst)
-    for (size_t i = 0; i < n; i++)
-        worst += p->hidden[i] - p->hidden[i];
-    return worst == 0 ? 0
-                      : err_set(e, ERR_NUMERIC,
-                                "%s: hidden states are not finite numbers", p->m->path);
+    return all_finite(p->hidden, p->block.B * p->m->arch.C)
+               ? 0
+               : err_set(e, ERR_NUMERIC, "%s: hidden states are not finite numbers",
+                         p->m->path);
 }
 
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
