@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "model/adapter_private.h"
+#include "nn/linear.h"
 
 #include <assert.h>
 #include <math.h>
@@ -390,13 +391,6 @@ void adapter_forward(const struct model *m, const struct adapter_work *w, size_t
     }
 }
 
-static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, size_t M)
-{
-    for (size_t row = 0; row < M; row++)
-        for (size_t c = 0; c < ldx; c++)
-            y[row * ldy + c] += x[row * ldx + c];
-}
-
 void adapter_forward_rows(const struct model *m, const struct adapter_work *w,
                           size_t at, float *y, size_t N, const float *x, size_t K,
                           size_t M)
@@ -414,7 +408,7 @@ void adapter_forward_rows(const struct model *m, const struct adapter_work *w,
             const struct adapter_part *t = &a->part[i];
 
             gemm_rows(m->kern, w->t, t->rows, w->u + t->col, s->R, n, &t->packed);
-            add_rows(y + from * N + t->row0, N, w->t, t->rows, n);
+            add_rows(m->kern, y + from * N + t->row0, N, w->t, t->rows, n, t->rows);
         }
     }
 }

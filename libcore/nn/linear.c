@@ -28,11 +28,17 @@ static void add_bias(struct kern *k, float *y, size_t ldy, const float *b, size_
         kern_rows(k, M, N, add_range, &j);
 }
 
-void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C)
+void add_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+              size_t N, size_t C)
 {
-    struct add_job j = {k, y, x, C, C, C};
+    struct add_job j = {k, y, x, ldy, ldx, C};
 
     kern_rows(k, N, 2 * C, add_range, &j);
+}
+
+void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C)
+{
+    add_rows(k, y, C, x, C, N, C);
 }
 
 struct scale_job {

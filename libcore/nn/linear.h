@@ -24,7 +24,11 @@ void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *d
                      const float *dy, size_t lddy, const float *x, size_t ldx,
                      const float *W, size_t M, size_t N, size_t K);
 
-/* y (N, C) += x, rows contiguous: the residual stream's sum. */
+/* y (N, C) += x, rows ldy and ldx apart. */
+void add_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
+              size_t N, size_t C);
+
+/* The same, rows contiguous: the residual stream's sum. */
 void add_forward(struct kern *k, float *y, const float *x, size_t N, size_t C);
 
 /* y = by x over (N, C); y may be x. */
