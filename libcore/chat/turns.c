@@ -243,48 +243,64 @@ static int read_alpaca(struct turns *t, const struct rec *r, const char *field,
     return turns_add(t, "user", (struct rec_str){both, instruction.n + 1 + input.n});
 }
 
-static int read_prompt(struct turns *t, const struct rec *r, struct err *e)
+static int read_prompt(struct turns *t, const struct rec *r, const char *field,
+                       struct err *e)
 {
+    const struct rec_value v = rec_find(r, field);
     struct rec_str text;
-    const int rc = rec_get_str(r, "prompt", &text, e);
 
+    if (rec_value_type(v) == REC_ARRAY)
+        return read_turns(t, r, field, v, "role", "content", e);
+    const int rc = rec_get_str(r, field, &text, e);
     return rc < 0 ? rc : turns_add(t, "user", text);
+}
+
+static int read_messages(struct turns *t, const struct rec *r, const char *field,
+                         struct err *e)
+{
+    return read_turns(t, r, field, rec_find(r, field), "role", "content", e);
+}
+
+static int read_sharegpt(struct turns *t, const struct rec *r, const char *field,
+                         struct err *e)
+{
+    return read_turns(t, r, field, rec_find(r, field), "from", "value", e);
+}
+
+/* Where a prompt may stand; the first that a record has is taken. */
+static const struct form {
+    const char *field;
+    int (*read)(struct turns *t, const struct rec *r, const char *field, struct err *e);
+    int talk; /* its last turn may be the answer */
+} forms[] = {
+    {"prompt", read_prompt, 1},          {"messages", read_messages, 1},
+    {"conversations", read_sharegpt, 1}, {"instruction", read_alpaca, 0},
+    {"question", read_alpaca, 0},
+};
+
+static const struct form *form_of(const struct rec *r)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (rec_find(r, forms[i].field).at)
+            return &forms[i];
+    return NULL;
 }
 
 int turns_has_prompt(const struct rec *r)
 {
-    static const char *const fields[] = {"prompt",      "messages", "conversations",
-                                         "instruction", "question", NULL};
-
-    for (const char *const *f = fields; *f; f++)
-        if (rec_find(r, *f).at)
-            return 1;
-    return 0;
+    return form_of(r) != NULL;
 }
 
 int turns_find(struct turns *t, const struct rec *r, struct err *e)
 {
-    const struct rec_value prompt = rec_find(r, "prompt"),
-                           messages = rec_find(r, "messages"),
-                           talk = rec_find(r, "conversations");
+    const struct form *f = form_of(r);
 
-    t->talk = 1;
-    if (rec_value_type(prompt) == REC_ARRAY)
-        return read_turns(t, r, "prompt", prompt, "role", "content", e);
-    if (prompt.at)
-        return read_prompt(t, r, e);
-    if (messages.at)
-        return read_turns(t, r, "messages", messages, "role", "content", e);
-    if (talk.at)
-        return read_turns(t, r, "conversations", talk, "from", "value", e);
-    t->talk = 0;
-    if (rec_find(r, "instruction").at)
-        return read_alpaca(t, r, "instruction", e);
-    if (rec_find(r, "question").at)
-        return read_alpaca(t, r, "question", e);
-    return rec_fault(r, ERR_RECORD, e, NULL,
-                     "no prompt: neither 'prompt', 'messages', 'conversations', "
-                     "'instruction', 'question' nor 'prompt_ids'");
+    if (!f)
+        return rec_fault(r, ERR_RECORD, e, NULL,
+                         "no prompt: neither 'prompt', 'messages', 'conversations', "
+                         "'instruction', 'question' nor 'prompt_ids'");
+    t->talk = f->talk;
+    return f->read(t, r, f->field, e);
 }
 
 /* ---- asking -----------------------------------------------------------------------------*/
