@@ -1,5 +1,7 @@
 #include "attn/stats.h"
 
+#include "attn/entropy_simd.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -28,7 +30,7 @@ int attn_check(const double *A, size_t T, size_t P, struct err *e)
         size_t good = 0;
 
         for (size_t j = 0; j < P; j++)
-            good += row[j] >= 0 && row[j] <= DBL_MAX;
+            good += (row[j] >= 0) & (row[j] <= DBL_MAX); /* no branch: a vector loop */
         if (good == P)
             continue;
         for (size_t j = 0; j < P; j++)
@@ -100,14 +102,8 @@ void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mas
 /* With a = A / m:  -sum a log a = log m - sum A log A / m, one division per row. */
 double attn_entropy(const struct attn_rows *r, size_t t, double mass)
 {
-    const double *row = r->A + t * r->P;
-    double sum = 0;
+    double sum;
 
-    for (size_t i = 0; i < r->n; i++) {
-        const double a = row[r->pos[i]];
-
-        if (a > 0)
-            sum += a * log(a);
-    }
+    ISA_CALL(isa_best(), attn_a_log_a, (&sum, r->A + t * r->P, r->pos, r->n));
     return log(mass) - sum / mass;
 }

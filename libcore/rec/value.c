@@ -372,28 +372,35 @@ uint16_t rec_half_of(uint32_t single)
     return (uint16_t)(sign | (h > 0x7c00u ? 0x7c00u : h));
 }
 
+static uint32_t little32(const unsigned char *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 void rec_tensor_f32(float *out, const struct rec_tensor *t)
 {
     const unsigned char *p = t->data;
+    const size_t n = t->count;
 
-    for (size_t i = 0; i < t->count; i++) {
-        switch (t->dtype) {
-        case REC_TENSOR_F4: {
-            const uint32_t u = p[4 * i] | (uint32_t)p[4 * i + 1] << 8 |
-                               (uint32_t)p[4 * i + 2] << 16 |
-                               (uint32_t)p[4 * i + 3] << 24;
+    switch (t->dtype) {
+    case REC_TENSOR_F4:
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t u = little32(p + 4 * i);
+
             memcpy(&out[i], &u, sizeof u);
-            break;
         }
-        case REC_TENSOR_F2:
+        break;
+    case REC_TENSOR_F2:
+        for (size_t i = 0; i < n; i++)
             out[i] = half((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
-            break;
-        case REC_TENSOR_I4:
-            out[i] = (float)(int32_t)(p[4 * i] | (uint32_t)p[4 * i + 1] << 8 |
-                                      (uint32_t)p[4 * i + 2] << 16 |
-                                      (uint32_t)p[4 * i + 3] << 24);
-            break;
-        case REC_TENSOR_U1: out[i] = (float)p[i]; break;
-        }
+        break;
+    case REC_TENSOR_I4:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)(int32_t)little32(p + 4 * i);
+        break;
+    case REC_TENSOR_U1:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)p[i];
+        break;
     }
 }
