@@ -361,11 +361,36 @@ void sample_set_attn(struct rec *r, const struct sample_attn *a)
     rec_end(r);
 }
 
+static int is_named(struct rec_value key, size_t n, const char *const *name)
+{
+    struct rec_str k;
+
+    if (rec_value_str(&k, key) < 0)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (rec_str_is(k, name[i]))
+            return 1;
+    return 0;
+}
+
+/* The old value lies in the bytes that came, which no setter moves. */
 void sample_set_rewards(struct rec *r, size_t n, const char *const *name,
                         const double *value)
 {
+    const struct rec_value old = rec_find(r, "rewards");
+    struct rec_iter it;
+    struct rec_value k, v;
+    size_t all = n;
+
+    for (rec_iter_start(&it, old); rec_iter_next(&it, &k, &v);)
+        all += !is_named(k, n, name);
     rec_begin(r, "rewards");
-    rec_put_map(r, n);
+    rec_put_map(r, all);
+    for (rec_iter_start(&it, old); rec_iter_next(&it, &k, &v);)
+        if (!is_named(k, n, name)) {
+            rec_put_value(r, k);
+            rec_put_value(r, v);
+        }
     for (size_t i = 0; i < n; i++) {
         rec_put_str(r, name[i]);
         if (isnan(value[i]))

@@ -89,8 +89,8 @@ void sample_release(struct sample *s);
 /* Sets `attn` (all fields; rows and outside copied). */
 void sample_set_attn(struct rec *r, const struct sample_attn *a);
 
-/* Sets `rewards` = {name[i]: value[i]}; NaN stands for "abstained" and is written as
- * null. */
+/* Sets rewards.name[i] = value[i], different names; NaN stands for "abstained" and is
+ * written as null.  Other members that `rewards` came with stay, in front. */
 void sample_set_rewards(struct rec *r, size_t n, const char *const *name,
                         const double *value);
 

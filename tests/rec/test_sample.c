@@ -191,3 +191,18 @@ Test(sample, written_rewards)
     cr_expect_eq(sample_component(&r, "b", &d, NULL), 0);
     rec_release(&r);
 }
+
+Test(sample, written_rewards_leave_others)
+{
+    struct fixture f = {0};
+    double d;
+
+    load(&f, "{\"kind\":\"sample\",\"rewards\":{\"x\":2,\"a\":7,\"y\":null},\"z\":1}");
+    sample_set_rewards(&f.r, 2, (const char *const[]){"a", "b"}, (double[]){0.5, 3});
+    cr_expect(sample_component(&f.r, "x", &d, NULL) == 1 && d == 2);
+    cr_expect(sample_component(&f.r, "a", &d, NULL) == 1 && d == 0.5);
+    cr_expect(sample_component(&f.r, "b", &d, NULL) == 1 && d == 3);
+    cr_expect_eq(sample_component(&f.r, "y", &d, NULL), 0);
+    cr_expect_eq(rec_value_count(rec_find(&f.r, "rewards")), 4);
+    release(&f);
+}

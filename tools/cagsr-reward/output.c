@@ -13,47 +13,17 @@ void output_release(struct output *out)
     free(out->order);
 }
 
-/* A member of the old `rewards` stays if it is not one of those that we write. */
-static int stays(const struct terms *t, struct rec_value key)
-{
-    struct rec_str name;
-
-    if (rec_value_str(&name, key) < 0)
-        return 1;
-    const size_t i = terms_find(t, name.s, name.n);
-    return i == SIZE_MAX || !t->term[i].shown || t->term[i].from == FROM_RECORD;
-}
-
-/* What others put into `rewards` stays, ours follows.  The old value lies in the bytes
- * that came, which no setter moves. */
-void output_rewards(struct rec *rec, const struct terms *t, const double *value,
+void output_rewards(struct rec *rec, struct terms *t, const double *value,
                     double reward)
 {
-    const struct rec_value old = rec_find(rec, "rewards");
-    struct rec_iter it;
-    struct rec_value k, v;
     size_t n = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        n += t->term[i].shown && t->term[i].from != FROM_RECORD;
-    for (rec_iter_start(&it, old); rec_iter_next(&it, &k, &v);)
-        n += (size_t)stays(t, k);
-    rec_begin(rec, "rewards");
-    rec_put_map(rec, n);
-    for (rec_iter_start(&it, old); rec_iter_next(&it, &k, &v);)
-        if (stays(t, k)) {
-            rec_put_value(rec, k);
-            rec_put_value(rec, v);
-        }
-    for (size_t i = 0; i < t->n; i++)
         if (t->term[i].shown && t->term[i].from != FROM_RECORD) {
-            rec_put_str(rec, t->term[i].name);
-            if (isnan(value[i]))
-                rec_put_nil(rec);
-            else
-                rec_put_f64(rec, value[i]);
+            t->out_name[n] = t->term[i].name;
+            t->out_value[n++] = value[i];
         }
-    rec_end(rec);
+    sample_set_rewards(rec, n, t->out_name, t->out_value);
     if (isnan(reward))
         rec_set_nil(rec, "reward");
     else

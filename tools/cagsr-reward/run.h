@@ -79,6 +79,8 @@ struct term {
 
 struct terms {
     struct term *term;
+    const char **out_name; /* what goes out of a record's: room for n */
+    double *out_value;
     size_t n, cap;
     char **names; /* what we own */
     size_t nnames;
@@ -243,7 +245,7 @@ int explain_record(struct run *r, struct rec *rec, const double *value, double r
 
 /* ---- output.c -------------------------------------------------------------------------- */
 /* rewards and reward into a record; value (terms.n), NaN abstained. */
-void output_rewards(struct rec *rec, const struct terms *t, const double *value,
+void output_rewards(struct rec *rec, struct terms *t, const double *value,
                     double reward);
 struct output {
     struct rec_writer *w;

@@ -48,10 +48,22 @@ static const char *own_name(size_t i)
 int terms_add(struct terms *t, const char *name, enum term_from from, double weight,
               struct err *e)
 {
-    const int rc = reserve(&t->term, &t->cap, t->n + 1, sizeof *t->term, e);
+    struct {
+        void *array;
+        size_t size;
+    } part[] = {{&t->out_name, sizeof *t->out_name},
+                {&t->out_value, sizeof *t->out_value},
+                {&t->term, sizeof *t->term}};
+    size_t cap = t->cap;
+    int rc = 0;
 
+    for (size_t i = 0; i < sizeof part / sizeof *part && rc >= 0; i++) {
+        cap = t->cap;
+        rc = reserve(part[i].array, &cap, t->n + 1, part[i].size, e);
+    }
     if (rc < 0)
         return rc;
+    t->cap = cap;
     t->term[t->n++] = (struct term){name, weight, from, from != FROM_US};
     return 0;
 }
@@ -169,6 +181,8 @@ void terms_release(struct terms *t)
     for (size_t i = 0; i < t->nnames; i++)
         free(t->names[i]);
     free(t->names);
+    free(t->out_name);
+    free(t->out_value);
     free(t->term);
     *t = (struct terms){0};
 }
