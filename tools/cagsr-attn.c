@@ -13,6 +13,7 @@
 #include "kern/kern.h"
 #include "model/capture.h"
 #include "model/model.h"
+#include "model/reward_model.h"
 #include "model/score.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
@@ -26,7 +27,7 @@ enum { PORTION = 64 << 20 }; /* floats of results held at once, or one candidate
 struct opts {
     struct cli_common common;
     struct rec_limits limits;
-    const char *layers, *heads, *logp;
+    const char *layers, *heads, *logp, *score;
     int reduce, no_logp, no_attn;
     size_t batch;
 };
@@ -50,6 +51,10 @@ static const struct cli_option options[] = {
      "call the array of log-probabilities NAME (default ref)"},
     {"no-logp", 0, CLI_FLAG, AT(no_logp), NULL, "no log-probabilities"},
     {"no-attn", 0, CLI_FLAG, AT(no_attn), NULL, "log-probabilities only"},
+    {"score", 0, CLI_STRING, AT(score), "NAME",
+     "the model is a reward model: put its score of the answer into rewards as NAME, "
+     "and "
+     "nothing else"},
     {"batch", 0, CLI_SIZE, AT(batch), "ROWS",
      "positions computed at once (default 4096); more take more memory", .lo = 1,
      .hi = 1 << 24},
@@ -60,7 +65,7 @@ static const struct cli_option options[] = {
 static const struct cli_tool tool = {
     .name = "cagsr-attn",
     .synopsis = "[-m model] [-l layers] [--heads how] [--reduce how] [--logp name] "
-                "[-o file] [file ...]",
+                "[--score name] [-o file] [file ...]",
     .summary = "add attention on the prompt, and log-probabilities under a model",
     .common = CLI_MODEL | CLI_OUTPUT | CLI_THREADS | CLI_PROGRESS | CLI_FORCE,
     .options = options,
@@ -75,6 +80,7 @@ struct run {
     struct model *model;
     struct capture_spec spec;
     struct scorer *scorer;
+    struct reward_model *judge; /* with --score, in place of the scorer */
     struct rec_reader *in;
     struct rec_writer *out;
     struct cli_output file;
@@ -83,6 +89,7 @@ struct run {
     size_t cap; /* of the next three */
     struct sample *sample;
     struct score_response *resp;
+    struct reward_answer *answer;
     float **result; /* where each candidate's numbers begin in `numbers` */
     float *numbers;
     size_t room; /* floats of it */
@@ -94,7 +101,7 @@ struct run {
 /* ---- candidates ------------------------------------------------------------------------ */
 static size_t blocks(const struct run *x)
 {
-    return x->o->no_attn ? 0 : capture_blocks(&x->spec, x->model);
+    return x->o->no_attn || x->judge ? 0 : capture_blocks(&x->spec, x->model);
 }
 
 /* Floats a candidate's results take; what does not fit a record is refused before it is
@@ -132,8 +139,9 @@ static int check_ids(const struct run *x, const struct sample *s, const char *fi
 static int read_candidate(const struct run *x, struct sample *s, const struct rec *r,
                           struct err *e)
 {
-    const unsigned need = SAMPLE_ID | SAMPLE_PROMPT_IDS | SAMPLE_IDS |
-                          (x->o->no_logp ? 0 : SAMPLE_TEMPERATURE);
+    const int logp = !x->o->no_logp && !x->judge;
+    const unsigned need =
+        SAMPLE_ID | SAMPLE_PROMPT_IDS | SAMPLE_IDS | (logp ? SAMPLE_TEMPERATURE : 0);
     int rc;
 
     if ((rc = sample_read(s, r, need, 0, e)) < 0 ||
@@ -201,9 +209,26 @@ static void set_attn(const struct run *x, struct rec *r, const struct sample *s,
     sample_set_attn(r, &a);
 }
 
+/* --score: candidates from..to-1, all behind one prompt. */
+static int judge_portion(struct run *x, size_t from, size_t to, struct err *e)
+{
+    const struct sample *s = x->sample;
+    int rc;
+
+    for (size_t i = from; i < to; i++) {
+        x->answer[i] = (struct reward_answer){.ids = s[i].ids, .T = s[i].T};
+        x->tokens += s[i].T;
+    }
+    rc = reward_model_score(x->judge, s[from].prompt_ids, s[from].P, x->answer + from,
+                            to - from, e);
+    for (size_t i = from; i < to && rc >= 0; i++)
+        sample_set_rewards(&x->group.rec[i], 1, &x->o->score, &x->answer[i].score);
+    return rc;
+}
+
 /* Candidates from..to-1, all behind one prompt; empty answers have nothing to score. */
-static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
-                         struct err *e)
+static int attend_portion(struct run *x, size_t from, size_t to, size_t floats,
+                          struct err *e)
 {
     const struct sample *s = x->sample;
     size_t n = 0, at = 0, need;
@@ -220,10 +245,7 @@ static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
     }
     if (rc >= 0 && n)
         rc = score_group(x->scorer, s[from].prompt_ids, s[from].P, x->resp, n, e);
-    if (rc < 0)
-        return err_prefix(e, "records %zu to %zu", s[from].rec->number,
-                          s[to - 1].rec->number);
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = from; i < to && rc >= 0; i++) {
         const struct score_response q = response(x, &s[i], x->result[i]);
 
         if (q.rows)
@@ -231,6 +253,18 @@ static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
         if (q.logp)
             rec_set_f32s(&x->group.rec[i], x->o->logp, q.logp, s[i].T);
     }
+    return rc;
+}
+
+static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
+                         struct err *e)
+{
+    const int rc = x->judge ? judge_portion(x, from, to, e)
+                            : attend_portion(x, from, to, floats, e);
+
+    if (rc < 0)
+        return err_prefix(e, "records %zu to %zu", x->sample[from].rec->number,
+                          x->sample[to - 1].rec->number);
     return 0;
 }
 
@@ -245,10 +279,13 @@ static int reserve(struct run *x, size_t n, struct err *e)
     struct score_response *q = realloc(x->resp, n * sizeof *q);
     if (q)
         x->resp = q;
+    struct reward_answer *a = realloc(x->answer, n * sizeof *a);
+    if (a)
+        x->answer = a;
     float **r = realloc(x->result, n * sizeof *r);
     if (r)
         x->result = r;
-    if (!s || !q || !r)
+    if (!s || !q || !a || !r)
         return err_set(e, ERR_NOMEM, "no memory for a group of %zu", n);
     memset(s + x->cap, 0, (n - x->cap) * sizeof *s);
     x->cap = n;
@@ -307,6 +344,26 @@ static int copy(struct run *x, struct err *e)
 }
 
 /* ---- the run ---------------------------------------------------------------------------- */
+/* --score computes nothing else. */
+static int check_score(const struct opts *o, struct err *e)
+{
+    static const char *const others[] = {"layers", "heads",   "reduce",
+                                         "logp",   "no-logp", "no-attn"};
+
+    if (!*o->score)
+        return err_set(e, ERR_USAGE, "--score: the name is empty");
+    if (!cli_given(&o->common, "model"))
+        return err_set(e, ERR_USAGE, "--score: -m MODEL is missing, a reward model");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (cli_given(&o->common, others[i]))
+            return err_set(
+                e, ERR_USAGE,
+                "--score and --%s: a reward model gives a score, no attention "
+                "and no log-probabilities",
+                others[i]);
+    return 0;
+}
+
 /* Names --logp must not take: a record would no longer be what it was. */
 static int check_opts(const struct opts *o, struct err *e)
 {
@@ -323,7 +380,7 @@ static int check_opts(const struct opts *o, struct err *e)
         return err_set(e, ERR_USAGE, "--logp: the name is empty");
     if (o->no_attn && o->no_logp)
         return err_set(e, ERR_USAGE, "--no-attn and --no-logp leave nothing to do");
-    return 0;
+    return o->score ? check_score(o, e) : 0;
 }
 
 /* METHOD G3: the upper half; of small models, all but the first. */
@@ -343,6 +400,12 @@ static int open_model(struct run *x, struct err *e)
         rc = model_open_with(&x->model, o->common.model, o->common.adapter, x->kern,
                              MODEL_COMPUTE, e);
     if (rc >= 0)
+        hash_hex(x->hash, x->model->hash);
+    if (rc >= 0 && o->score)
+        return reward_model_new(&x->judge, x->model,
+                                o->common.adapter ? o->common.adapter : o->common.model,
+                                o->batch, e);
+    if (rc >= 0)
         rc = capture_spec_parse(&x->spec, x->model,
                                 o->layers ? o->layers : default_layers(x->model),
                                 o->heads, reduces[o->reduce], e);
@@ -351,7 +414,6 @@ static int open_model(struct run *x, struct err *e)
             scorer_new(&x->scorer, x->model, o->no_attn ? NULL : &x->spec, o->batch, e);
     if (rc < 0)
         return rc;
-    hash_hex(x->hash, x->model->hash);
     capture_layers_text(x->layers, &x->spec);
     capture_heads_text(x->heads, &x->spec, x->model);
     return 0;
@@ -392,12 +454,14 @@ static void release(struct run *x)
         sample_release(&x->sample[i]);
     free(x->sample);
     free(x->resp);
+    free(x->answer);
     free(x->result);
     free(x->numbers);
     rec_group_release(&x->group);
     rec_writer_free(x->out);
     rec_reader_free(x->in);
     scorer_free(x->scorer);
+    reward_model_free(x->judge);
     capture_spec_release(&x->spec);
     model_close(x->model);
     kern_free(x->kern);

@@ -38,6 +38,17 @@ cagsr-update -q -m "$M" --algo rm --lr 1e-3 --batch 8 --epochs 12 -o out.rm even
     cagsr-cat >m
 jq -s '.[0].accuracy < 0.8 and .[-1].accuracy > 0.8' m
 tr -c '[:print:]' '\n' <out.rm/score.safetensors | grep -o '"score[^}]*}' | sort
+echo "-- a reward model judges, before others or for itself"
+cagsr-attn -m out.rm --score judge even.jsonl | cagsr-reward -w judge=1 |
+    cagsr-cat -p | jq -s '[.[] | {old: .rewards.coverage, judge: .rewards.judge, reward}] |
+        (map(select(.judge != .reward)) | length), (map(select(.old == null)) | length)'
+cagsr-attn -m out.rm --score judge even.jsonl | cagsr-cat -t -F reward,rewards.judge |
+    awk 'NR > 1 { sum[$1] += $2; n[$1]++ } END { print (sum[1] / n[1] > sum[0] / n[0] ? "good above bad" : "no") }'
+for bad in "-m $M" "" "-m out.rm --no-logp" "-m out.rm --heads each"; do
+    status cagsr-attn $bad --score judge even.jsonl >/dev/null
+    sed "s|$SRC/||" status.err | tail -n 1
+    echo "exit $rc"
+done
 echo "-- variants"
 for v in "grpo --loss cispo" "grpo --ratio sequence" "grpo --scale none --agg dr_grpo" \
     "grpo --scale batch --kl-type k2" "reinforce --baseline plus" \
