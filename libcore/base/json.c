@@ -8,14 +8,77 @@
 
 enum { JSON_FILE_MAX = 256 << 20 };
 
+/* ---- integers beyond 64 bits ----------------------------------------------------------- */
+
+/* Characters of a number at p, or of what only looks like one. */
+static size_t number_length(const char *p, const char *end)
+{
+    size_t n = 0;
+
+    while (p + n < end && p[n] && strchr("0123456789+-.eE", p[n]))
+        n++;
+    return n;
+}
+
+static int is_beyond(const char *p, size_t n)
+{
+    static const char most[] = "9223372036854775807";
+    const size_t sign = n && *p == '-', digits = n - sign, limit = sizeof most - 1;
+
+    for (size_t i = sign; i < n; i++)
+        if (p[i] < '0' || p[i] > '9')
+            return 0;
+    return digits > limit || (digits == limit && memcmp(p + sign, most, limit) > 0);
+}
+
+/* The text with ".0" behind each of them: reals, for which jansson has room.  malloc'd;
+ * NULL: no memory. */
+static char *make_real(const char *text, size_t *n)
+{
+    const char *end = text + *n;
+    char *out = malloc(*n + *n / 8 + 1), *to = out; /* one has 19 digits at least */
+    int quoted = 0;
+
+    while (out && text < end) {
+        const size_t number = quoted ? 0 : number_length(text, end);
+        const size_t escaped = quoted && *text == '\\' && text + 1 < end;
+        const size_t k = number ? number : 1 + escaped;
+
+        quoted ^= *text == '"';
+        memcpy(to, text, k);
+        to += k;
+        if (is_beyond(text, number)) {
+            memcpy(to, ".0", 2);
+            to += 2;
+        }
+        text += k;
+    }
+    *n = out ? (size_t)(to - out) : 0;
+    return out;
+}
+
+static json_t *load(const char *text, size_t n, json_error_t *je)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY;
+    json_t *v = json_loadb(text, n, flags, je);
+
+    if (v || json_error_code(je) != json_error_numeric_overflow)
+        return v;
+    char *real = make_real(text, &n);
+    if (real)
+        v = json_loadb(real, n, flags, je);
+    free(real);
+    return v;
+}
+
+/* ---- reading --------------------------------------------------------------------------- */
+
 int json_read_mem(json_t **out, const char *where, const char *text, size_t n,
                   struct err *e)
 {
     json_error_t je;
 
-    *out = json_loadb(text, n,
-                      JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &je);
-    if (!*out)
+    if (!(*out = load(text, n, &je)))
         return err_set(e, ERR_FILE, "%s: line %d, column %d: %s", where, je.line,
                        je.column, je.text);
     return 0;

@@ -3,6 +3,9 @@
  *
  * `where` is what a message starts with: usually the path of the file.  Objects and
  * strings returned are borrowed from the json_t they came from.
+ *
+ * Integers beyond 64 bits are read as real numbers: files of tokenizers say 1e30, with all
+ * its digits, where there is no limit.
  */
 #ifndef CAGSR_BASE_JSON_H
 #define CAGSR_BASE_JSON_H

@@ -43,6 +43,36 @@ Test(json, members)
     json_decref(j);
 }
 
+/* Their neighbours stay what they are, in strings too. */
+Test(json, integers_beyond_64_bits_are_real)
+{
+    static const char big[] =
+        "{\"no \\\" limit 1000000000000000019884624838656\": \"99999999999999999999\","
+        " \"limit\": 1000000000000000019884624838656, \"max\": 9223372036854775807,"
+        " \"next\": 9223372036854775808, \"least\": -9223372036854775808,"
+        " \"list\": [1.50000000000000000000001, 12345678901234567890e2,"
+        " -99999999999999999999]}";
+    struct err e = {0};
+    json_t *j, *list;
+    const char *s;
+
+    cr_assert_eq(json_read_mem(&j, "m", big, strlen(big), &e), 0, "%s", e.text);
+    cr_expect_eq(
+        json_get_str(&s, j, "no \" limit 1000000000000000019884624838656", "m", &e), 0);
+    cr_expect_str_eq(s, "99999999999999999999");
+    cr_expect_eq(json_real_value(json_object_get(j, "limit")), 1e30);
+    cr_expect_eq(json_integer_value(json_object_get(j, "max")), INT64_MAX);
+    cr_expect_eq(json_real_value(json_object_get(j, "next")), 0x1p63);
+    cr_expect_eq(json_real_value(json_object_get(j, "least")), -0x1p63);
+    list = json_object_get(j, "list");
+    cr_expect_eq(json_real_value(json_array_get(list, 0)), 1.5);
+    cr_expect_eq(json_real_value(json_array_get(list, 1)), 12345678901234567890e2);
+    cr_expect_eq(json_real_value(json_array_get(list, 2)), -1e20);
+    json_decref(j);
+    cr_expect_eq(json_read_mem(&j, "m", "[1, 99999999999999999999,]", 26, &e),
+                 ERR_FILE);
+}
+
 Test(json, absent_and_null_leave_the_default)
 {
     json_t *j = parse();
