@@ -31,6 +31,7 @@ enum {
     ARCH_STOPS_MAX = 16,
     ARCH_STARTS_MAX = 2,
     ARCH_BUCKETS_MAX = 1 << 14,
+    ARCH_TYPES_MAX = 1 << 10,
 };
 
 enum arch_norm { NORM_RMS, NORM_LAYER };
@@ -95,9 +96,12 @@ struct arch {
     float attn_scale;               /* of q.k before the softmax */
     float attn_cap, logit_cap;      /* soft caps of scores and of logits; 0: none */
     struct arch_encoder encoder;
-    int both; /* rows see their whole sequence: this is an encoder (arch_encoder) */
+    int both; /* rows see their whole sequence: this is an encoder, a decoder's
+                 (arch_encoder) or one alone, which has no head */
     size_t position_offset; /* learned positions: rows in front of that of the first */
-    int embed_norm;         /* the embedded rows are normed */
+    size_t types; /* learned vectors for texts that are read together; 0: none.  We read
+                       one text: every row gets the first */
+    int embed_norm;  /* the embedded rows are normed */
     int32_t padding; /* a token whose embedding does not learn from where it is read, as
                         torch has it; -1: none */
     int bias_out;    /* logits have a bias, which is not trained */
@@ -115,6 +119,7 @@ struct arch {
 enum arch_tensor {
     ARCH_EMBED,
     ARCH_POSITION,
+    ARCH_TYPE,
     ARCH_LN1,
     ARCH_LN1_B,
     ARCH_QKV, /* stored as one (gpt2), or as three */
@@ -166,7 +171,7 @@ enum arch_tensor {
 struct arch_name {
     const char *hf, *gguf;
     unsigned flags;   /* PLAN_TRANSPOSED, PLAN_QK ...: tensor/plan.h */
-    const char *also; /* another name in some checkpoints, without '#'; or NULL */
+    const char *also; /* another name in some checkpoints; or NULL */
 };
 
 /* The two entries of a weight and its bias. */

@@ -17,4 +17,5 @@ FAMILY(stablelm)
 FAMILY(granite)
 FAMILY(t5)
 FAMILY(bart)
+FAMILY(bert)
 /* clang-format on */

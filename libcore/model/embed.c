@@ -4,6 +4,7 @@
 #include "model/block.h"
 
 #include "nn/embed.h"
+#include "nn/linear.h"
 
 #include <string.h>
 
@@ -16,6 +17,9 @@ void block_embed(const struct model *m, float *x, float *raw, const int32_t *ids
     embed_forward(m->kern, c->embed_norm ? raw : x, ids, learned ? pos : NULL,
                   m->params + m->embed, learned ? m->params + m->position : NULL, B,
                   c->C, c->embed_scale);
+    if (m->types != MODEL_NONE) /* the first, in every row */
+        add_rows(m->kern, c->embed_norm ? raw : x, c->C, m->params + m->types, 0, B,
+                 c->C);
     if (c->embed_norm)
         block_norm(m, x, NULL, NULL, raw, m->embed_norm, m->embed_norm_b, B);
 }
@@ -34,6 +38,9 @@ void block_embed_backward(const struct model *m, const struct block_back *w,
                             m->embed_norm_b, B, grads);
         dx = w->dpart;
     }
+    if (m->types != MODEL_NONE)
+        linear_backward(m->kern, NULL, 0, NULL, grads + m->types, dx, c->C, NULL, 0,
+                        NULL, B, c->C, 0);
     float *row = c->padding >= 0 ? grads + m->embed + (size_t)c->padding * c->C : NULL;
     if (row) /* put aside: w->dh is free */
         memcpy(w->dh, row, c->C * sizeof *row);

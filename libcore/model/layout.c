@@ -34,20 +34,28 @@ static int has(const struct weights *w, const char *name)
     return w && weights_kind(w) == WEIGHTS_HF && weights_find(w, name);
 }
 
+/* The name as files have it that leave out the family's prefix, or as it is. */
+static const char *stored(const struct walk *w, const char *name)
+{
+    const char *prefix = w->m->arch.family->prefix;
+
+    return w->strip && strncmp(name, prefix, strlen(prefix)) == 0
+               ? name + strlen(prefix)
+               : name;
+}
+
 static size_t add(const struct walk *w, enum arch_tensor t, size_t rows, size_t cols,
                   unsigned flags)
 {
-    const struct family *f = w->m->arch.family;
     const struct arch_name *n = &w->names[t];
-    char hf[NAME_MAX_BYTES], gguf[NAME_MAX_BYTES];
+    char hf[NAME_MAX_BYTES], also[NAME_MAX_BYTES], gguf[NAME_MAX_BYTES];
 
     if (!n->hf)
         return MODEL_NONE;
-    const char *name = expand(hf, n->hf, w->l);
-    if (n->also && has(w->w, n->also))
-        name = n->also;
-    if (w->strip && strncmp(name, f->prefix, strlen(f->prefix)) == 0)
-        name += strlen(f->prefix);
+    const char *name = stored(w, expand(hf, n->hf, w->l));
+    const char *other = n->also ? stored(w, expand(also, n->also, w->l)) : NULL;
+    if (other && has(w->w, other))
+        name = other;
     return plan_add(w->plan, rows, cols, flags | n->flags, name,
                     n->gguf ? expand(gguf, n->gguf, w->l) : NULL);
 }
@@ -177,6 +185,7 @@ static int add_stack(struct walk *w, struct err *e)
     if (a->position == POS_LEARNED)
         m->position = add(w, ARCH_POSITION, a->context + a->position_offset, a->C, 0) +
                       a->position_offset * a->C;
+    m->types = a->types ? add(w, ARCH_TYPE, a->types, a->C, 0) : MODEL_NONE;
     m->embed_norm = add_if(w, a->embed_norm, ARCH_EMBED_NORM, a->C);
     m->embed_norm_b = add_if(w, a->embed_norm && bias, ARCH_EMBED_NORM_B, a->C);
     m->relative = a->position == POS_RELATIVE

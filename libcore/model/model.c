@@ -60,6 +60,26 @@ static int prepare(struct model *m, const struct weights *w, struct err *e)
     return 0;
 }
 
+/* An encoder alone is opened as such, and nothing else is. */
+static int check_use(struct model *m, struct err *e)
+{
+    const char *family = m->arch.family->name;
+
+    if (m->mode == MODEL_ENCODE && !m->arch.both)
+        return err_set(e, ERR_FILE,
+                       "%s: a %s model draws tokens; an encoder is expected, such as a "
+                       "bert model",
+                       m->path, family);
+    if (m->mode != MODEL_ENCODE && m->arch.both)
+        return err_set(e, ERR_FILE,
+                       "%s: a %s model is an encoder: it reads texts and draws no "
+                       "tokens",
+                       m->path, family);
+    if (m->mode == MODEL_ENCODE)
+        m->mode = MODEL_COMPUTE;
+    return 0;
+}
+
 static int open_weights(struct model *m, struct weights *w, struct err *e)
 {
     int rc;
@@ -70,7 +90,8 @@ static int open_weights(struct model *m, struct weights *w, struct err *e)
         if (!m->config || !m->dir)
             return err_set(e, ERR_NOMEM, "%s: no memory", m->path);
     }
-    if ((rc = arch_read(&m->arch, w, e)) < 0 || (rc = prepare(m, w, e)) < 0)
+    if ((rc = arch_read(&m->arch, w, e)) < 0 || (rc = check_use(m, e)) < 0 ||
+        (rc = prepare(m, w, e)) < 0)
         return rc;
     return m->mode == MODEL_READ ? model_attach(m, w, e) : model_load(m, w, e);
 }

@@ -32,6 +32,8 @@ enum model_mode {
     MODEL_READ,    /* parameters stay in the file; model_fetch reads one at a time.
                       Such a model can be written, and nothing else: a conversion
                       needs the memory of its largest tensor */
+    MODEL_ENCODE,  /* of an encoder alone, which the others refuse, as MODEL_COMPUTE
+                      of others: it has hidden rows, and no head */
 };
 
 /* Offsets into the block; MODEL_NONE where the model has no such parameter. */
@@ -72,6 +74,7 @@ struct model {
     struct adapter *adapter; /* model/adapter.h; NULL: none */
     struct kern *kern;
     size_t embed, position, norm, norm_b, head; /* head == embed if tied */
+    size_t types;                               /* (types, C) */
     size_t relative;                            /* (buckets, H) of POS_RELATIVE */
     size_t embed_norm, embed_norm_b;
     size_t head_b;               /* (V) */

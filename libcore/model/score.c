@@ -56,6 +56,11 @@ void scorer_free(struct scorer *s)
     free(s);
 }
 
+const struct model *scorer_model(const struct scorer *s)
+{
+    return s->m;
+}
+
 /* ---- memory ------------------------------------------------------------------------ */
 
 static int grow_rows(struct scorer *s, struct err *e)

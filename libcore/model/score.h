@@ -27,6 +27,9 @@ int scorer_new(struct scorer **out, struct model *m, const struct capture_spec *
                size_t max_rows, struct err *e) MUST_CHECK;
 void scorer_free(struct scorer *s); /* NULL is fine */
 
+/* As given to scorer_new. */
+const struct model *scorer_model(const struct scorer *s);
+
 /* P >= 1.  ERR_RECORD: an id outside the vocabulary, P + T over the context;
  * ERR_NUMERIC: the model's numbers are not finite; ERR_NOMEM. */
 int score_group(struct scorer *s, const int32_t *prompt, size_t P,
