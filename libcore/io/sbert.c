@@ -191,6 +191,8 @@ static int read_stages(struct reading *r, const char *dir, struct err *e)
 
 /* ---- what is read of a text ------------------------------------------------------------ */
 
+enum { LIMIT_MAX = 1 << 30 };
+
 static int take_limit(struct reading *r, const json_t *config, const char *where,
                       struct err *e)
 {
@@ -198,7 +200,7 @@ static int take_limit(struct reading *r, const json_t *config, const char *where
 
     return rc < 0 ? rc
                   : json_opt_size(&r->s->max_tokens, config, "max_seq_length", 1,
-                                  SIZE_MAX, where, e);
+                                  LIMIT_MAX, where, e);
 }
 
 /* The tokenizer's limit, where that says nothing; huge numbers mean none.  It lower-cases
@@ -214,7 +216,7 @@ static int take_tokenizer(struct reading *r, const json_t *config, const char *w
         return rc;
     if (!(x >= 1))
         return err_set(e, ERR_FILE, "%s: 'model_max_length' is not at least 1", where);
-    if (r->s->max_tokens == SIZE_MAX && x < 1e9)
+    if (r->s->max_tokens == SIZE_MAX && x < LIMIT_MAX)
         r->s->max_tokens = (size_t)x;
     r->cased = !lower;
     return 0;

@@ -419,4 +419,5 @@ def main():
             family(name, FAMILIES[name])
 
 
-main()
+if __name__ == "__main__":
+    main()

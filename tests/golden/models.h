@@ -5,6 +5,7 @@
  *   STORED    one of them in other numbers, or in shards
  *   ADAPTER   one of them with an adapter
  *   ENCDEC    encoder and decoder
+ *   ENCODER   an encoder alone (make_bert.py)
  *   CACHED    a decoder that comes token by token from a cache: logits and tokens only
  */
 /* clang-format off */
@@ -19,6 +20,9 @@
 #endif
 #ifndef ENCDEC
 #define ENCDEC(name)
+#endif
+#ifndef ENCODER
+#define ENCODER(name)
 #endif
 #ifndef CACHED
 #define CACHED(name)
@@ -50,11 +54,14 @@ ADAPTER("llama-tiny-lora")
 ENCDEC("t5-tiny")
 ENCDEC("t5v11-tiny")
 ENCDEC("bart-tiny")
+ENCODER("bert-tiny")
+ENCODER("bert-f16")
 CACHED("llama-dynamic-tiny")
 
 #undef DECODER
 #undef STORED
 #undef ADAPTER
 #undef ENCDEC
+#undef ENCODER
 #undef CACHED
 /* clang-format on */

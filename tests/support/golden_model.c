@@ -6,23 +6,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void golden_model_open(struct golden_model *g, const char *name)
-{
-    golden_model_open_of(g, name, name);
-}
-
-void golden_model_open_of(struct golden_model *g, const char *name, const char *dir)
+static void open_as(struct golden_model *g, const char *name, const char *dir,
+                    enum model_mode mode)
 {
     char path[GOLDEN_PATH], file[128];
     struct err e = {0};
 
     *g = (struct golden_model){.name = name};
     cr_assert(machine_new(&g->mc, 2, NULL));
-    cr_assert_geq(
-        model_open(&g->m, golden_path(path, name), g->mc.k, MODEL_COMPUTE, &e), 0, "%s",
-        e.text);
+    cr_assert_geq(model_open(&g->m, golden_path(path, name), g->mc.k, mode, &e), 0,
+                  "%s", e.text);
     snprintf(file, sizeof file, "%s/expected.safetensors", dir);
     golden_open(&g->want, file);
+}
+
+void golden_model_open(struct golden_model *g, const char *name)
+{
+    open_as(g, name, name, MODEL_COMPUTE);
+}
+
+void golden_model_open_of(struct golden_model *g, const char *name, const char *dir)
+{
+    open_as(g, name, dir, MODEL_COMPUTE);
+}
+
+void golden_encoder_open(struct golden_model *g, const char *name)
+{
+    open_as(g, name, name, MODEL_ENCODE);
 }
 
 void golden_model_close(struct golden_model *g)

@@ -23,9 +23,11 @@ struct golden_model {
     struct batch b; /* the caller's, released with the rest */
 };
 
-/* golden/NAME with golden/DIR/expected.safetensors; the first form for a directory. */
+/* golden/NAME with golden/DIR/expected.safetensors; the first form for a directory, the
+ * last for an encoder alone. */
 void golden_model_open(struct golden_model *g, const char *name);
 void golden_model_open_of(struct golden_model *g, const char *name, const char *dir);
+void golden_encoder_open(struct golden_model *g, const char *name);
 void golden_model_close(struct golden_model *g);
 
 /* Expects got to be the tensor of that name within `allowed`. */
