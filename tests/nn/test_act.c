@@ -92,6 +92,30 @@ static double exact(double x, enum act act)
     return x > 0 ? x : 0;
 }
 
+TheoryDataPoints(act, gelu_keeps_its_tail) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+};
+Theory((int isa), act, gelu_keeps_its_tail)
+{
+    enum { N = 9001 };
+    struct machine m;
+    float *x = floats(N), *y = floats(N);
+
+    if (machine_new(&m, 1, &(struct kern_opts){.isa = (enum isa)isa})) {
+        for (int i = 0; i < N; i++)
+            x[i] = -(float)i / 1000; /* -9 .. 0, where gelu is -1e-18 */
+        act_forward(m.k, y, x, 1, N, ACT_GELU);
+        for (int i = 0; i < N; i++) {
+            const double want = exact(x[i], ACT_GELU);
+
+            cr_expect_float_eq(y[i], want, 4e-6 * fabs(want), "%g", (double)x[i]);
+        }
+    }
+    machine_free(&m);
+    free(x);
+    free(y);
+}
+
 TheoryDataPoints(act, value) = {
     DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
     DataPoints(int, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU),
