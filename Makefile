@@ -4,6 +4,7 @@
 #   make          the programs, in build/
 #   make check    the tests (under 10 minutes on 2 cores)
 #   make demo     the shipped model before and after CAGSR (MODEL=smollm2: a real one)
+#   make minilm   fetches a sentence encoder, in build/models
 #   make bench    speed and memory beside PyTorch, llama.cpp, TRL, where they are installed:
 #   make bench-peers   installs them, in build/peers (minutes)
 #   make asan | tsan | fuzz | lint | install | uninstall | clean
@@ -193,6 +194,10 @@ bench-peers:
 .PHONY: demo
 demo: all
 	BUILD=$(BUILD) examples/demo.sh $(if $(MODEL),$(MODEL),tiny-qa)
+
+.PHONY: minilm
+minilm:
+	BUILD=$(BUILD) examples/minilm.sh
 
 # ---- install -------------------------------------------------------------------------------
 MAN1 := $(wildcard man/*.1)
