@@ -24,6 +24,7 @@ export CAGSR_MODEL_PATH="$PWD/models" CAGSR_THREADS=1
 cagsr-sample -q -m base -n 4 --raw --max-tokens 6 six.jsonl | cagsr-attn -q -m base >attn.rec
 cagsr-reward -q attn.rec >first.rec
 cagsr-update -q -m base -o trained first.rec >first.metrics
+cagsr-update -q -m base --algo rm -o rm first.rec >/dev/null
 cagsr-update -q -m base --lora-rank 2 -o adapter first.rec >/dev/null
 cagsr-reward -q --calibrate scales attn.rec >/dev/null
 
