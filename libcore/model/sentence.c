@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2048 }; /* of a pass; a text is shorter, or has one for itself */
+enum { ROWS = 1024 }; /* of a pass; a text is shorter, or has one for itself */
 
 struct sentence {
     struct sbert files;
