@@ -3,12 +3,12 @@
 # (one finds what the other does not).  Compilers may be named:  tests/asan.sh clang
 #
 # Reports are written to files, whatever a test expects of the program that made one: a
-# program that should fail, and fails by a report, is found, too.  The real model is left
-# out, for it would take an hour: the small ones run the same code.
+# program that should fail, and fails by a report, is found, too.  The real models are left
+# out, for they would take an hour: the small ones run the same code.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-CLI_TIMEOUT=${CLI_TIMEOUT:-1200} CAGSR_SMOLLM2=none
-export ASAN_OPTIONS UBSAN_OPTIONS CLI_TIMEOUT CAGSR_SMOLLM2
+CLI_TIMEOUT=${CLI_TIMEOUT:-1200} CAGSR_SMOLLM2=none CAGSR_MINILM=none
+export ASAN_OPTIONS UBSAN_OPTIONS CLI_TIMEOUT CAGSR_SMOLLM2 CAGSR_MINILM
 
 [ $# -gt 0 ] || set -- gcc clang
 bad=

@@ -181,7 +181,7 @@ Test(perplexity, stories)
     json_t *texts;
 
     if (!file_exists(path))
-        cr_skip_test("no stories260K");
+        cr_skip_test("no stories260K: tests/golden/stories260K/README.md");
     cr_assert_geq(
         json_read_file(&texts, "tests/golden/stories260K/perplexity.json", &e), 0);
     cr_assert(machine_new(&mc, 1, NULL));
