@@ -28,13 +28,12 @@ static double statistic(const struct ratio *x, const uint32_t *times, size_t n,
 {
     double num = 0, den = 0;
 
-    for (size_t i = 0; i < n; i++)
-        if (x[i].den > 0) {
-            const double k = times ? times[i] : 1;
+    for (size_t i = 0; i < n; i++) {
+        const double k = times ? times[i] : 1;
 
-            num += k * x[i].num;
-            den += k * x[i].den;
-        }
+        num += k * x[i].num;
+        den += k * x[i].den;
+    }
     if (!(den > 0))
         return (double)NAN;
     return form == BOOT_EXP ? exp(num / den) : num / den;

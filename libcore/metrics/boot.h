@@ -8,7 +8,7 @@
  *
  * num_i = the mean of the prompt's candidates and den_i = 1 for a mean over prompts; num_i
  * = the prompt's negative log-likelihood and den_i its tokens for that of a corpus.  A
- * prompt with den_i 0 has no such number, and is no zero.
+ * prompt without such a number has num_i = den_i = 0, and is no zero.
  *
  * Resample b draws its n prompts by Philox at (seed, b): intervals are the same whatever
  * the order of metrics, and the same draws serve them all, so differences are paired.

@@ -52,8 +52,7 @@ struct cutter {
     struct tokens *t;
     struct strtab *tab;
     enum tokens_how how;
-    size_t run;   /* where in the token the letters and digits began, for articles */
-    size_t bytes; /* of this line so far */
+    size_t run; /* where in the token the letters and digits began, for articles */
 };
 
 /* The token, if there is one, goes to the list. */
@@ -105,9 +104,8 @@ static int end_line(struct cutter *c, struct err *e)
     struct tokens *t = c->t;
     int rc = end_token(c, e);
 
-    if (rc < 0 || c->bytes == 0)
+    if (rc < 0)
         return rc;
-    c->bytes = 0;
     rc = room_for(&t->line, &t->lines_cap, t->lines + 1, sizeof *t->line, e);
     if (rc >= 0)
         t->line[t->lines++] = t->n;
@@ -177,7 +175,6 @@ int tokens_cut(struct tokens *t, struct strtab *tab, enum tokens_how how,
                                                     (utf8proc_ssize_t)(n - at), &cp);
 
         rc = take(&c, k > 0 ? cp : -1, e);
-        c.bytes += k <= 0 || cp != '\n';
         at += k > 0 ? (size_t)k : 1;
     }
     return rc < 0 ? rc : end_line(&c, e);
@@ -194,6 +191,6 @@ int tokens_take(struct tokens *t, const int32_t *id, size_t n, struct err *e)
     if (n)
         memcpy(t->id, id, n * sizeof *id);
     t->n = t->line[0] = n;
-    t->lines = n > 0;
+    t->lines = 1;
     return 0;
 }

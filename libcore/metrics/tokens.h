@@ -15,8 +15,7 @@
 struct tokens {
     int32_t *id; /* (n) */
     size_t n, cap;
-    size_t *line; /* (lines) where in id each line of the text ends; a line of no bytes
-                     is none, one without tokens is */
+    size_t *line; /* (lines) where in id each line of the text ends */
     size_t lines, lines_cap;
     /* private */
     char *word; /* the token being made */

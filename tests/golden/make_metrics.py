@@ -14,7 +14,9 @@ import re
 import string
 from collections import Counter
 
+
 from nltk.stem.porter import PorterStemmer
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from rouge_score import rouge_scorer
 from scipy import stats
 
@@ -64,6 +66,18 @@ for target, prediction in pairs:
     rows.append(row)
 
 
+# ---- self-BLEU: short texts of few words, so that counts are clipped and lengths tie --------
+for _ in range(12):
+    texts = [[rng.choice("abc") for _ in range(rng.randint(1, 7))] for _ in range(rng.randint(2, 6))]
+    bleu = {}
+    for n in (2, 3, 4):
+        each = [float(sentence_bleu(texts[:i] + texts[i + 1:], t, weights=(1 / n,) * n,
+                                    smoothing_function=SmoothingFunction().method1))
+                for i, t in enumerate(texts)]
+        bleu[n] = {"each": each, "mean": sum(each) / len(each)}
+    rows.append({"kind": "self_bleu", "texts": texts, "bleu": bleu})
+
+
 # ---- SQuAD ---------------------------------------------------------------------------------
 def normalise(text):
     text = "".join(c for c in text.lower() if c not in string.punctuation)
@@ -78,7 +92,7 @@ def f1(gold, given):
 
 
 answers = ["The Cat.", "cat", "a cat, an apple", "the-cat", "THE  \u00c9t\u00e9\u2014the sea", "the\u2014the", "", "a",
-           "the_the", "an", "theatre then", "1,000.5", "10005", "it's", "its", "\u00e9t\u00e9\u2014sea",
+           "the_the", "an", "theatre then", "1,000.5", "10005", "it's", "its", "\u00e9t\u00e9\u2014sea", "\u00e9t\u00e9\u2014 sea",
            "a\u00b2", "the\u0301 end", "\u0663 the", "New York City", "york new", "a\u00a0b"]
 for gold in answers:
     for given in answers:

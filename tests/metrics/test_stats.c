@@ -346,6 +346,25 @@ Test(heads, unit_and_order)
         cr_expect_float_eq(w[f], v[F - 1 - f], 1e-4);
 }
 
+/* A ridge that outweighs all else leaves the direction of the mean difference. */
+Test(heads, heavy_ridge)
+{
+    static float d[K * F];
+    double w[F], mean[F] = {0}, sum = 0;
+    struct err e = {0};
+
+    differences(d, 1);
+    for (size_t f = 0; f < F; f++) {
+        for (size_t k = 0; k < K; k++)
+            mean[f] += (double)d[k * F + f];
+        mean[f] = fmax(0, mean[f]);
+        sum += mean[f];
+    }
+    cr_assert_eq(heads_fit(w, d, K, F, 1e4, &e), 0);
+    for (size_t f = 0; f < F; f++)
+        cr_expect_float_eq(w[f], mean[f] / sum, 1e-3);
+}
+
 /* At the minimum no feature's slope is down (w = 0) or other than flat (w > 0): moving a
  * weight a little either way does not lower the objective. */
 Test(heads, is_a_minimum)
