@@ -365,6 +365,62 @@ Test(heads, heavy_ridge)
         cr_expect_float_eq(w[f], mean[f] / sum, 1e-3);
 }
 
+/* The objective as the header states it, of features that have unit root mean square. */
+static double loss(const double w[2], const float *d, double ridge)
+{
+    double sum = ridge / 2 * (w[0] * w[0] + w[1] * w[1]);
+
+    for (size_t k = 0; k < K; k++)
+        sum += log1p(exp(-(w[0] * (double)d[2 * k] + w[1] * (double)d[2 * k + 1]))) / K;
+    return sum;
+}
+
+/* One coordinate at a time, by ternary search: slow and certain, for it is convex. */
+static void search(double w[2], const float *d, double ridge)
+{
+    for (size_t round = 0; round < 60; round++) {
+        double *x = &w[round % 2], lo = 0, hi = 100;
+
+        for (size_t i = 0; i < 90; i++) {
+            const double a = lo + (hi - lo) / 3, b = hi - (hi - lo) / 3;
+
+            *x = a;
+            const double at_a = loss(w, d, ridge);
+            *x = b;
+            if (loss(w, d, ridge) > at_a)
+                hi = b;
+            else
+                lo = a;
+        }
+    }
+}
+
+TheoryDataPoints(heads, minimum_by_search) = {
+    DataPoints(double, 0.01, 0.1, 1),
+};
+Theory((double ridge), heads, minimum_by_search)
+{
+    static float d[2 * K];
+    double w[2] = {1, 1}, got[2], ss = 0;
+    struct err e = {0};
+
+    for (size_t k = 0; k < K; k++) {
+        double z[2];
+
+        rng_normal2(z, 31, 0, k);
+        d[2 * k] = (float)(0.3 + 0.2 * z[0]);
+        d[2 * k + 1] = (float)(0.8 + 1.2 * z[1]);
+        ss += (double)d[2 * k] * (double)d[2 * k] +
+              (double)d[2 * k + 1] * (double)d[2 * k + 1];
+    }
+    for (size_t i = 0; i < 2 * K; i++)
+        d[i] /= (float)sqrt(ss / (2 * K));
+    search(w, d, ridge);
+    cr_assert_eq(heads_fit(got, d, K, 2, ridge, &e), 0);
+    cr_expect_float_eq(got[0], w[0] / (w[0] + w[1]), 1e-3, "%g: %g, not %g", ridge,
+                       got[0], w[0] / (w[0] + w[1]));
+}
+
 /* At the minimum no feature's slope is down (w = 0) or other than flat (w > 0): moving a
  * weight a little either way does not lower the objective. */
 Test(heads, is_a_minimum)
