@@ -7,12 +7,11 @@
 #include "cagsr-reward/run.h"
 
 #include "base/file.h"
+#include "rec/spool.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const methods[] = {"f12", "f7", "literal", NULL};
 static const char *const exec_formats[] = {"msgpack", "json", NULL};
@@ -199,7 +198,7 @@ struct io {
     struct output out;
     struct rec_group group;
     struct batch batch;
-    int spool; /* --calibrate: the records, to be read twice; -1: none */
+    struct rec_spool spool; /* --calibrate: the records, to be read twice */
 };
 
 static int scored_rc(const struct run *r, struct err *e)
@@ -250,24 +249,9 @@ static int add_prompt(struct run *r, const struct rec *rec, struct err *e)
     return df_add(r->cal.df, &r->prompt.words, e);
 }
 
-static int spool_open(int *fd, struct err *e)
+static int spool(struct run *r, struct io *io, struct rec_reader *in, struct err *e)
 {
-    const char *dir = getenv("TMPDIR");
-    char path[512];
-
-    snprintf(path, sizeof path, "%s/cagsr-reward.XXXXXX", dir && *dir ? dir : "/tmp");
-    *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd < 0)
-        return err_set(e, ERR_IO, "%s: cannot make a temporary file", path);
-    unlink(path);
-    return 0;
-}
-
-static int spool(struct run *r, struct io *io, struct rec_reader *in,
-                 const struct rec_pg *pg, struct err *e)
-{
-    struct rec_writer *w = NULL;
-    int rc = rec_writer_new(&w, io->spool, in, pg, &r->o->limits, e);
+    int rc = rec_spool_open(&io->spool, in, &r->o->limits, e);
 
     while (rc >= 0) {
         coprocess_waiting(io->exec, 1);
@@ -278,29 +262,23 @@ static int spool(struct run *r, struct io *io, struct rec_reader *in,
         if (!io->group.other)
             rc = add_prompt(r, &io->group.rec[0], e);
         for (size_t i = 0; i < io->group.n && rc >= 0; i++)
-            rc = rec_writer_put(w, &io->group.rec[i], e);
+            rc = rec_spool_put(&io->spool, &io->group.rec[i], e);
     }
-    rc = rec_writer_end(w, rc, e);
-    rec_writer_free(w);
     return rc;
 }
 
 static int calibrate_first(struct run *r, struct io *io, struct rec_reader **in,
-                           const struct rec_pg *pg, struct err *e)
+                           struct err *e)
 {
-    static const char *const files[] = {"-"};
     int rc;
 
-    if ((rc = df_new(&r->cal.df, e)) < 0 || (rc = spool_open(&io->spool, e)) < 0 ||
-        (rc = spool(r, io, *in, pg, e)) < 0)
+    if ((rc = df_new(&r->cal.df, e)) < 0 || (rc = spool(r, io, *in, e)) < 0 ||
+        (rc = rec_spool_read(&io->spooled, &io->spool, &r->o->limits, e)) < 0)
         return rc;
-    if (lseek(io->spool, 0, SEEK_SET) < 0 || dup2(io->spool, STDIN_FILENO) < 0)
-        return err_set(e, ERR_IO, "the temporary file of --calibrate cannot be read");
     if (!r->rules.df)
         r->rules.df = r->cal.df;
-    rc = rec_reader_new(&io->spooled, files, 1, &r->o->limits, e);
     *in = io->spooled;
-    return rc;
+    return 0;
 }
 
 static int open_all(struct run *r, struct io *io, const struct rec_pg *pg,
@@ -344,7 +322,7 @@ static int run(struct run *r, struct err *e)
      * line. */
     const int built_in = !o->scales && r->method == METHOD_F12;
     char *line = NULL;
-    struct io io = {.file = {.fd = -1}, .spool = -1};
+    struct io io = {.file = {.fd = -1}, .spool = {.fd = -1}};
     struct rec_reader *in = NULL;
     int rc;
 
@@ -356,7 +334,7 @@ static int run(struct run *r, struct err *e)
         .name = tool.name, .version = CAGSR_VERSION, .command_line = line};
     rc = open_all(r, &io, &pg, &in, e);
     if (rc >= 0 && o->calibrate)
-        rc = calibrate_first(r, &io, &in, &pg, e);
+        rc = calibrate_first(r, &io, &in, e);
     if (rc >= 0)
         rc = rec_writer_new(&io.out.w, io.file.fd, in, &pg, &o->limits, e);
     if (rc >= 0)
@@ -375,8 +353,7 @@ static int run(struct run *r, struct err *e)
     rec_group_release(&io.group);
     batch_release(&io.batch);
     output_release(&io.out);
-    if (io.spool >= 0)
-        close(io.spool);
+    rec_spool_close(&io.spool);
     free(line);
     return io.file.fd < 0 ? rc : cli_output_close(&io.file, rc, e);
 }

@@ -92,7 +92,8 @@ struct rec_pg {
 };
 
 /* Writes to fd, which stays the caller's.  Every header that came from `in` (may be
- * NULL: then a fresh one) is written before its first record, with pg appended. Records
+ * NULL: then a fresh one) is written before its first record, with pg appended (NULL:
+ * nothing, for a copy that the same program reads). Records
  * are flushed one by one when fd is a pipe or socket, else in blocks. */
 int rec_writer_new(struct rec_writer **out, int fd, const struct rec_reader *in,
                    const struct rec_pg *pg, const struct rec_limits *limits,

@@ -47,7 +47,7 @@ int rec_writer_new(struct rec_writer **out, int fd, const struct rec_reader *in,
     }
     w->fd = fd;
     w->in = in;
-    w->pg = *pg;
+    w->pg = pg ? *pg : (struct rec_pg){0};
     w->max_record = limits && limits->max_record ? limits->max_record : REC_MAX_DEFAULT;
     w->each = fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
     *out = w;
@@ -152,10 +152,11 @@ static void put_chain(struct rec *h, struct rec_value old, const struct rec_pg *
     struct rec_value k, v;
 
     rec_begin(h, "pg");
-    rec_put_array(h, rec_value_count(old) + 1);
+    rec_put_array(h, rec_value_count(old) + !!pg->name);
     for (rec_iter_start(&it, old); rec_iter_next(&it, &k, &v);)
         rec_put_value(h, v);
-    put_pg(h, pg, same_name(old, pg->name));
+    if (pg->name)
+        put_pg(h, pg, same_name(old, pg->name));
     rec_end(h);
 }
 
@@ -212,7 +213,8 @@ static void put_end(struct rec_writer *w, const char *status, const struct err *
         rec_set_hash(r, "xxh", hasher_value(w->hasher));
     rec_set_str(r, "status", status);
     if (why && why->text[0]) {
-        snprintf(text, sizeof text, "%s: %s", w->pg.name, why->text);
+        snprintf(text, sizeof text, "%s%s%s", w->pg.name ? w->pg.name : "",
+                 w->pg.name ? ": " : "", why->text);
         rec_set_str(r, "error", text);
     }
     put_own(w);
