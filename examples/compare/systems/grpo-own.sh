@@ -1,0 +1,2 @@
+# The default reward with the attention of the policy itself, which moves.
+algo=grpo scorer=own

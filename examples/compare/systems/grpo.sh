@@ -1,0 +1,2 @@
+# The default reward (F12), GRPO, attention of the frozen start.
+algo=grpo

@@ -1,0 +1,2 @@
+# Placebo: longer is better.
+algo=grpo weights=length=1

@@ -1,0 +1,2 @@
+# Control: mean log-probability under the frozen start alone.
+algo=grpo weights=coherence=1

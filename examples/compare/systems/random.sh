@@ -1,0 +1,2 @@
+# Placebo: a random reward.
+algo=grpo weights=random=1
