@@ -3,14 +3,17 @@
  * but the answer whether all is well (--check).
  */
 #include "base/file.h"
+#include "cagsr-cat/schema.h"
 #include "cagsr-cat/select.h"
 #include "cagsr-cat/tsv.h"
+#include "cagsr-cat/where.h"
 #include "cli/cli.h"
 #include "rec/buf.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,9 +22,10 @@ enum { BLOCK = 64 << 10 };
 struct opts {
     struct cli_common common;
     struct rec_limits limits;
-    int json, stream, tsv, plain, ends;
+    int json, stream, tsv, plain, ends, count, schema;
     const char *check, *fields, *kind;
-    size_t head;
+    struct cli_list where;
+    size_t head, tail;
 };
 
 #define AT(member) offsetof(struct opts, member)
@@ -37,7 +41,15 @@ static const struct cli_option options[] = {
     {"fields", 'F', CLI_STRING, AT(fields), "A,B.C",
      "only these fields, in this order"},
     {"kind", 'k', CLI_STRING, AT(kind), "KIND", "only records of this kind"},
+    {"where", 'w', CLI_LIST, AT(where), "TEST",
+     "only records with FIELD, !FIELD, or FIELD OP VALUE; may be given again: all "
+     "hold"},
     {"head", 'n', CLI_SIZE, AT(head), "N", "stop after N records"},
+    {"tail", 0, CLI_SIZE, AT(tail), "N", "only the last N records", .lo = 0,
+     .hi = 1 << 20},
+    {"count", 0, CLI_FLAG, AT(count), NULL, "write only how many records there are"},
+    {"schema", 0, CLI_FLAG, AT(schema), NULL,
+     "write which fields there are, of which types and lengths"},
     {"check", 'c', CLI_OPTARG, AT(check), "schema",
      "write nothing, find the first fault; =schema: in samples' fields too"},
     REC_LIMITS_OPTIONS(struct opts, limits),
@@ -46,8 +58,9 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "cagsr-cat",
-    .synopsis = "[-s | -t | [-p] [-H]] [-F fields] [-k kind] [-n N] [--check[=schema]] "
-                "[-o file] [file ...]",
+    .synopsis =
+        "[-s | -t | [-p] [-H]] [-F fields] [-k kind] [-w test] [-n N | --tail N] "
+        "[--count | --schema | --check[=schema]] [-o file] [file ...]",
     .summary = "show, convert, cut and check streams of records",
     .common = CLI_OUTPUT | CLI_FORCE,
     .options = options,
@@ -63,7 +76,11 @@ struct cat {
     struct rec_buf table; /* TSV not written yet */
     int each, named;      /* flush line by line; names are written */
     struct select fields;
-    struct rec part;      /* the selected fields */
+    struct where where;
+    struct rec part;  /* the selected fields */
+    struct rec *last; /* --tail: a ring of copies */
+    size_t records;   /* that are wanted, so far */
+    struct schema schema;
     struct sample sample; /* --check=schema */
 };
 
@@ -105,6 +122,10 @@ static int put(struct cat *c, const struct rec *r, struct err *e)
 {
     if (c->o->check)
         return *c->o->check ? check_schema(c, r, e) : 0;
+    if (c->o->schema)
+        return schema_add(&c->schema, r, e);
+    if (c->o->count)
+        return 0;
     if (c->o->tsv)
         return put_row(c, r, e);
     if (c->fields.n) {
@@ -119,6 +140,14 @@ static int check_opts(const struct opts *o, struct err *e)
 {
     if (o->stream + o->tsv + (o->json || o->plain || o->ends) > 1)
         return err_set(e, ERR_USAGE, "one of JSON, --stream and --tsv, not two");
+    if ((o->check != NULL) + o->count + o->schema > 1)
+        return err_set(e, ERR_USAGE, "one of --check, --count and --schema, not two");
+    if ((o->count || o->schema) &&
+        (o->stream || o->tsv || o->json || o->plain || o->ends))
+        return err_set(e, ERR_USAGE, "--%s writes a text of its own",
+                       o->count ? "count" : "schema");
+    if (o->head != SIZE_MAX && cli_given(&o->common, "tail"))
+        return err_set(e, ERR_USAGE, "--head and --tail, not both");
     if (o->plain && o->ends)
         return err_set(e, ERR_USAGE, "--header is for the way back, --plain is not");
     if (o->check && *o->check && strcmp(o->check, "schema") != 0)
@@ -136,6 +165,11 @@ static int start(struct cat *c, struct err *e)
     struct stat st;
     int rc = check_opts(o, e);
 
+    for (size_t i = 0; i < o->where.n && rc >= 0; i++)
+        rc = where_add(&c->where, o->where.item[i], e);
+    if (rc >= 0 && cli_given(&o->common, "tail") &&
+        !(c->last = calloc(o->tail + 1, sizeof *c->last)))
+        rc = err_set(e, ERR_NOMEM, "no memory for --tail");
     if (rc >= 0 && o->fields)
         rc = select_parse(&c->fields, o->fields, e);
     if (rc >= 0)
@@ -143,7 +177,7 @@ static int start(struct cat *c, struct err *e)
     if (rc < 0 || o->check)
         return rc;
     rc = cli_output_open(&c->file, &o->common, e);
-    if (rc < 0 || o->tsv) {
+    if (rc < 0 || o->tsv || o->count || o->schema) {
         c->each = rc >= 0 && !(fstat(c->file.fd, &st) == 0 && S_ISREG(st.st_mode));
         return rc;
     }
@@ -154,27 +188,56 @@ static int start(struct cat *c, struct err *e)
     return rc;
 }
 
+static int wanted(const struct cat *c, const struct rec *r)
+{
+    return (!c->o->kind || rec_is(r, c->o->kind)) && where_holds(&c->where, r);
+}
+
+/* A record that is wanted: written, or kept in the ring until it is known to be one of the
+ * last. */
+static int take(struct cat *c, const struct rec *r, struct err *e)
+{
+    const size_t n = c->records++;
+
+    if (!c->last)
+        return put(c, r, e);
+    return c->o->tail ? rec_copy(&c->last[n % c->o->tail], r, e) : 0;
+}
+
+static int put_last(struct cat *c, struct err *e)
+{
+    const size_t kept = c->records < c->o->tail ? c->records : c->o->tail;
+    int rc = 0;
+
+    for (size_t i = c->records - kept; i < c->records && rc >= 0; i++)
+        rc = put(c, &c->last[i % c->o->tail], e);
+    return rc;
+}
+
 static int copy(struct cat *c, struct err *e)
 {
     struct rec *r;
     int rc = 0;
 
-    for (size_t n = 0; n < c->o->head;) {
-        if ((rc = rec_reader_next(c->in, &r, e)) <= 0)
+    while (c->records < c->o->head && (rc = rec_reader_next(c->in, &r, e)) > 0)
+        if (wanted(c, r) && (rc = take(c, r, e)) < 0)
             break;
-        if (c->o->kind && !rec_is(r, c->o->kind))
-            continue;
-        if ((rc = put(c, r, e)) < 0)
-            break;
-        n++;
-    }
+    if (rc >= 0 && c->last)
+        rc = put_last(c, e);
     return rc < 0 ? rc : 0;
 }
 
 static int finish(struct cat *c, int rc, struct err *e)
 {
     struct err late = {0};
-    const int wrote = c->o->tsv && c->file.fd >= 0 ? flush_table(c, &late) : 0;
+
+    /* A count of a part would be taken for the whole. */
+    if (c->o->count && rc >= 0)
+        rec_buf_printf(&c->table, "%zu\n",
+                       c->last && c->o->tail < c->records ? c->o->tail : c->records);
+    if (c->o->schema && rc >= 0)
+        schema_print(&c->schema, &c->table);
+    const int wrote = c->file.fd >= 0 && !c->out ? flush_table(c, &late) : 0;
 
     rc = rec_writer_end(c->out, rc, e);
     if (rc >= 0 && wrote < 0) {
@@ -209,5 +272,10 @@ int main(int argc, char **argv)
     rec_release(&c.part);
     sample_release(&c.sample);
     select_release(&c.fields);
+    where_release(&c.where);
+    schema_release(&c.schema);
+    for (size_t i = 0; c.last && i < o.tail; i++)
+        rec_release(&c.last[i]);
+    free(c.last);
     return cli_finish(&tool, &o.common, rc, &e);
 }

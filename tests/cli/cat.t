@@ -39,3 +39,37 @@ echo "-- check"
 status cagsr-cat --check a.rec
 status cagsr-cat --check -v a.rec
 status cagsr-cat --check=schema a.rec
+echo "-- where"
+w() { printf '%s:' "$*"; for t; do set -- "$@" -w "$t"; shift; done; cagsr-cat -t -F id,cand "$@" w.jsonl | tail -n +2 | tr '\t\n' '. '; echo; }
+cat >w.jsonl <<'EOF'
+{"kind":"sample","id":"p1","cand":0,"reward":0.5,"finish":"eos","ok":true,"text":"a = b"}
+{"kind":"sample","id":"p10","cand":1,"reward":-1,"finish":"length","ok":false,"text":"\"quoted\""}
+{"kind":"sample","id":"p2","cand":2,"reward":null,"rewards":{"x":2},"text":"5"}
+{"kind":"metric","id":"m","cand":3,"ids":[7,8]}
+EOF
+for t in reward '!reward' ok 'reward>0' 'reward<=0.5' 'reward != 0.5' 'reward = null' 'reward!=null' \
+    'id==p1' 'id=~p1' 'id>p1' 'id<p10' 'text==5' 'text=="5"' 'text==""quoted""' 'text~=' 'text~quo' \
+    'ok=true' 'ok=false' 'rewards.x>=2' 'ids.1==8' 'cand == 1' 'kind!=sample' 'none' 'none!=x' 'none<1'; do
+    w "$t"
+done
+w 'cand>0' 'cand<3' 'reward'
+for t in '' '!' '==1' 'a==' 'a!b=1' 'a ! b'; do
+    status cagsr-cat -w "$t" w.jsonl
+done
+echo "-- tail, count"
+cagsr-cat --tail 2 -F cand w.jsonl
+cagsr-cat --tail 0 w.jsonl
+cagsr-cat --tail 9 -k sample -F cand w.jsonl
+cagsr-cat --tail 1 -w 'reward' -t -F id w.jsonl
+cagsr-cat --tail 2 -s w.jsonl | cagsr-cat -F cand
+cagsr-cat --count w.jsonl
+cagsr-cat --count -w 'cand>0' -n 1 w.jsonl
+cagsr-cat --count --tail 3 -k sample w.jsonl
+head -c 300 a.rec | status cagsr-cat --count
+head -c 300 a.rec | status cagsr-cat --tail 1
+echo "-- schema"
+cat w.jsonl a.jsonl | cagsr-cat --schema
+printf '{"kind":"sample","id":"p","a\\tb":1,"t":{"$nd":[2,2],"type":"<f4","data":[[1,2],[3,4]]}}\n' | cagsr-cat --schema
+for bad in '--count --schema' '--count -t' '--schema -s' '--tail 1 -n 1' '--check --count'; do
+    status cagsr-cat $bad w.jsonl
+done
