@@ -18,6 +18,8 @@ LIBDIR = $(DESTDIR)$(PREFIX)/lib
 INCDIR = $(DESTDIR)$(PREFIX)/include/cagsr
 DATADIR = $(DESTDIR)$(PREFIX)/share/cagsr
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 
 MODE ?= release
 BUILD ?= $(if $(filter release,$(MODE)),build,build/$(MODE)-$(notdir $(firstword $(CC))))
@@ -205,8 +207,20 @@ MAN5 := $(wildcard man/*.5)
 MAN7 := $(wildcard man/*.7)
 HEADERS := $(wildcard libcore/*/*.h)
 
+# Made by asking the tools for their options.
+COMPLETION := $(BUILD)/completion
+.PHONY: completion
+completion: $(COMPLETION)/cagsr $(COMPLETION)/_cagsr
+$(COMPLETION)/options: tools/completion/options.sh $(sort $(PROGRAMS))
+	@mkdir -p $(@D)
+	sh $^ >$@
+$(COMPLETION)/cagsr: tools/completion/bash.awk $(COMPLETION)/options
+	awk -f $^ >$@
+$(COMPLETION)/_cagsr: tools/completion/zsh.awk $(COMPLETION)/options
+	awk -f $^ >$@
+
 .PHONY: install uninstall clean
-install: all
+install: all completion
 	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(DATADIR) \
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7
 	install -m 755 $(PROGRAMS) $(BINDIR)
@@ -215,6 +229,9 @@ install: all
 	install -m 644 $(MAN1) $(MANDIR)/man1
 	install -m 644 $(MAN5) $(MANDIR)/man5
 	install -m 644 $(MAN7) $(MANDIR)/man7
+	install -D -m 644 $(COMPLETION)/_cagsr $(ZSHDIR)/_cagsr
+	install -D -m 644 $(COMPLETION)/cagsr $(BASHDIR)/cagsr
+	for p in $(notdir $(PROGRAMS)); do ln -sf cagsr $(BASHDIR)/$$p || exit 1; done
 	tests/install-data.sh $(DATADIR)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBS@|$(LDLIBS)|' cagsr.pc.in \
 		> $(LIBDIR)/pkgconfig/cagsr.pc
@@ -224,6 +241,7 @@ uninstall:
 		$(LIBDIR)/pkgconfig/cagsr.pc
 	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(MAN1)) $(patsubst man/%,$(MANDIR)/man5/%,$(MAN5)) \
 		$(patsubst man/%,$(MANDIR)/man7/%,$(MAN7))
+	rm -f $(ZSHDIR)/_cagsr $(patsubst %,$(BASHDIR)/%,cagsr $(notdir $(PROGRAMS)))
 	rm -rf $(INCDIR) $(DATADIR)
 
 clean:

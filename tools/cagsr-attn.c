@@ -320,10 +320,10 @@ static int score(struct run *x, struct err *e)
 static void show_progress(struct run *x)
 {
     const double s = cli_now() - x->progress.started;
-    char extra[64];
+    const struct cli_figure speed = {"tokens_per_s", "tokens/s",
+                                     s > 0 ? (double)x->tokens / s : 0.0, 0};
 
-    snprintf(extra, sizeof extra, "%.0f tokens/s", s > 0 ? (double)x->tokens / s : 0.0);
-    cli_progress_update(&x->progress, x->records, extra);
+    cli_progress_update(&x->progress, x->records, &speed, 1);
 }
 
 static int copy(struct run *x, struct err *e)
@@ -479,7 +479,7 @@ int main(int argc, char **argv)
     cli_progress_start(&x.progress, &tool, &o.common, "records", 0);
     if (rc >= 0)
         rc = copy(&x, &e);
-    cli_progress_end(&x.progress);
+    cli_progress_end(&x.progress, rc);
     rc = rec_writer_end(x.out, rc, &e);
     rc = cli_output_close(&x.file, rc, &e);
     if (x.in && rec_reader_forgiven(x.in))

@@ -92,7 +92,7 @@ static const struct cli_tool tool = {
     .synopsis = "[--f7 | --literal] [-w weights] [-s scales | --calibrate file] "
                 "[-e] [-r] [-b K] [-p] [-x cmd] [-l labels] [-o file] [file ...]",
     .summary = "score samples by how they read their prompt",
-    .common = CLI_OUTPUT | CLI_SEEDED | CLI_FORCE,
+    .common = CLI_OUTPUT | CLI_SEEDED | CLI_PROGRESS | CLI_FORCE,
     .options = options,
     .max_files = SIZE_MAX,
 };
@@ -199,6 +199,9 @@ struct io {
     struct rec_group group;
     struct batch batch;
     struct rec_spool spool; /* --calibrate: the records, to be read twice */
+    struct cli_progress progress;
+    size_t records, scored; /* so far; with a reward */
+    double sum;             /* of the rewards */
 };
 
 static int scored_rc(const struct run *r, struct err *e)
@@ -208,6 +211,20 @@ static int scored_rc(const struct run *r, struct err *e)
     return err_set(e, ERR_NUMERIC,
                    "%zu records could not be scored and became error records",
                    r->errors);
+}
+
+/* Records so far, and the mean of the rewards that there are. */
+static void show(struct io *io)
+{
+    for (size_t i = 0; i < io->group.n; i++)
+        if (!io->batch.failed[i] && !isnan(io->batch.reward[i])) {
+            io->sum += io->batch.reward[i];
+            io->scored++;
+        }
+    io->records += io->group.n;
+    const struct cli_figure mean = {"reward", "mean reward",
+                                    io->scored ? io->sum / (double)io->scored : 0, 3};
+    cli_progress_update(&io->progress, io->records, &mean, io->scored > 0);
 }
 
 static int run_groups(struct run *r, struct io *io, struct rec_reader *in,
@@ -228,6 +245,7 @@ static int run_groups(struct run *r, struct io *io, struct rec_reader *in,
                 score_calibrate(r, &io->batch, io->group.n);
             rc = output_group(&io->out, r->o, &io->group, io->batch.reward,
                               io->batch.failed, e);
+            show(io);
         }
         if (rc < 0)
             return rc;
@@ -337,8 +355,10 @@ static int run(struct run *r, struct err *e)
         rc = calibrate_first(r, &io, &in, e);
     if (rc >= 0)
         rc = rec_writer_new(&io.out.w, io.file.fd, in, &pg, &o->limits, e);
+    cli_progress_start(&io.progress, &tool, &o->common, "records", 0);
     if (rc >= 0)
         rc = run_groups(r, &io, in, e);
+    cli_progress_end(&io.progress, rc);
     rc = coprocess_end(io.exec, rc, e);
     if (rc >= 0)
         rc = scored_rc(r, e);

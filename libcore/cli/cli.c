@@ -4,6 +4,7 @@
 #include "cli/private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
@@ -78,6 +79,14 @@ static const struct {
       .type = CLI_FLAG,
       .offset = COMMON(progress),
       .help = "progress on standard error even if it is no terminal"}},
+    {CLI_PROGRESS,
+     {.name = "progress-fd",
+      .type = CLI_SIZE,
+      .offset = COMMON(progress_fd),
+      .arg = "N",
+      .help = "progress to file descriptor N, in lines of name=value",
+      .lo = 2,
+      .hi = 1023}},
     {CLI_PROGRESS,
      {.name = "no-progress", .type = CLI_FLAG, .offset = 0, .help = "no progress"}},
     {CLI_FORCE,
@@ -306,18 +315,22 @@ static struct taken *take(const struct cli_tool *tool, int argc, char **argv)
     return t;
 }
 
+static void end_well(void) __attribute__((noreturn));
+
+static void end_well(void)
+{
+    exit(fflush(stdout) || ferror(stdout) ? 1 : 0);
+}
+
 static void stop_for(const struct cli_tool *tool, const struct cli_option *o)
 {
-    if (strcmp(o->name, "help") == 0) {
+    if (strcmp(o->name, "help") == 0)
         cli_print_help(tool, stdout);
-    } else if (strcmp(o->name, "version") == 0) {
+    else if (strcmp(o->name, "version") == 0)
         printf("%s %s\n", tool->name, CAGSR_VERSION);
-    } else {
+    else
         return;
-    }
-    if (fflush(stdout) || ferror(stdout))
-        exit(1);
-    exit(0);
+    end_well();
 }
 
 static void parse_options(const struct cli_tool *tool, struct taken *t, void *opts,
@@ -363,6 +376,9 @@ static void decide_progress(const struct cli_tool *tool, struct cli_common *c)
 {
     if (!(tool->common & CLI_PROGRESS))
         return;
+    if (c->progress_fd && fcntl((int)c->progress_fd, F_GETFD) < 0)
+        usage_error(tool, "--progress-fd %zu: no such descriptor is open",
+                    c->progress_fd);
     if (cli_given(c, "no-progress") || c->quiet)
         c->progress = 0;
     else if (!cli_given(c, "progress"))
@@ -400,6 +416,12 @@ static void resolve_model(struct cli_common *c, struct taken *t)
 
 void cli_parse(const struct cli_tool *tool, void *opts, int argc, char **argv)
 {
+    /* Not for people: what the completions of shells are made from. */
+    if (argc == 2 && strcmp(argv[1], "--completion") == 0) {
+        cli_print_completion(tool, stdout);
+        end_well();
+    }
+
     struct taken *t = take(tool, argc, argv);
     struct cli_common *c = opts;
     static const char *const standard_input[] = {"-"};

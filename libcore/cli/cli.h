@@ -56,7 +56,7 @@ enum {
     CLI_OUTPUT = 2,    /* -o, --output */
     CLI_THREADS = 4,   /* -j, --threads; CAGSR_THREADS; 0 = all */
     CLI_SEEDED = 8,    /* --seed */
-    CLI_PROGRESS = 16, /* --progress, --no-progress */
+    CLI_PROGRESS = 16, /* --progress, --progress-fd, --no-progress */
     CLI_FORCE = 32,    /* -f: binary to a terminal, overwrite */
 };
 
@@ -72,6 +72,7 @@ struct cli_common {
     uint64_t seed;       /* 0 unless given */
     int quiet, verbose;  /* verbose counts */
     int progress;        /* already decided: 1 or 0 */
+    size_t progress_fd;  /* --progress-fd: 0 is none */
     int force;
     const char *const *files; /* the operands, in order; "-" is stdin */
     size_t nfiles;            /* 0 operands stand as one "-" */
@@ -120,20 +121,34 @@ int cli_output_close(struct cli_output *out, int rc, struct err *e) MUST_CHECK;
 int cli_finish(const struct cli_tool *tool, struct cli_common *c, int rc,
                const struct err *e);
 
-/* A progress line on stderr, redrawn at most five times a second; nothing unless
- * common.progress.  `unit` as in "prompts"; total 0 when unknown. */
+/* A progress line on stderr, redrawn at most five times a second, if common.progress; and
+ * with --progress-fd lines for programs, as often:
+ *
+ *     tool=cagsr-attn unit=records done=12 total=64 seconds=3.25 rate=3.69 eta=14.1 tokens_per_s=312
+ *
+ * without total and eta where the end is not known.  The last line has end=ok or end=error
+ * behind them.  `unit` as in "prompts"; total 0 when unknown. */
 struct cli_progress {
     const struct cli_common *common;
     const char *name, *unit;
-    size_t total;
+    size_t total, done;
     double started, drawn; /* seconds, monotonic */
     int shown;
 };
 void cli_progress_start(struct cli_progress *p, const struct cli_tool *tool,
                         const struct cli_common *c, const char *unit, size_t total);
-/* `done` units so far; `extra` (may be NULL) is appended, e.g. "312 tokens/s". */
-void cli_progress_update(struct cli_progress *p, size_t done, const char *extra);
-void cli_progress_end(struct cli_progress *p);
+
+/* What else is known: name=value for programs, "312 tokens/s" for people. */
+struct cli_figure {
+    const char *name, *unit;
+    double value;
+    int digits; /* behind the point, for people */
+};
+/* `done` units so far; n figures (may be NULL, 0). */
+void cli_progress_update(struct cli_progress *p, size_t done,
+                         const struct cli_figure *figure, size_t n);
+/* rc: the tool's result. */
+void cli_progress_end(struct cli_progress *p, int rc);
 
 /* Seconds on the monotonic clock. */
 double cli_now(void);

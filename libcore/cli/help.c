@@ -34,3 +34,29 @@ void cli_print_help(const struct cli_tool *tool, FILE *to)
         print_option(all[i], to);
     fprintf(to, "\nThe manual page %s(1) has the details and examples.\n", tool->name);
 }
+
+/* ---- completion ---------------------------------------------------------------------- */
+
+/* What follows an option: nothing, a word, or perhaps one. */
+static const char *takes(const struct cli_option *o)
+{
+    if (o->type == CLI_FLAG)
+        return "-";
+    return o->type == CLI_OPTARG ? "?" : "+";
+}
+
+void cli_print_completion(const struct cli_tool *tool, FILE *to)
+{
+    const struct cli_option *all[CLI_OPTIONS_MAX];
+    const size_t n = cli_all_options(tool, all);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct cli_option *o = all[i];
+
+        fprintf(to, "%s\t%c\t%s\t%s\t", o->name, o->letter ? o->letter : '-', takes(o),
+                o->arg ? o->arg : "");
+        for (size_t k = 0; o->choices && o->choices[k]; k++)
+            fprintf(to, "%s%s", k ? " " : "", o->choices[k]);
+        fprintf(to, "\t%s\n", o->help);
+    }
+}

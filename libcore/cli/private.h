@@ -12,4 +12,8 @@ size_t cli_all_options(const struct cli_tool *tool, const struct cli_option **al
 /* "usage: name synopsis", the summary, a line per option. */
 void cli_print_help(const struct cli_tool *tool, FILE *to);
 
+/* The same for programs, a line per option with tabs between: name, letter or -, what
+ * follows (- nothing, + a word, ? perhaps one), what it is called, choices, help. */
+void cli_print_completion(const struct cli_tool *tool, FILE *to);
+
 #endif

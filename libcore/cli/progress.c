@@ -1,6 +1,11 @@
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
+
+#define REDRAW 0.2 /* seconds */
 
 double cli_now(void)
 {
@@ -22,37 +27,95 @@ void cli_progress_start(struct cli_progress *p, const struct cli_tool *tool,
     };
 }
 
-static void draw(const struct cli_progress *p, size_t done, double now,
-                 const char *extra)
+static double rate_of(const struct cli_progress *p, double now)
 {
     const double seconds = now - p->started;
-    const double rate = seconds > 0 ? (double)done / seconds : 0;
 
-    fprintf(stderr, "\r\033[K%s: %zu", p->name, done);
+    return seconds > 0 ? (double)p->done / seconds : 0;
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+static void draw(const struct cli_progress *p, double now, const struct cli_figure *f,
+                 size_t n)
+{
+    const double rate = rate_of(p, now);
+
+    fprintf(stderr, "\r\033[K%s: %zu", p->name, p->done);
     if (p->total)
         fprintf(stderr, "/%zu", p->total);
     fprintf(stderr, " %s, %.3g/s", p->unit, rate);
-    if (p->total && rate > 0 && done < p->total)
-        fprintf(stderr, ", %.0f s left", (double)(p->total - done) / rate);
-    if (extra && *extra)
-        fprintf(stderr, ", %s", extra);
+    if (p->total && rate > 0 && p->done < p->total)
+        fprintf(stderr, ", %.0f s left", (double)(p->total - p->done) / rate);
+    for (size_t i = 0; i < n; i++)
+        fprintf(stderr, ", %.*f %s", f[i].digits, f[i].value, f[i].unit);
     fflush(stderr);
 }
 
-void cli_progress_update(struct cli_progress *p, size_t done, const char *extra)
+/* ---- for programs ------------------------------------------------------------------------ */
+/* A write that does not end the program when nobody listens any more: a run that lasts all
+ * night outlives its monitor. */
+static void write_quietly(int fd, const char *line, size_t n)
+{
+    const struct timespec now = {0};
+    sigset_t set, old;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &set, &old);
+    if (write(fd, line, n) < 0 && errno == EPIPE)
+        sigtimedwait(&set, NULL, &now);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* In one write, so that lines of several tools on one descriptor stay whole. */
+static void tell(const struct cli_progress *p, double now, const struct cli_figure *f,
+                 size_t n, const char *end)
+{
+    const double rate = rate_of(p, now);
+    char line[512];
+    size_t at = 0;
+
+#define PUT(...)                                                                       \
+    (at += at < sizeof line                                                            \
+               ? (size_t)snprintf(line + at, sizeof line - at, __VA_ARGS__)            \
+               : 0)
+    PUT("tool=%s unit=%s done=%zu", p->name, p->unit, p->done);
+    if (p->total)
+        PUT(" total=%zu", p->total);
+    PUT(" seconds=%.3f rate=%.6g", now - p->started, rate);
+    if (p->total && rate > 0 && p->done <= p->total)
+        PUT(" eta=%.1f", (double)(p->total - p->done) / rate);
+    for (size_t i = 0; i < n; i++)
+        PUT(" %s=%.6g", f[i].name, f[i].value);
+    PUT("%s\n", end);
+#undef PUT
+    if (at < sizeof line)
+        write_quietly((int)p->common->progress_fd, line, at);
+}
+
+/* ---- both -------------------------------------------------------------------------------- */
+void cli_progress_update(struct cli_progress *p, size_t done,
+                         const struct cli_figure *f, size_t n)
 {
     const double now = cli_now();
 
-    if (!p->common->progress || (p->shown && now - p->drawn < 0.2))
+    p->done = done;
+    if (p->drawn != 0 && now - p->drawn < REDRAW)
         return;
-    draw(p, done, now, extra);
+    if (p->common->progress) {
+        draw(p, now, f, n);
+        p->shown = 1;
+    }
+    if (p->common->progress_fd)
+        tell(p, now, f, n, "");
     p->drawn = now;
-    p->shown = 1;
 }
 
-void cli_progress_end(struct cli_progress *p)
+void cli_progress_end(struct cli_progress *p, int rc)
 {
     if (p->shown)
         fputc('\n', stderr);
     p->shown = 0;
+    if (p->common && p->common->progress_fd)
+        tell(p, cli_now(), NULL, 0, rc < 0 ? " end=error" : " end=ok");
 }

@@ -232,12 +232,11 @@ static int pass_others(struct run *r, const struct prompt *p, struct err *e)
 
 static void show(struct run *r)
 {
-    char extra[64];
     const double seconds = cli_now() - r->started;
+    const struct cli_figure speed = {
+        "tokens_per_s", "tokens/s", seconds > 0 ? (double)r->tokens / seconds : 0.0, 0};
 
-    snprintf(extra, sizeof extra, "%.0f tokens/s",
-             seconds > 0 ? (double)r->tokens / seconds : 0.0);
-    cli_progress_update(&r->progress, r->asked, extra);
+    cli_progress_update(&r->progress, r->asked, &speed, 1);
 }
 
 static int take(struct run *r, const struct generate_completion *c, struct err *e)
@@ -326,7 +325,7 @@ int run_all(struct run *r, const struct follow *f, struct err *e)
     r->started = cli_now();
     cli_progress_start(&r->progress, r->tool, r->common, "prompts", 0);
     int rc = f ? run_follow(r, f, e) : run_batch(r, SIZE_MAX, e);
-    cli_progress_end(&r->progress);
+    cli_progress_end(&r->progress, rc);
     if (rc >= 0 && r->why.code < 0) {
         rc = r->why.code;
         *e = r->why;

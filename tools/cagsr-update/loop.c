@@ -206,7 +206,9 @@ static int updates(struct run *r, struct err *e)
         r->source.records = r->source.abstained = r->source.empty = 0;
         r->source.skipped = r->source.eos = 0;
         why = stop_reason(r, &res, e);
-        cli_progress_update(&r->progress, (size_t)r->train->iterations, NULL);
+        const struct cli_figure figure[] = {{"loss", "loss", res.loss, 4},
+                                            {"kl", "nats KL", res.kl, 3}};
+        cli_progress_update(&r->progress, (size_t)r->train->iterations, figure, 2);
         if ((rc = output_step(&r->output, &r->source, why != NULL, e)) < 0)
             return rc;
         if (!why)
@@ -324,6 +326,6 @@ int run_loop(struct run *r, const struct train_cursor *had, struct err *e)
         return rc;
     cli_progress_start(&r->progress, r->tool, &r->o->common, "updates", r->o->steps);
     rc = updates(r, e);
-    cli_progress_end(&r->progress);
+    cli_progress_end(&r->progress, rc);
     return rc;
 }
