@@ -115,7 +115,7 @@ static const struct {
      0, "overflows"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],"
      "\"data_offsets\":[0,0]}}",
-     0, "big"},
+     0, "dimension 0 is not a count"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "'data_offsets'"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4,
      "two byte offsets"},
