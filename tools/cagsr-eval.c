@@ -8,6 +8,8 @@
  */
 #include "cagsr-eval/eval.h"
 
+#include "base/hash.h"
+#include "base/par.h"
 #include "cli/cells.h"
 
 #include <string.h>
@@ -19,6 +21,10 @@ static const struct cli_option options[] = {
      "metrics or families of them (default: those that the records' fields allow)"},
     {"reference", 'r', CLI_STRING, AT(reference), "FIELD",
      "the right answer, or an array of them (default reference)"},
+    {"encoder", 'E', CLI_STRING, AT(encoder), "DIR",
+     "a sentence encoder (BERT family): relevance and similarity by it"},
+    {"followup", 0, CLI_STRING, AT(followup), "FIELD",
+     "what is said next, for --model (default followup, else the reference)"},
     {"against", 'a', CLI_LIST, AT(against), "FILE",
      "compare with this stream, prompt by prompt; may be given again"},
     {"each", 'e', CLI_FLAG, AT(each), NULL,
@@ -35,11 +41,12 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "cagsr-eval",
-    .synopsis = "[-M metrics] [-r field] [-a file] [-e] [-F form] [-B N] [-o file] "
-                "[file ...]",
+    .synopsis =
+        "[-M metrics] [-r field] [-E encoder] [-m model] [-a file] [-e] [-F form] "
+        "[-B N] [-o file] [file ...]",
     .summary =
         "measure samples: relevance, overlap with references, repetition, policy",
-    .common = CLI_OUTPUT | CLI_SEEDED | CLI_FORCE,
+    .common = CLI_MODEL | CLI_THREADS | CLI_OUTPUT | CLI_SEEDED | CLI_FORCE,
     .options = options,
     .max_files = SIZE_MAX,
 };
@@ -53,6 +60,10 @@ struct run {
     struct rec_reader *in, *against, *again;
     struct rec_group group;
     struct cli_output file;
+    struct par *par; /* these three only with --encoder or --model */
+    struct kern *kern;
+    struct frozen *frozen;
+    char hash[HASH_HEX]; /* of the model, else of the encoder; else empty */
 };
 
 static int check_opts(const struct opts *o, struct err *e)
@@ -65,6 +76,25 @@ static int check_opts(const struct opts *o, struct err *e)
     if (!*o->reference)
         return err_set(e, ERR_USAGE, "--reference: the name is empty");
     return 0;
+}
+
+/* ---- models ---------------------------------------------------------------------------- */
+static int open_models(struct run *x, struct err *e)
+{
+    const struct opts *o = x->o;
+    const int model = cli_given(&o->common, "model");
+    int rc;
+
+    if (!model && cli_given(&o->common, "adapter"))
+        return err_set(e, ERR_USAGE, "--adapter goes with --model");
+    if (!model && !o->encoder)
+        return 0;
+    if ((rc = par_new(&x->par, o->common.threads, e)) < 0 ||
+        (rc = kern_new(&x->kern, x->par, NULL, e)) < 0 || !model)
+        return rc;
+    if ((rc = frozen_open(&x->frozen, o, x->kern, e)) >= 0)
+        memcpy(x->hash, frozen_hash(x->frozen), HASH_HEX);
+    return rc;
 }
 
 /* ---- reading --------------------------------------------------------------------------- */
@@ -89,6 +119,7 @@ static int read_all(struct run *x, struct err *e)
     const struct opts *o = x->o;
     int rc = reading_begin(&x->reading, o, &x->corpus, e);
 
+    x->reading.frozen = x->frozen;
     if (rc < 0 || (rc = rec_reader_new(&x->in, o->common.files, o->common.nfiles,
                                        &o->limits, e)) < 0)
         return rc;
@@ -109,6 +140,14 @@ static int relate(struct run *x, struct err *e)
 
     if (rc < 0 || (rc = relate_tfidf(&x->corpus, e)) < 0)
         return rc;
+    if (x->o->encoder) {
+        char hash[HASH_HEX] = "";
+
+        if ((rc = relate_encoder(&x->corpus, x->o->encoder, x->kern, hash, e)) < 0)
+            return rc;
+        if (!x->hash[0])
+            memcpy(x->hash, hash, HASH_HEX);
+    }
     if (x->against)
         relate_judge(&x->corpus);
     return 0;
@@ -174,7 +213,10 @@ static int pass_on(struct run *x, int rc, struct err *e)
 {
     const struct rec_pg pg = {.name = tool.name,
                               .version = CAGSR_VERSION,
-                              .command_line = x->o->common.command_line};
+                              .command_line = x->o->common.command_line,
+                              .model = x->hash[0] ? x->hash : NULL,
+                              .dtype = x->hash[0] ? "f32" : NULL,
+                              .kernel = x->kern ? kern_name(x->kern) : NULL};
     struct rec_writer *w = NULL;
     struct err late = {0};
 
@@ -211,6 +253,11 @@ static void notes(const struct run *x)
         cli_note(&tool, c, "taken as it is: %s", rec_reader_forgiven(x->in));
     if (x->against && rec_reader_forgiven(x->against))
         cli_note(&tool, c, "taken as it is: %s", rec_reader_forgiven(x->against));
+    if (x->frozen && frozen_strange(x->frozen))
+        cli_note(&tool, c,
+                 "%s spells %zu prompts other than they are: it has another "
+                 "tokenizer than what drew the samples",
+                 c->model, frozen_strange(x->frozen));
     if (x->o->each)
         return;
     if (x->corpus.came_again)
@@ -231,7 +278,8 @@ static int run(struct run *x, struct err *e)
 
     if ((rc = check_opts(o, e)) < 0 ||
         (rc = metrics_choose(x->chosen, o->metrics, e)) < 0 ||
-        (rc = cli_output_open(&x->file, &o->common, e)) < 0)
+        (rc = cli_output_open(&x->file, &o->common, e)) < 0 ||
+        (rc = open_models(x, e)) < 0)
         return rc;
     if ((rc = read_all(x, e)) >= 0)
         rc = relate(x, e);
@@ -247,7 +295,10 @@ static int run(struct run *x, struct err *e)
 
 int main(int argc, char **argv)
 {
-    struct opts o = {.reference = "reference", .resamples = 10000, .level = 0.95};
+    struct opts o = {.reference = "reference",
+                     .followup = "followup",
+                     .resamples = 10000,
+                     .level = 0.95};
     struct run x = {.o = &o, .spool = {.fd = -1}, .file = {.fd = -1}};
     struct err e = {0};
 
@@ -264,5 +315,8 @@ int main(int argc, char **argv)
     rec_group_release(&x.group);
     reading_end(&x.reading);
     corpus_release(&x.corpus);
+    frozen_close(x.frozen);
+    kern_free(x.kern);
+    par_free(x.par);
     return cli_finish(&tool, &o.common, rc, &e);
 }

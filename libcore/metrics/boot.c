@@ -67,12 +67,13 @@ static size_t tidy(double *x, size_t n)
     return k;
 }
 
+/* One prompt is drawn again and again: its resamples do not spread, and say nothing. */
 static void set_bounds(struct interval *v, double *x, size_t n, double level)
 {
     const size_t k = tidy(x, n);
 
     v->lo = v->hi = (double)NAN;
-    if (k == 0)
+    if (k == 0 || v->n < 2)
         return;
     v->lo = quantile(x, k, (1 - level) / 2);
     v->hi = quantile(x, k, (1 + level) / 2);
@@ -182,9 +183,9 @@ int boot_differences(struct difference *out, const struct ratio *a,
         struct difference *d = &out[m];
 
         *d = (struct difference){.a = statistic(pa + m * n, NULL, n, form[m]),
-                                 .b = statistic(pb + m * n, NULL, n, form[m]),
-                                 .p = two_sided(mem.value + m * B, B)};
+                                 .b = statistic(pb + m * n, NULL, n, form[m])};
         d->d = (struct interval){.value = d->a - d->b, .n = present(pa + m * n, n)};
+        d->p = d->d.n < 2 ? (double)NAN : two_sided(mem.value + m * B, B);
         set_bounds(&d->d, mem.value + m * B, B, plan->level);
     }
     free(pa);

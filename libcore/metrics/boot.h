@@ -35,7 +35,7 @@ struct boot_plan {
 };
 
 /* n: prompts that have a number; the others NaN where n is 0.  lo..hi is the percentile
- * interval. */
+ * interval; NaN below two prompts. */
 struct interval {
     double value, lo, hi;
     size_t n;
@@ -47,7 +47,7 @@ int boot_intervals(struct interval *out, const struct ratio *x,
                    const struct boot_plan *plan, struct err *e) MUST_CHECK;
 
 /* The difference a - b with its interval; p: twice the share of resamples on the other
- * side of zero, (k + 1) / (B + 1), at most 1. */
+ * side of zero, (k + 1) / (B + 1), at most 1; NaN below two prompts. */
 struct difference {
     struct interval d;
     double a, b, p;

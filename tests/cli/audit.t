@@ -2,11 +2,11 @@
 . "$KIT"
 need awk
 
-# Four prompts of three content words, four answers each; tokens are words.  Answer c reads
+# Six prompts of three content words, four answers each; tokens are words.  Answer c reads
 # its prompt c+1 tenths: its reward, its measure, and heads 0.0 and 1.1 say so; heads 0.1 and
 # 1.0 say the same of every answer.
 awk 'BEGIN {
-    n = split("red apple tree|blue bird song|warm winter coat|small paper boat", q, "|")
+    n = split("red apple tree|blue bird song|warm winter coat|small paper boat|old stone bridge|fresh green salad", q, "|")
     split("One can see here|It was said that|They all know this|We never had any", a, "|")
     for (p = 1; p <= n; p++) for (c = 0; c < 4; c++) {
         split(q[p], w, " "); split(a[1 + (p + c) % 4], v, " ")

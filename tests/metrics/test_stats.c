@@ -46,6 +46,19 @@ static struct interval interval_of(const double *x, size_t n, size_t resamples,
     return v;
 }
 
+static struct difference differ(const double *x, const double *y, size_t n)
+{
+    struct ratio a[MAXN], b[MAXN];
+    struct difference d;
+    const struct boot_plan plan = {2000, 0.95, 4};
+    struct err e = {0};
+
+    means(a, x, n);
+    means(b, y, n);
+    cr_assert_eq(boot_differences(&d, a, b, plain, 1, n, &plan, &e), 0, "%s", e.text);
+    return d;
+}
+
 /* ---- intervals ------------------------------------------------------------------------- */
 
 /* Of 400 samples of 40, the interval holds the true mean about 95 times in 100: the
@@ -101,6 +114,17 @@ Test(boot, absent_is_not_zero)
     cr_expect(isnan(none.value) && isnan(none.lo) && none.n == 0);
 }
 
+/* One prompt has a value, and no interval. */
+Test(boot, alone)
+{
+    const double x[] = {3}, y[] = {1};
+    const struct interval v = interval_of(x, 1, 200, 1);
+    const struct difference d = differ(x, y, 1);
+
+    cr_expect(v.value == 3 && v.n == 1 && isnan(v.lo) && isnan(v.hi));
+    cr_expect(d.d.value == 2 && isnan(d.d.lo) && isnan(d.p));
+}
+
 /* A ratio weighs each prompt by its denominator; exp comes last. */
 Test(boot, ratio_of_sums)
 {
@@ -132,19 +156,6 @@ Test(boot, same_draws_for_all)
     const struct interval alone = interval_of(x, MAXN, 500, 9);
     cr_expect(v[0].lo == alone.lo && v[0].hi == alone.hi);
     cr_expect(interval_of(x, MAXN, 500, 10).lo != alone.lo);
-}
-
-static struct difference differ(const double *x, const double *y, size_t n)
-{
-    struct ratio a[MAXN], b[MAXN];
-    struct difference d;
-    const struct boot_plan plan = {2000, 0.95, 4};
-    struct err e = {0};
-
-    means(a, x, n);
-    means(b, y, n);
-    cr_assert_eq(boot_differences(&d, a, b, plain, 1, n, &plan, &e), 0, "%s", e.text);
-    return d;
 }
 
 /* What prompts have in common cancels: a constant shift is certain whatever their spread. */

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME = 64, COLUMNS_MAX = 64 };
+/* A sign that is the same in fewer prompts may be chance: (1/2)^5 > .05 / 2. */
+enum { NAME = 64, COLUMNS_MAX = 64, MARK_LEAST = 6 };
 
 /* A component: a column of the board, or a feature of the attention. */
 struct component {
@@ -177,9 +178,9 @@ static void wide_line(const struct view *v, const struct table *t, const char *o
     struct cell cell[1 + COLUMNS_MAX] = {{"", CELL_TEXT, of, 0, 0}};
 
     for (size_t k = 0; k < n; k++)
-        cell[1 + k] =
-            (struct cell){with[k], t->kind, NULL, x[k].value,
-                          k >= t->plain && (x[k].lo > t->null || x[k].hi < t->null)};
+        cell[1 + k] = (struct cell){with[k], t->kind, NULL, x[k].value,
+                                    k >= t->plain && x[k].n >= MARK_LEAST &&
+                                        (x[k].lo > t->null || x[k].hi < t->null)};
     if (first)
         fprintf(v->out, "\n%s\n", t->title);
     cells_line(v->out, CELLS_TABLE, cell, 1 + n, first);

@@ -278,5 +278,8 @@ int corpus_add(struct reading *r, const struct rec_group *g, struct err *e)
         c->row[i].to = c->rows;
         c->prompt[c->row[i].prompt].rows[r->side]++;
     }
-    return group_measure(r->work, c, from, c->rows, e);
+    rc = group_measure(r->work, c, from, c->rows, e);
+    if (rc >= 0 && r->frozen)
+        rc = frozen_measure(r->frozen, c, &c->row[from], g->rec, g->n, e);
+    return rc;
 }

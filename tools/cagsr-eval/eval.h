@@ -5,6 +5,8 @@
  *   corpus.c     a stream becomes prompts, rows (samples) and texts
  *   group.c      what one group of candidates says by itself
  *   relate.c     relevance: prompt, another prompt, reference against the answer
+ *   encode.c     the texts as vectors of a sentence encoder
+ *   frozen.c     perplexities under a frozen model
  *   report.c     means and differences with their intervals, as table, tsv, json
  */
 #ifndef CAGSR_EVAL_H
@@ -12,6 +14,7 @@
 
 #include "base/err.h"
 #include "cli/cli.h"
+#include "kern/kern.h"
 #include "metrics/boot.h"
 #include "rec/sample.h"
 #include "rec/spool.h"
@@ -24,7 +27,7 @@
 struct opts {
     struct cli_common common;
     struct rec_limits limits;
-    const char *metrics, *reference, *encoder;
+    const char *metrics, *reference, *followup, *encoder;
     struct cli_list against;
     int format, each;
     size_t resamples;
@@ -62,6 +65,7 @@ enum metric {
     M_DISTINCT_2,
     M_SELF_BLEU,
     M_CONSISTENCY,
+    M_CONSISTENCY_COSINE,
     M_LENGTH,
     M_WORDS,
     M_EOS,
@@ -108,8 +112,9 @@ struct row {
     size_t text, question; /* the answer; the user's part of its prompt; or NO_TEXT */
     size_t ref, refs;      /* references: corpus.ref[ref..ref+refs) */
     size_t from, to;       /* the group it stands in: rows from..to-1 */
-    unsigned char side;    /* 0, or 1 of --against */
-    unsigned char apart;   /* a corrupted one: measured, but in no mean */
+    size_t lead;        /* frozen.c: whose references are scored for it, in the group */
+    unsigned char side; /* 0, or 1 of --against */
+    unsigned char apart; /* a corrupted one: measured, but in no mean */
     struct ratio v[METRICS];
 };
 
@@ -134,6 +139,7 @@ void corpus_release(struct corpus *c);
 struct reading {
     const struct opts *o;
     struct corpus *c;
+    struct frozen *frozen; /* NULL: no --model */
     unsigned char side;
     struct sample sample;
     struct group_work *work;
@@ -177,11 +183,34 @@ void relate_texts(struct corpus *c, enum metric first,
                   double (*cosine)(const void *space, size_t a, size_t b),
                   const void *space);
 
+/* Mean cosine of a group's candidates, M_CONSISTENCY_COSINE. */
+void relate_among(struct corpus *c,
+                  double (*cosine)(const void *space, size_t a, size_t b),
+                  const void *space);
+
 /* By tf-idf, idf over prompts and references. */
 int relate_tfidf(struct corpus *c, struct err *e) MUST_CHECK;
 
+/* By a sentence encoder; hash (HASH_HEX) out, of its weights. */
+int relate_encoder(struct corpus *c, const char *dir, struct kern *kern, char *hash,
+                   struct err *e) MUST_CHECK;
+
 /* The judge: z(relevance) + z(ROUGE-L) - z(rep-3) - z(copy), over the rows of both sides. */
 void relate_judge(struct corpus *c);
+
+/* ---- frozen.c -------------------------------------------------------------------------- */
+struct frozen;
+int frozen_open(struct frozen **out, const struct opts *o, struct kern *kern,
+                struct err *e) MUST_CHECK;
+void frozen_close(struct frozen *f); /* NULL is fine */
+const char *frozen_hash(const struct frozen *f);
+
+/* Samples whose prompt the model's tokenizer reads as another text than it is. */
+size_t frozen_strange(const struct frozen *f);
+
+/* Sets the perplexities of the rows (n) of a group's records. */
+int frozen_measure(struct frozen *f, const struct corpus *c, struct row *row,
+                   const struct rec *rec, size_t n, struct err *e) MUST_CHECK;
 
 /* ---- report.c -------------------------------------------------------------------------- */
 /* Means of one side, or differences of two, of the metrics chosen, written to fd. */

@@ -63,6 +63,40 @@ void relate_texts(struct corpus *c, enum metric first,
     }
 }
 
+/* ---- among candidates ------------------------------------------------------------------ */
+
+/* Mean cosine over the pairs of rows from..to-1 that count; NaN without a pair. */
+static double mean_cosine(const struct corpus *c, size_t from, size_t to,
+                          double (*cosine)(const void *space, size_t a, size_t b),
+                          const void *space)
+{
+    double sum = 0, n = 0;
+
+    for (size_t i = from; i < to; i++)
+        for (size_t j = i + 1; j < to; j++) {
+            const struct row *a = &c->row[i], *b = &c->row[j];
+
+            if (a->apart || b->apart || a->text == NO_TEXT || b->text == NO_TEXT)
+                continue;
+            sum += cosine(space, a->text, b->text);
+            n++;
+        }
+    return n > 0 ? sum / n : (double)NAN;
+}
+
+void relate_among(struct corpus *c,
+                  double (*cosine)(const void *space, size_t a, size_t b),
+                  const void *space)
+{
+    for (size_t from = 0, to; from < c->rows; from = to) {
+        to = c->row[from].to;
+        const double x = mean_cosine(c, from, to, cosine, space);
+
+        for (size_t i = from; i < to; i++)
+            row_set(&c->row[i], M_CONSISTENCY_COSINE, x);
+    }
+}
+
 /* ---- tf-idf ---------------------------------------------------------------------------- */
 struct tfidf_space {
     struct tfidf *of; /* (texts) */
