@@ -298,16 +298,17 @@ static int discriminate(struct view *v, const struct component *c, size_t n, int
     return rc;
 }
 
-static int choose_best(struct view *v, const struct component *by, int *names,
-                       struct err *e)
+static int choose_best(struct view *v, int *names, struct err *e)
 {
+    const size_t reward = strtab_find(&v->b->columns, "+reward", 7);
     static const char *const with[] = {"mean", "best_of_2", "best_of_4", "best_of_8"};
     struct interval x[4];
     struct ratio *r = calloc(4 * v->prompts + 1, sizeof *r);
     int rc = r ? 0 : err_set(e, ERR_NOMEM, "no memory for %zu prompts", v->prompts);
 
-    load(v->x, v, by);
-    for (size_t k = 0; k < v->withs && rc >= 0; k++) {
+    if (reward != SIZE_MAX)
+        board_column(v->x, v->b, v->order, reward);
+    for (size_t k = 0; k < v->withs && rc >= 0 && reward != SIZE_MAX; k++) {
         board_column(v->y, v->b, v->order, v->with[k]);
         best_of(r, v, 1, 0);
         for (size_t i = 1; i < 4; i++)
@@ -382,8 +383,8 @@ int judge(FILE *out, const struct opts *o, const struct board *b, struct err *e)
         rc = correlate(&v, c, n, &names, e);
     if (rc >= 0)
         rc = discriminate(&v, c, n, &names, e);
-    if (rc >= 0 && n)
-        rc = choose_best(&v, &c[0], &names, e);
+    if (rc >= 0)
+        rc = choose_best(&v, &names, e);
     free(c);
     view_end(&v);
     return rc;
