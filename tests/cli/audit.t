@@ -4,7 +4,7 @@ need awk
 
 # Six prompts of three content words, four answers each; tokens are words.  Answer c reads
 # its prompt c+1 tenths: its reward, its measure, and heads 0.0 and 1.1 say so; heads 0.1 and
-# 1.0 say the same of every answer.
+# 1.0 say the same of every answer, and all do at the end token, which does not count.
 awk 'BEGIN {
     n = split("red apple tree|blue bird song|warm winter coat|small paper boat|old stone bridge|fresh green salad", q, "|")
     split("One can see here|It was said that|They all know this|We never had any", a, "|")
@@ -20,7 +20,7 @@ awk 'BEGIN {
         printf "\"attn\":{\"kind\":\"self\",\"layers\":\"3:5\",\"heads\":\"each\",\"reduce\":\"mean\",\"model\":\"00\",\"rows\":{\"$nd\":[2,2,5,6],\"type\":\"<f4\",\"data\":["
         for (l = 0; l < 2; l++) { printf "%s[", l ? "," : ""
             for (h = 0; h < 2; h++) { printf "%s[", h ? "," : ""
-                for (t = 0; t < 5; t++) { x = (l == h) && t == 2 ? (c + 1) / 15 : 0.01 * (l + 1)
+                for (t = 0; t < 5; t++) { x = (l == h) && t == 2 ? (c + 1) / 15 : t == 4 ? 0.12 : 0.01 * (l + 1)
                     printf "%s[0.5,%g,%g,%g,0,0.1]", t ? "," : "", x, x, x }
                 printf "]" }
             printf "]" }

@@ -37,7 +37,7 @@ cagsr-eval -m lm -M perplexity -e b.jsonl | cagsr-cat | jq -s -c '
        ($a | has("ppl_reference"))]'
 cagsr-eval -m lm -M perplexity -F json b.jsonl >with
 cagsr-attn -q -m lm b.jsonl | cagsr-eval -M ppl_response -F json >without
-jq -s -r '[(.[0].mean / .[-1].mean * 1e5 | round), .[0].samples, .[-1].samples] | @tsv' with without
+jq -s -r '[(.[0].mean / .[-1].mean * 1e5 | round), .[0].samples, .[1].samples, .[-1].samples] | @tsv' with without
 # A reference that is the answer is as likely as it.
 sed -n 1p b.jsonl | cagsr-eval -m lm -M perplexity -F json | jq -s -r '(.[0].mean / .[1].mean * 1e6 | round)'
 

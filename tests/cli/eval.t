@@ -1,13 +1,14 @@
 # cagsr-eval: one stream, two, each sample, what is absent, faults.
 . "$KIT"
 
-# Two prompts of the user's, three answers each; the first is the reference.
+# Two prompts behind a word of the template's, three answers and two.
 cat >a.jsonl <<'END'
-{"kind":"sample","id":"p1","cand":0,"n":3,"prompt":"<s>Name the red fruit.</s>","prompt_ids":[1,5,6,7,2],"prompt_ends":[3,8,12,22,26],"prompt_mask":{"$bin":"AAEBAQA="},"text":"The red apple.","ids":[9,8,7,2],"ends":[3,7,13,14],"logp":[-1,-1,-1,-0.5],"ref":[-1,-2,-1,-0.5],"temperature":1.0,"finish":"eos","reward":1.0,"reference":["The red apple.","A cherry"]}
-{"kind":"sample","id":"p1","cand":1,"n":3,"prompt":"<s>Name the red fruit.</s>","prompt_ids":[1,5,6,7,2],"prompt_ends":[3,8,12,22,26],"prompt_mask":{"$bin":"AAEBAQA="},"text":"cherry cherry cherry cherry","ids":[9,9,9,9],"ends":[6,13,20,27],"logp":[-1,-1,-1,-1],"ref":[-1,-1,-1,-1],"temperature":1.0,"finish":"length","reward":null,"reference":["The red apple.","A cherry"]}
+{"kind":"sample","id":"p1","cand":0,"n":3,"prompt":"eggName the red fruit.</s>","prompt_ids":[1,5,6,7,2],"prompt_ends":[3,8,12,22,26],"prompt_mask":{"$bin":"AAEBAQA="},"text":"The red apple.","ids":[9,8,7,2],"ends":[3,7,13,14],"logp":[-1,-1,-1,-0.5],"ref":[-1,-2,-1,-0.5],"temperature":1.0,"finish":"eos","reward":1.0,"reference":["The red apple.","A cherry"]}
+{"kind":"sample","id":"p1","cand":1,"n":3,"prompt":"eggName the red fruit.</s>","prompt_ids":[1,5,6,7,2],"prompt_ends":[3,8,12,22,26],"prompt_mask":{"$bin":"AAEBAQA="},"text":"cherry cherry cherry cherry","ids":[9,9,9,9],"ends":[6,13,20,27],"logp":[-1,-1,-1,-1],"ref":[-1,-1,-1,-1],"temperature":1.0,"finish":"length","reward":null,"reference":["The red apple.","A cherry"]}
+{"kind":"sample","id":"p1","cand":2,"n":3,"prompt":"eggName the red fruit.</s>","prompt_ids":[1,5,6,7,2],"prompt_ends":[3,8,12,22,26],"prompt_mask":{"$bin":"AAEBAQA="},"text":"An egg?","ids":[9,8,2],"ends":[2,7,7],"logp":[-1,-1,-0.25],"ref":[-1,-1,-1],"temperature":1.0,"finish":"eos","reward":0.5,"reference":["The red apple.","A cherry"]}
 {"kind":"note","mine":1}
-{"kind":"sample","id":"p2","cand":0,"n":2,"prompt":"<s>What is two plus three?</s>","prompt_ids":[1,5,6,7,8,2],"prompt_ends":[3,8,10,14,26,30],"prompt_mask":{"$bin":"AAEBAQEA"},"text":"2+3=5.\nSo #### 5","ids":[9,8,7],"ends":[3,7,16],"logp":[-1,-1,-1],"temperature":0.0,"finish":"stop","reference":"It is 5\n#### 5.0"}
-{"kind":"sample","id":"p2","cand":1,"n":2,"prompt":"<s>What is two plus three?</s>","prompt_ids":[1,5,6,7,8,2],"prompt_ends":[3,8,10,14,26,30],"prompt_mask":{"$bin":"AAEBAQEA"},"text":"What is two plus three? Six","ids":[9,8,7],"ends":[3,7,27],"logp":[-1,-1,-1],"temperature":0.0,"finish":"length","reference":"It is 5\n#### 5.0"}
+{"kind":"sample","id":"p2","cand":0,"n":2,"prompt":"eggWhat is two plus three?</s>","prompt_ids":[1,5,6,7,8,2],"prompt_ends":[3,8,10,14,26,30],"prompt_mask":{"$bin":"AAEBAQEA"},"text":"2+3=5.\nSo #### 5","ids":[9,8,7],"ends":[3,7,16],"logp":[-1,-1,-1],"temperature":0.0,"finish":"stop","reference":"It is 5\n#### 5.0"}
+{"kind":"sample","id":"p2","cand":1,"n":2,"prompt":"eggWhat is two plus three?</s>","prompt_ids":[1,5,6,7,8,2],"prompt_ends":[3,8,10,14,26,30],"prompt_mask":{"$bin":"AAEBAQEA"},"text":"What is two plus three? Six","ids":[9,8,7],"ends":[3,7,27],"logp":[-1,-1,-1],"temperature":0.0,"finish":"length","reference":"It is 5\n#### 5.0"}
 END
 stream_of a.rec <a.jsonl
 echo "-- one stream"
@@ -31,6 +32,8 @@ echo "-- no text: tokens"
 cagsr-cat a.rec | sed 's/"text":"[^"]*"/"text":""/; s/"ends":\[[^]]*\],//; s/"prompt":"[^"]*"/"prompt":""/; s/"prompt_ends":\[[^]]*\],//' | cagsr-eval -q -M repetition,length
 echo "-- corrupted ones are in no mean"
 cagsr-cat a.rec | sed '2s/"kind"/"corrupt":"looped","kind"/' | cagsr-eval -M repetition
+echo "-- alone, a prompt has no control"
+cagsr-cat -n 1 a.rec | cagsr-eval -M tfidf
 echo "-- an id comes again"
 cagsr-cat a.rec a.rec | cagsr-eval -M f1
 echo "-- faults"
