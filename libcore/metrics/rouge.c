@@ -144,6 +144,23 @@ static size_t line_begin(const struct tokens *t, size_t i)
     return i ? t->line[i - 1] : 0;
 }
 
+/* hit |= what line i of the target has in common with each line of the prediction. */
+static int mark_line(struct rouge_work *w, const struct tokens *target, size_t i,
+                     const struct tokens *prediction, struct err *e)
+{
+    const size_t from = line_begin(target, i), m = target->line[i] - from;
+    int rc = 0;
+
+    memset(w->hit, 0, m);
+    for (size_t k = 0; k < prediction->lines && rc >= 0; k++) {
+        const size_t at = line_begin(prediction, k), n = prediction->line[k] - at;
+
+        if (n)
+            rc = mark_lcs(w->hit, w, target->id + from, m, prediction->id + at, n, e);
+    }
+    return rc;
+}
+
 int rouge_lsum(struct rouge *out, struct rouge_work *w, const struct tokens *target,
                const struct tokens *prediction, struct err *e)
 {
@@ -155,13 +172,8 @@ int rouge_lsum(struct rouge *out, struct rouge_work *w, const struct tokens *tar
     for (size_t i = 0; i < target->lines && rc >= 0; i++) {
         const size_t from = line_begin(target, i), m = target->line[i] - from;
 
-        memset(w->hit, 0, m);
-        for (size_t k = 0; k < prediction->lines && rc >= 0; k++) {
-            const size_t at = line_begin(prediction, k);
-
-            rc = mark_lcs(w->hit, w, target->id + from, m, prediction->id + at,
-                          prediction->line[k] - at, e);
-        }
+        if (m == 0 || (rc = mark_line(w, target, i, prediction, e)) < 0)
+            continue;
         hits += take_hits(w, target->id + from, m);
     }
     if (rc >= 0)

@@ -37,6 +37,9 @@ cagsr-cat -k sample bad.rec | sed -n 5p
 echo "-- own ones are as they were"
 cagsr-audit --make half a.rec | cagsr-cat | grep -v '"corrupt"' >own
 cagsr-cat a.rec | cmp - own && echo same
+echo "-- tokens whose text is not known, or that no prompt's text belongs to"
+cagsr-cat a.rec | sed 's/"ends":\[[^]]*\],//; s/"prompt":"[^"]*",//' | cagsr-audit --make all >plain.rec
+cagsr-cat --check=schema plain.rec && cagsr-cat plain.rec | grep '"corrupt"' | grep -c '"text"' || :
 echo "-- another seed, another order; the same seed, the same bytes"
 cagsr-audit --make shuffled,mismatched --seed 5 a.rec >1
 cagsr-audit --make shuffled,mismatched --seed 5 a.rec | cmp - 1 && echo same

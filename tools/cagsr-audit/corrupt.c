@@ -76,17 +76,24 @@ static int add(struct made *m, int32_t id, const char *text, size_t n, struct er
     return m->text.oom ? err_set(e, ERR_NOMEM, "no memory for a response") : 0;
 }
 
+/* Token t of a text whose tokens end at `ends`. */
+static int add_piece(struct made *m, int32_t id, struct rec_str text,
+                     const uint32_t *ends, size_t t, struct err *e)
+{
+    const size_t at = t ? ends[t - 1] : 0, n = ends[t] - at;
+
+    return n ? add(m, id, text.s + at, n, e) : add(m, id, NULL, 0, e);
+}
+
 /* Tokens from..to-1 of s's response. */
 static int add_tokens(struct made *m, const struct sample *s, size_t from, size_t to,
                       struct err *e)
 {
     int rc = 0;
 
-    for (size_t t = from; t < to && rc >= 0; t++) {
-        const size_t at = has_text(s) && t ? s->ends[t - 1] : 0;
-
-        rc = add(m, s->ids[t], s->text.s + at, has_text(s) ? s->ends[t] - at : 0, e);
-    }
+    for (size_t t = from; t < to && rc >= 0; t++)
+        rc = has_text(s) ? add_piece(m, s->ids[t], s->text, s->ends, t, e)
+                         : add(m, s->ids[t], NULL, 0, e);
     return rc;
 }
 
@@ -177,11 +184,10 @@ static int make_copied(struct made *m, const struct material *from, struct err *
 
     begin(m, from->end >= 0 ? "eos" : "stop");
     for (size_t j = 0; j < s->P && rc >= 0; j++) {
-        const size_t at = text && j ? s->prompt_ends[j - 1] : 0;
-
-        if (!(s->has & SAMPLE_PROMPT_MASK) || s->prompt_mask[j])
-            rc = add(m, s->prompt_ids[j], s->prompt.s + at,
-                     text ? s->prompt_ends[j] - at : 0, e);
+        if (s->has & SAMPLE_PROMPT_MASK && !s->prompt_mask[j])
+            continue;
+        rc = text ? add_piece(m, s->prompt_ids[j], s->prompt, s->prompt_ends, j, e)
+                  : add(m, s->prompt_ids[j], NULL, 0, e);
     }
     if (rc >= 0 && from->end >= 0)
         rc = add(m, from->end, "", 0, e);
@@ -268,6 +274,9 @@ int made_write(struct rec *r, const struct made *m, const struct material *from,
     if (has_text(from->own)) {
         rec_set_text(r, "text", text, m->text.n);
         rec_set_u32s(r, "ends", m->ends, m->n);
+    } else { /* it is not known what the tokens say */
+        rec_remove(r, "text");
+        rec_remove(r, "ends");
     }
     if (m->finish)
         rec_set_str(r, "finish", m->finish);
