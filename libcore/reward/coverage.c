@@ -67,6 +67,16 @@ double coverage_best(double *best, size_t *step, const struct attn_rows *r,
     return C;
 }
 
+int coverage_hardly(const double *best, const struct salient_group *g, size_t G,
+                    size_t i)
+{
+    double mean = 0;
+
+    for (size_t j = 0; j < G; j++)
+        mean += g[j].weight * best[j];
+    return best[i] < mean / 3;
+}
+
 void coverage_shares(double *c, const struct attn_rows *r, const size_t *kept,
                      const double *mass, size_t nkept, const struct salient_group *g,
                      size_t G)

@@ -40,6 +40,11 @@ size_t coverage_groups(struct salient_group *g, size_t G, const unsigned char *m
 double coverage_best(double *best, size_t *step, const struct attn_rows *r,
                      const struct salient_group *g, size_t G);
 
+/* 1 if group i is hardly read: its best step gave it less than a third of what the groups
+ * get on average, by weight.  best (G) is coverage_best's. */
+int coverage_hardly(const double *best, const struct salient_group *g, size_t G,
+                    size_t i);
+
 /* c (G) out, over the kept steps and masses of attn_kept().  All 0 with fewer than two
  * positions in the support, or no step kept. */
 void coverage_shares(double *c, const struct attn_rows *r, const size_t *kept,

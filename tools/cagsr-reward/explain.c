@@ -14,18 +14,6 @@
 enum { SPANS_SHOWN = 5, NAME = 96 };
 
 /* ---- what both forms tell -------------------------------------------------------------- */
-/* A word is hardly read if its best step gave it less than a third of what the words get
- * on average. */
-static int hardly_read(const struct run *r, size_t g)
-{
-    const struct prompt *p = &r->prompt;
-    double mean = 0;
-
-    for (size_t i = 0; i < p->G; i++)
-        mean += p->group[i].weight * r->m.best[i];
-    return r->m.best[g] < mean / 3;
-}
-
 static int has_coverage(const struct run *r)
 {
     return (r->sample.has & SAMPLE_ATTN) && r->prompt.known;
@@ -88,7 +76,7 @@ static void put_words(struct rec_buf *out, const struct run *r, int hardly)
 
     rec_buf_printf(out, "  %-12s", hardly ? "hardly read" : "read");
     for (size_t g = 0; g < r->prompt.G; g++) {
-        if (hardly_read(r, g) != hardly)
+        if (coverage_hardly(r->m.best, r->prompt.group, r->prompt.G, g) != hardly)
             continue;
         prompt_group_name(name, sizeof name, &r->prompt, g);
         rec_buf_printf(out, "%s%s %.3f@%zu", shown++ ? ", " : "", name, r->m.best[g],
@@ -227,7 +215,7 @@ static void record_words(struct rec *rec, const struct run *r)
         rec_put_str(rec, "step");
         rec_put_uint(rec, r->m.step[g]);
         rec_put_str(rec, "read");
-        rec_put_bool(rec, !hardly_read(r, g));
+        rec_put_bool(rec, !coverage_hardly(r->m.best, r->prompt.group, G, g));
     }
 }
 

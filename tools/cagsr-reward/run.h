@@ -3,7 +3,6 @@
  *
  *   terms.c     which components the sum has, and their weights
  *   scales.c    --calibrate, --scales: deviations and document frequencies
- *   prompt.c    support and salient groups of a prompt
  *   measure.c   a record's components
  *   turns.c     the same, turn by turn
  *   score.c     a record's reward, a group's rewards
@@ -16,7 +15,9 @@
 #ifndef CAGSR_REWARD_RUN_H
 #define CAGSR_REWARD_RUN_H
 
+#include "base/reserve.h"
 #include "cli/cli.h"
+#include "explain/prompt.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
 #include "reward/combine.h"
@@ -121,33 +122,6 @@ struct calibration {
 };
 int calibration_write(const struct calibration *c, const char *path, enum method m,
                       int salient, struct err *e) MUST_CHECK;
-
-/* ---- prompt.c -------------------------------------------------------------------------- */
-struct prompt {
-    size_t P;
-    unsigned char *support; /* (P) */
-    uint32_t *pos, *all;    /* (n) V; (P) 0..P-1 */
-    size_t n;
-    struct salient_group *group; /* (G) cut to V, weights sum to 1 */
-    size_t *type; /* (G) word types; SIZE_MAX: the record gave the group */
-    size_t G;
-    uint32_t *S; /* (nS) the groups' positions before the cut */
-    size_t nS;
-    int known; /* 1: salience was found or given */
-    struct words words;
-    struct salient salient;
-    uint32_t *given; /* positions from the record */
-    size_t cap, group_cap, given_cap, S_cap;
-    int32_t *ids; /* (P) of which prompt it is */
-};
-/* Reads the prompt of a record; nothing to do if it is the one before. */
-int prompt_read(struct prompt *p, const struct sample *s, const struct salient_rules *r,
-                struct err *e) MUST_CHECK;
-/* The prompt's text as the salience code wants it; 0 if the record has none. */
-int prompt_text_of(struct prompt_text *t, const struct sample *s);
-/* What to call group g: into out, from the text or as positions. */
-void prompt_group_name(char *out, size_t n, const struct prompt *p, size_t g);
-void prompt_release(struct prompt *p);
 
 /* ---- measure.c ------------------------------------------------------------------------- */
 /* One stretch of a response to be scored: all of it, or a turn. */
@@ -286,9 +260,5 @@ int coprocess_end(struct coprocess *c, int rc, struct err *e) MUST_CHECK;
 /* Frees what has ended, and its reader: records and headers borrowed from that go too.
  * NULL is fine. */
 void coprocess_free(struct coprocess *c);
-
-/* ---- memory ---------------------------------------------------------------------------- */
-/* *array of at least n elements; never shrinks.  ERR_NOMEM. */
-int reserve(void *array, size_t *cap, size_t n, size_t size, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,8 +1,6 @@
-/*
- * The prompt of a group: which tokens may count (V) and which must be read (the salient
- * groups).  What the record gives (support, salient) wins over what its text says.
- */
-#include "run.h"
+#include "explain/prompt.h"
+
+#include "base/reserve.h"
 
 #include <math.h>
 #include <stdlib.h>
