@@ -7,11 +7,7 @@
 #include "rec/record.h"
 #include "rec/stream.h"
 
-/* Field i of a record: its name (n bytes, borrowed) and its value. */
-const char *rec_field_key(const struct rec *r, size_t i, size_t *n);
-struct rec_value rec_field_value(const struct rec *r, size_t i);
-
-/* Its number, or r->nfields. */
+/* The number of the field, or r->nfields. */
 size_t rec_field_index(const struct rec *r, const char *key);
 
 /* Appends a msgpack extension value of n bytes. */

@@ -83,6 +83,10 @@ int rec_fault(const struct rec *r, enum errcode code, struct err *e, const char 
  * ERR_RECORD if of another type. */
 struct rec_value rec_find(const struct rec *r, const char *key);
 
+/* Field i < r->nfields, as they came: its name (n bytes, borrowed) and its value. */
+const char *rec_field_key(const struct rec *r, size_t i, size_t *n);
+struct rec_value rec_field_value(const struct rec *r, size_t i);
+
 /* "sample", "prompt", ...; an empty text where there is no kind. */
 struct rec_str rec_kind(const struct rec *r);
 int rec_is(const struct rec *r, const char *kind);
