@@ -1,0 +1,269 @@
+#include "view/curves.h"
+
+#include "base/reserve.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What people look at first, in this order; patterns as in fnmatch(3). */
+static const struct {
+    const char *pattern, *title; /* NULL: the metric's name */
+} known[] = {
+    {"reward", "reward"},
+    {"rewards/*/mean", NULL},
+    {"objective/kl", "KL to the reference (nats)"},
+    {"policy/entropy_avg", "entropy (nats per token)"},
+    {"completions/mean_length", "length (tokens)"},
+    {"completions/clipped_ratio", "share cut at the limit"},
+    {"policy/clipfrac_avg", "share of clipped ratios"},
+    {"rewards/accuracies", "pairs ranked right"},
+    {"rewards/margins", "margin of pairs"},
+    {"loss", "loss"},
+    {"grad_norm", "norm of the gradient"},
+    {"eval*", NULL},
+};
+enum { KNOWN = sizeof known / sizeof *known };
+
+void curves_release(struct curves *c)
+{
+    strtab_release(&c->metrics);
+    strtab_release(&c->sets);
+    free(c->point);
+    *c = (struct curves){0};
+}
+
+/* ---- collecting ------------------------------------------------------------------------ */
+static int add_point(struct curves *c, struct curve_point p, struct err *e)
+{
+    const int rc = reserve(&c->point, &c->cap, c->n + 1, sizeof *c->point, e);
+
+    if (rc < 0)
+        return rc;
+    p.order = (uint32_t)c->n;
+    c->point[c->n++] = p;
+    return 0;
+}
+
+static int is_data(struct rec_str name)
+{
+    return !rec_str_is(name, "step") && !memchr(name.s, 0, name.n);
+}
+
+int curves_add(struct curves *c, const struct rec *r, const char *set, size_t run,
+               struct err *e)
+{
+    struct curve_point p = {.run = (uint32_t)run};
+    const long at = strtab_add(&c->sets, set, strlen(set), e);
+    int rc;
+
+    if (at < 0)
+        return (int)at;
+    if ((rc = rec_get_f64(r, "step", &p.step, e)) < 0)
+        return rc;
+    if (!isfinite(p.step))
+        return rec_fault(r, ERR_RECORD, e, "step", "not a finite number");
+    p.set = (uint32_t)at;
+    for (size_t i = 0; i < r->nfields; i++) {
+        struct rec_str name;
+
+        name.s = rec_field_key(r, i, &name.n);
+        if (rec_value_f64(&p.value, rec_field_value(r, i)) < 0 || !isfinite(p.value) ||
+            !is_data(name))
+            continue;
+        const long m = strtab_add(&c->metrics, name.s, name.n, e);
+        if (m < 0)
+            return (int)m;
+        p.metric = (uint32_t)m;
+        if ((rc = add_point(c, p, e)) < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- which ----------------------------------------------------------------------------- */
+struct choice {
+    size_t *metric;
+    const char **title; /* NULL: the metric's name */
+    size_t n;
+};
+
+static void choose(struct choice *x, size_t metric, const char *title)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (x->metric[i] == metric)
+            return;
+    x->metric[x->n] = metric;
+    x->title[x->n++] = title;
+}
+
+static int choose_named(struct choice *x, const struct curves *c, const char *names,
+                        struct err *e)
+{
+    for (const char *p = names;; p++) {
+        const size_t n = strcspn(p, ","), m = strtab_find(&c->metrics, p, n);
+
+        if (m == SIZE_MAX)
+            return err_set(e, ERR_USAGE, "no metric '%.*s' in the input", (int)n, p);
+        choose(x, m, NULL);
+        p += n;
+        if (!*p)
+            return 0;
+    }
+}
+
+static void choose_known(struct choice *x, const struct curves *c)
+{
+    for (size_t k = 0; k < KNOWN; k++)
+        for (size_t m = 0; m < c->metrics.n; m++)
+            if (fnmatch(known[k].pattern, strtab_text(&c->metrics, m), 0) == 0)
+                choose(x, m, known[k].title);
+    for (size_t m = 0; m < c->metrics.n && x->n == 0; m++)
+        choose(x, m, NULL);
+}
+
+/* ---- lines ----------------------------------------------------------------------------- */
+static int compare(const void *a, const void *b)
+{
+    const struct curve_point *x = a, *y = b;
+
+    if (x->metric != y->metric)
+        return x->metric < y->metric ? -1 : 1;
+    if (x->set != y->set)
+        return x->set < y->set ? -1 : 1;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    if (x->run != y->run)
+        return x->run < y->run ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* Points of one metric, set and step, runs ascending: the last of each run counts. */
+static struct curve_at at_step(const struct curve_point *p, size_t n)
+{
+    struct curve_at at = {.step = p->step};
+    double ss = 0;
+
+    for (int pass = 0; pass < 2; pass++) {
+        size_t runs = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            if (i + 1 < n && p[i + 1].run == p[i].run)
+                continue;
+            runs++;
+            if (pass)
+                ss += (p[i].value - at.mean) * (p[i].value - at.mean);
+            else
+                at.mean += p[i].value;
+        }
+        if (!pass)
+            at.mean /= (double)runs;
+        at.runs = runs;
+    }
+    at.sd = at.runs > 1 ? sqrt(ss / (double)(at.runs - 1)) : 0;
+    return at;
+}
+
+static void widen(double range[2], double lo, double hi)
+{
+    range[0] = fmin(range[0], lo);
+    range[1] = fmax(range[1], hi);
+}
+
+/* Points of one metric and set, sorted. */
+static int make_line(struct curve_panel *panel, const struct curves *c,
+                     const struct curve_point *p, size_t n, struct err *e)
+{
+    struct curve *l = &panel->line[panel->n++];
+
+    l->set = strtab_text(&c->sets, p->set);
+    if (!(l->at = calloc(n, sizeof *l->at)))
+        return err_set(e, ERR_NOMEM, "no memory for %zu points", n);
+    for (size_t i = 0, k; i < n; i += k) {
+        for (k = 1; i + k < n && p[i + k].step == p[i].step;)
+            k++;
+        const struct curve_at at = l->at[l->n++] = at_step(p + i, k);
+
+        widen(panel->x, at.step, at.step);
+        widen(panel->y, at.mean - at.sd, at.mean + at.sd);
+    }
+    return 0;
+}
+
+static int make_panel(struct curve_panel *panel, const struct curves *c,
+                      const struct curve_point *sorted, size_t metric,
+                      const char *title, struct err *e)
+{
+    size_t i = 0, k;
+    int rc = 0;
+
+    *panel = (struct curve_panel){.metric = strtab_text(&c->metrics, metric),
+                                  .x = {INFINITY, -INFINITY},
+                                  .y = {INFINITY, -INFINITY}};
+    snprintf(panel->title, sizeof panel->title, "%s", title ? title : panel->metric);
+    panel->line = calloc(c->sets.n, sizeof *panel->line);
+    if (!panel->line)
+        return err_set(e, ERR_NOMEM, "no memory for curves");
+    while (i < c->n && sorted[i].metric != metric)
+        i++;
+    for (; rc >= 0 && i < c->n && sorted[i].metric == metric; i += k) {
+        for (k = 1; i + k < c->n && sorted[i + k].metric == metric &&
+                    sorted[i + k].set == sorted[i].set;)
+            k++;
+        rc = make_line(panel, c, sorted + i, k, e);
+    }
+    return rc;
+}
+
+void curves_panels_release(struct curve_panels *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        for (size_t k = 0; k < p->panel[i].n; k++)
+            free(p->panel[i].line[k].at);
+        free(p->panel[i].line);
+    }
+    free(p->panel);
+    *p = (struct curve_panels){0};
+}
+
+static int make_panels(struct curve_panels *out, const struct curves *c,
+                       const struct choice *x, struct curve_point *sorted,
+                       struct err *e)
+{
+    int rc = 0;
+
+    if (c->n)
+        memcpy(sorted, c->point, c->n * sizeof *sorted);
+    qsort(sorted, c->n, sizeof *sorted, compare);
+    for (size_t i = 0; i < x->n && rc >= 0; i++) {
+        out->n = i + 1;
+        rc = make_panel(&out->panel[i], c, sorted, x->metric[i], x->title[i], e);
+    }
+    return rc;
+}
+
+int curves_panels(struct curve_panels *out, const struct curves *c, const char *names,
+                  struct err *e)
+{
+    const size_t M = c->metrics.n + 1;
+    struct choice x = {calloc(M, sizeof *x.metric), calloc(M, sizeof *x.title), 0};
+    struct curve_point *sorted = malloc((c->n + 1) * sizeof *sorted);
+    int rc = 0;
+
+    *out = (struct curve_panels){calloc(M, sizeof *out->panel), 0};
+    if (!x.metric || !x.title || !sorted || !out->panel)
+        rc = err_set(e, ERR_NOMEM, "no memory for curves");
+    else if (names)
+        rc = choose_named(&x, c, names, e);
+    else
+        choose_known(&x, c);
+    if (rc >= 0)
+        rc = make_panels(out, c, &x, sorted, e);
+    free(x.metric);
+    free(x.title);
+    free(sorted);
+    if (rc < 0)
+        curves_panels_release(out);
+    return rc;
+}
