@@ -135,6 +135,18 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o \
 	$$(call obj,$$(wildcard tools/$$*/*.c)) $(LIB)
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
+# cagsr-view's page, file by file as a C string; and the hash that lets its script run.
+PAGE := $(wildcard tools/cagsr-view/page.*)
+PAGE_INC := $(PAGE:tools/cagsr-view/%=$(BUILD)/gen/%.inc) $(BUILD)/gen/page.js.sha256.inc
+$(BUILD)/obj/tools/cagsr-view/html.o: CPPFLAGS += -I$(BUILD)/gen
+$(BUILD)/obj/tools/cagsr-view/html.o: $(PAGE_INC)
+$(BUILD)/gen/%.inc: tools/cagsr-view/%
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)sed -e 's/\\/&&/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $< > $@
+$(BUILD)/gen/%.sha256.inc: tools/cagsr-view/%
+	@mkdir -p $(@D)
+	$(call say,GEN,$@){ sha256sum || shasum -a 256; } < $< | sed 's/ .*//; s/.*/"&"/' > $@
+
 $(BUILD)/%: tools/%.sh
 	@mkdir -p $(@D)
 	install -m 755 $< $@

@@ -1,0 +1,83 @@
+# cagsr-view: the terminal and SVG, against pictures that were looked at; what it refuses.
+. "$KIT"
+need python3
+G=$SRC/tests/golden/view
+unset NO_COLOR COLORTERM COLORFGBG COLUMNS
+
+# The same picture as the golden one, or with REGEN=1 that one made anew.
+golden() { # NAME ARGS
+    name=$1
+    shift
+    cagsr-view -s "$@" >"$name"
+    [ "${REGEN:-}" != 1 ] || cp "$name" "$G/$name"
+    cmp "$name" "$G/$name" && echo "$name same"
+}
+
+cagsr-reward "$G/run.jsonl" >run.rec
+echo "-- terminal: the first prompt, its best and its worst candidate"
+cagsr-view run.rec
+echo "-- all candidates of another, layers and heads apart"
+cagsr-view -a -i hats run.rec
+echo "-- one step, one layer, one head; shares; the template, too"
+cagsr-view -i hats -c 1 -T 2 -l 6 --head 1 run.rec | sed -n '/^#/,/prompt/p'
+cagsr-view -c 0 --share --over mean -w --width 200 run.rec | grep prompt
+echo "-- what cagsr-reward explains is what is found without"
+cagsr-reward --explain=record "$G/run.jsonl" | cagsr-view -n 2 -a >explained
+cagsr-view -n 2 -a run.rec | cmp - explained && echo same
+echo "-- other weights: known if they were written, never guessed"
+cagsr-reward -w lexical=1 "$G/run.jsonl" | cagsr-view -c 0 | grep -E '^ +(values|sum|C )' || :
+cagsr-reward --explain=record -w lexical=1 "$G/run.jsonl" | cagsr-view -c 0 | grep -E '^ +sum'
+echo "-- without attention, without text, without reward"
+cagsr-cat -F kind,id,cand,prompt_ids,ids run.rec | cagsr-view
+echo "-- colours: none into a pipe, none under NO_COLOR or on a dumb terminal"
+esc=$(printf '\033')
+count() { grep -c "$esc\[48;$1" || :; }
+cagsr-view run.rec | count ''
+cagsr-view --color always run.rec | count 2
+cagsr-view --color 256 run.rec | count 5
+cagsr-view --color 256 run.rec | count 2
+cagsr-view --color never run.rec | count ''
+echo "-- no escape of a model's reaches the terminal"
+cagsr-view -c 2 run.rec | grep -c "$esc" || :
+cagsr-view -c 2 --color always run.rec | grep -c "$esc\[31m" || :
+echo "-- width"
+COLUMNS=50 cagsr-view run.rec | awk 'length($0) > 60 { print "too wide: " $0 }'
+cagsr-view --width 120 run.rec | awk 'length($0) > 110 { n++ } END { print (n > 0) }'
+echo "-- curves"
+cagsr-view -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
+cagsr-view -F seconds "$G/seed1.jsonl"
+echo "-- SVG"
+golden attn.svg -c 2 --title 'A <title> & more' run.rec
+golden heads.svg -i hats -l 6 --head 1 run.rec
+golden reward.svg -p reward run.rec
+golden curves.svg -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
+echo "-- they are XML"
+for f in attn heads reward curves; do
+    python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])" $f.svg
+done
+echo "-- HTML: no markup of a model's, one script that may run, nothing to fetch"
+cagsr-view -H -o run.html run.rec "$G/seed1.jsonl"
+grep -c '<b>"R' run.html || :
+grep -o '<script[^>]*>' run.html | sort | uniq -c | tr -s ' '
+grep -oE '(src|href)="[^"#]*"|https?://[^" ]*|@import|url\(' run.html | sort -u
+hash=$(sed -n '/<script>/,/<\/script>/p' run.html | sed '1s/.*<script>//; s/<\/script>.*//' |
+    python3 -c "import sys, hashlib, base64
+print(base64.b64encode(hashlib.sha256(sys.stdin.buffer.read()[:-1]).digest()).decode())")
+grep -c "script-src 'sha256-$hash'" run.html
+echo "-- the same input, the same bytes; a pipe will do"
+cagsr-view -H <run.rec >a.html
+cagsr-view -H <run.rec | cmp - a.html && echo same
+echo "-- refused"
+status cagsr-view -s -H run.rec
+status cagsr-view -i nobody run.rec
+status cagsr-view -c 9 run.rec
+status cagsr-view -c 0 -T 9 run.rec
+status cagsr-view -l 2 run.rec
+status cagsr-view -p curves run.rec
+status cagsr-view -F no "$G/seed1.jsonl"
+status cagsr-view -r nameless run.rec
+cagsr-cat -F kind,id,prompt_ids,ids run.rec | status cagsr-view -s
+head -c 3000 run.rec >cut.rec
+status cagsr-view -o cut.svg -s cut.rec
+ls cut.svg 2>/dev/null || echo "no file"
+[ ! -e /dev/full ] || { cagsr-view run.rec >/dev/full; } 2>&1 | sed 's/:.*full/: full/' || :

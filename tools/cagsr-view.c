@@ -1,0 +1,258 @@
+/*
+ * cagsr-view: pictures of attention, reward and training, from any stream.
+ *
+ * The stream becomes scenes (a prompt with its candidates) and curves (metrics over
+ * steps); libcore/view draws them for a terminal, as SVG, or as one HTML page.
+ */
+#include "cagsr-view/draw.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define AT(member) offsetof(struct opts, member)
+
+static const char *const plots[] = {"auto", "attn", "reward", "curves", NULL};
+static const char *const overs[] = {"best", "mean", NULL};
+static const char *const colors[] = {"auto", "always", "256", "never", NULL};
+static const char *const grounds[] = {"auto", "dark", "light", NULL};
+
+static const struct cli_option options[] = {
+    {"term", 't', CLI_FLAG, AT(term), NULL, "text for a terminal (the default)"},
+    {"svg", 's', CLI_FLAG, AT(svg), NULL, "one picture as SVG"},
+    {"html", 'H', CLI_FLAG, AT(html), NULL, "all of it as one HTML page"},
+    {"plot", 'p', CLI_CHOICE, AT(plot), "WHAT",
+     "attn, reward or curves (default: what the input has)", .choices = plots},
+    {"id", 'i', CLI_STRING, AT(id), "ID", "the prompt of this id"},
+    {"prompts", 'n', CLI_SIZE, AT(prompts), "N",
+     "so many prompts (default 1; with --html all)", .lo = 1, .hi = 0xffffffffu},
+    {"cand", 'c', CLI_SIZE, AT(cand), "K",
+     "candidate K (default: the best and the worst)"},
+    {"all", 'a', CLI_FLAG, AT(all), NULL, "every candidate"},
+    {"token", 'T', CLI_SIZE, AT(token), "T",
+     "what step T read (default: the most that any step did)"},
+    {"over", 0, CLI_CHOICE, AT(over), "HOW", "best (default) or mean of the steps",
+     .choices = overs},
+    {"layer", 'l', CLI_SIZE, AT(layer), "L", "one layer (default: mean)"},
+    {"head", 0, CLI_SIZE, AT(head), "H", "one head (default: mean)"},
+    {"share", 0, CLI_FLAG, AT(share), NULL,
+     "attention as shares of what the countable tokens got"},
+    {"whole", 'w', CLI_FLAG, AT(whole), NULL,
+     "the prompt with its template, not only what the user wrote"},
+    {"run", 'r', CLI_LIST, AT(runs), "NAME=FILE",
+     "a run of metrics; runs of one NAME are averaged"},
+    {"fields", 'F', CLI_STRING, AT(fields), "A,B", "curves of these metrics"},
+    {"title", 0, CLI_STRING, AT(title), "TEXT", "what to call the picture"},
+    {"color", 0, CLI_CHOICE, AT(color), "WHEN", "auto (default), always, 256, never",
+     .choices = colors},
+    {"background", 0, CLI_CHOICE, AT(ground), "HOW",
+     "the terminal's: dark, light (default: by COLORFGBG, else dark)",
+     .choices = grounds},
+    {"width", 0, CLI_SIZE, AT(width), "COLUMNS", "(default: the terminal's)",
+     .lo = TERM_NARROW, .hi = 10000},
+    REC_LIMITS_OPTIONS(struct opts, limits),
+    {0},
+};
+
+static const struct cli_tool tool = {
+    .name = "cagsr-view",
+    .synopsis = "[-t | -s | -H] [-p plot] [-i id] [-n N] [-c K | -a] [-T T] [-l L] "
+                "[-r name=file] [-F metrics] [-o file] [file ...]",
+    .summary = "pictures of attention, reward and training",
+    .common = CLI_OUTPUT,
+    .options = options,
+    .max_files = SIZE_MAX,
+};
+
+/* ---- the terminal ---------------------------------------------------------------------- */
+static int is_env(const char *name, const char *value)
+{
+    const char *s = getenv(name);
+
+    return s && strcmp(s, value) == 0;
+}
+
+/* https://no-color.org: set and not empty. */
+static enum paint_depth depth_of(const struct opts *o, int fd)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    const int auto_off = (no && *no) || !isatty(fd) || !term || is_env("TERM", "dumb");
+
+    if (o->color == COLOR_NEVER || (o->color == COLOR_AUTO && auto_off))
+        return PAINT_PLAIN;
+    if (o->color == COLOR_256)
+        return PAINT_256;
+    if (is_env("COLORTERM", "truecolor") || is_env("COLORTERM", "24bit") ||
+        (term && strstr(term, "direct")) || o->color == COLOR_ALWAYS)
+        return PAINT_TRUE;
+    return PAINT_256;
+}
+
+/* COLORFGBG is "foreground;background", 7 and 15 being white. */
+static enum paint_ground ground_of(const struct opts *o)
+{
+    const char *s = getenv("COLORFGBG"), *back = s ? strrchr(s, ';') : NULL;
+
+    if (o->ground != GROUND_AUTO)
+        return o->ground == GROUND_LIGHT ? PAINT_LIGHT : PAINT_DARK;
+    return back && (strcmp(back, ";7") == 0 || strcmp(back, ";15") == 0) ? PAINT_LIGHT
+                                                                         : PAINT_DARK;
+}
+
+static size_t width_of(const struct opts *o, int fd)
+{
+    const char *columns = getenv("COLUMNS");
+    struct winsize w = {0};
+    size_t n = 0;
+
+    if (o->width)
+        return o->width;
+    if (columns)
+        n = strtoul(columns, NULL, 10);
+    else if (ioctl(fd, TIOCGWINSZ, &w) == 0)
+        n = w.ws_col;
+    n = n ? n : 80;
+    return n < TERM_NARROW ? TERM_NARROW : n > 10000 ? 10000 : n;
+}
+
+/* ---- the input ------------------------------------------------------------------------- */
+/* Files in order: operands, then those of --run.  set[i]: the name of file i's set. */
+struct inputs {
+    const char **file, **set;
+    size_t n;
+};
+
+static int add_run(struct inputs *in, const char *spec, struct err *e)
+{
+    const char *eq = strchr(spec, '=');
+
+    if (!eq || eq == spec || !eq[1])
+        return err_set(e, ERR_USAGE, "--run '%s': expected NAME=FILE", spec);
+    char *name = strndup(spec, (size_t)(eq - spec));
+    if (!name)
+        return err_set(e, ERR_NOMEM, "no memory for the names of runs");
+    in->file[in->n] = eq + 1;
+    in->set[in->n++] = name;
+    return 0;
+}
+
+static int list_inputs(struct inputs *in, const struct opts *o, struct err *e)
+{
+    const struct cli_common *c = &o->common;
+    /* no operand stands as "-": with --run there need be none */
+    const int none = o->runs.n && c->nfiles == 1 && strcmp(c->files[0], "-") == 0;
+    const size_t n = c->nfiles + o->runs.n;
+    int rc = 0;
+
+    in->file = calloc(n, sizeof *in->file);
+    in->set = calloc(n, sizeof *in->set);
+    if (!in->file || !in->set)
+        return err_set(e, ERR_NOMEM, "no memory for the names of files");
+    for (size_t i = 0; i < c->nfiles && !none; i++)
+        in->file[in->n++] = c->files[i];
+    for (size_t i = 0; i < o->runs.n && rc >= 0; i++)
+        rc = add_run(in, o->runs.item[i], e);
+    return rc;
+}
+
+static void inputs_release(struct inputs *in)
+{
+    for (size_t i = 0; in->set && i < in->n; i++)
+        free((void *)(size_t)in->set[i]);
+    free(in->file);
+    free(in->set);
+}
+
+static size_t file_of(const struct inputs *in, const struct rec *r)
+{
+    size_t i = 0;
+
+    while (i + 1 < in->n && strcmp(in->file[i], r->source ? r->source : "-") != 0)
+        i++;
+    return i;
+}
+
+/* ---- the run --------------------------------------------------------------------------- */
+static int wanted(const struct opts *o, const struct draw *d, const struct rec *r)
+{
+    struct rec_str id;
+
+    if (rec_value_str(&id, rec_find(r, "id")) < 0)
+        return 0;
+    return d->prompts < o->prompts && (!o->id || rec_str_is(id, o->id));
+}
+
+static int take(struct draw *d, const struct inputs *in, const struct rec_group *g,
+                struct err *e)
+{
+    const struct rec *r = &g->rec[0];
+
+    if (g->other) {
+        const size_t i = file_of(in, r);
+
+        return rec_is(r, "metric")
+                   ? curves_add(&d->curves, r, in->set[i] ? in->set[i] : "", i, e)
+                   : 0;
+    }
+    return wanted(d->o, d, r) ? draw_group(d, g, e) : 0;
+}
+
+static int draw_all(struct draw *d, const struct inputs *in, struct err *e)
+{
+    struct rec_reader *rd = NULL;
+    struct rec_group g = {0};
+    int rc = rec_reader_new(&rd, in->file, in->n, &d->o->limits, e);
+
+    while (rc >= 0 && (rc = rec_group_next(&g, rd, e)) > 0)
+        rc = take(d, in, &g, e);
+    if (rc >= 0)
+        rc = draw_end(d, e);
+    if (rd && rec_reader_forgiven(rd))
+        cli_note(&tool, &d->o->common, "taken as it is: %s", rec_reader_forgiven(rd));
+    rec_group_release(&g);
+    rec_reader_free(rd);
+    return rc;
+}
+
+static int check_opts(struct opts *o, struct err *e)
+{
+    if (o->term + o->svg + o->html > 1)
+        return err_set(e, ERR_USAGE, "one of --term, --svg and --html, not two");
+    if (o->html && (o->plot || o->all || cli_given(&o->common, "cand")))
+        return err_set(e, ERR_USAGE,
+                       "--html shows everything: no --plot, --cand, --all");
+    if (o->svg && o->all)
+        return err_set(e, ERR_USAGE, "--svg is one picture: no --all");
+    if (!cli_given(&o->common, "prompts"))
+        o->prompts = o->html ? SIZE_MAX : 1;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct opts o = {
+        .cand = SIZE_MAX, .token = SIZE_MAX, .layer = SIZE_MAX, .head = SIZE_MAX};
+    struct cli_output file = {.fd = -1};
+    struct inputs in = {0};
+    struct draw d = {.o = &o};
+    struct err e = {0};
+
+    cli_parse(&tool, &o, argc, argv);
+    o.common.force = 1; /* text may go to a terminal */
+    int rc = check_opts(&o, &e);
+    if (rc >= 0)
+        rc = list_inputs(&in, &o, &e);
+    if (rc >= 0)
+        rc = cli_output_open(&file, &o.common, &e);
+    if (rc >= 0) {
+        const struct term_style style = {depth_of(&o, file.fd), ground_of(&o),
+                                         width_of(&o, file.fd), o.whole};
+
+        draw_begin(&d, file.fd, &style);
+        rc = draw_all(&d, &in, &e);
+    }
+    rc = cli_output_close(&file, rc, &e);
+    draw_release(&d);
+    inputs_release(&in);
+    return cli_finish(&tool, &o.common, rc, &e);
+}
