@@ -5,6 +5,7 @@
  * steps); libcore/view draws them for a terminal, as SVG, or as one HTML page.
  */
 #include "cagsr-view/draw.h"
+#include "cagsr-view/inputs.h"
 
 #include <string.h>
 #include <sys/ioctl.h>
@@ -40,7 +41,7 @@ static const struct cli_option options[] = {
     {"whole", 'w', CLI_FLAG, AT(whole), NULL,
      "the prompt with its template, not only what the user wrote"},
     {"run", 'r', CLI_LIST, AT(runs), "NAME=FILE",
-     "a run of metrics; runs of one NAME are averaged"},
+     "a run of metrics, a stream or FILE.tsv; runs of one NAME are averaged"},
     {"fields", 'F', CLI_STRING, AT(fields), "A,B", "curves of these metrics"},
     {"title", 0, CLI_STRING, AT(title), "TEXT", "what to call the picture"},
     {"color", 0, CLI_CHOICE, AT(color), "WHEN", "auto (default), always, 256, never",
@@ -115,63 +116,6 @@ static size_t width_of(const struct opts *o, int fd)
     return n < TERM_NARROW ? TERM_NARROW : n > 10000 ? 10000 : n;
 }
 
-/* ---- the input ------------------------------------------------------------------------- */
-/* Files in order: operands, then those of --run.  set[i]: the name of file i's set. */
-struct inputs {
-    const char **file, **set;
-    size_t n;
-};
-
-static int add_run(struct inputs *in, const char *spec, struct err *e)
-{
-    const char *eq = strchr(spec, '=');
-
-    if (!eq || eq == spec || !eq[1])
-        return err_set(e, ERR_USAGE, "--run '%s': expected NAME=FILE", spec);
-    char *name = strndup(spec, (size_t)(eq - spec));
-    if (!name)
-        return err_set(e, ERR_NOMEM, "no memory for the names of runs");
-    in->file[in->n] = eq + 1;
-    in->set[in->n++] = name;
-    return 0;
-}
-
-static int list_inputs(struct inputs *in, const struct opts *o, struct err *e)
-{
-    const struct cli_common *c = &o->common;
-    /* no operand stands as "-": with --run there need be none */
-    const int none = o->runs.n && c->nfiles == 1 && strcmp(c->files[0], "-") == 0;
-    const size_t n = c->nfiles + o->runs.n;
-    int rc = 0;
-
-    in->file = calloc(n, sizeof *in->file);
-    in->set = calloc(n, sizeof *in->set);
-    if (!in->file || !in->set)
-        return err_set(e, ERR_NOMEM, "no memory for the names of files");
-    for (size_t i = 0; i < c->nfiles && !none; i++)
-        in->file[in->n++] = c->files[i];
-    for (size_t i = 0; i < o->runs.n && rc >= 0; i++)
-        rc = add_run(in, o->runs.item[i], e);
-    return rc;
-}
-
-static void inputs_release(struct inputs *in)
-{
-    for (size_t i = 0; in->set && i < in->n; i++)
-        free((void *)(size_t)in->set[i]);
-    free(in->file);
-    free(in->set);
-}
-
-static size_t file_of(const struct inputs *in, const struct rec *r)
-{
-    size_t i = 0;
-
-    while (i + 1 < in->n && strcmp(in->file[i], r->source ? r->source : "-") != 0)
-        i++;
-    return i;
-}
-
 /* ---- the run --------------------------------------------------------------------------- */
 static int wanted(const struct opts *o, const struct draw *d, const struct rec *r)
 {
@@ -188,30 +132,44 @@ static int take(struct draw *d, const struct inputs *in, const struct rec_group 
     const struct rec *r = &g->rec[0];
 
     if (g->other) {
-        const size_t i = file_of(in, r);
+        const size_t i = inputs_of(in, r);
+        const int rc =
+            rec_is(r, "metric") ? curves_add(&d->curves, r, in->input[i].set, i, e) : 1;
 
-        return rec_is(r, "metric")
-                   ? curves_add(&d->curves, r, in->set[i] ? in->set[i] : "", i, e)
-                   : 0;
+        d->stepless += rc == 0;
+        return rc;
     }
     return wanted(d->o, d, r) ? draw_group(d, g, e) : 0;
 }
 
-static int draw_all(struct draw *d, const struct inputs *in, struct err *e)
+/* Streams; with tables alone there are none. */
+static int draw_streams(struct draw *d, const struct inputs *in, struct err *e)
 {
     struct rec_reader *rd = NULL;
     struct rec_group g = {0};
-    int rc = rec_reader_new(&rd, in->file, in->n, &d->o->limits, e);
+    int rc = 0;
 
-    while (rc >= 0 && (rc = rec_group_next(&g, rd, e)) > 0)
+    if (in->streams)
+        rc = rec_reader_new(&rd, in->stream, in->streams, &d->o->limits, e);
+    while (rd && rc >= 0 && (rc = rec_group_next(&g, rd, e)) > 0)
         rc = take(d, in, &g, e);
-    if (rc >= 0)
-        rc = draw_end(d, e);
     if (rd && rec_reader_forgiven(rd))
         cli_note(&tool, &d->o->common, "taken as it is: %s", rec_reader_forgiven(rd));
+    if (d->stepless)
+        cli_note(&tool, &d->o->common,
+                 "%zu records of metrics without a step are left out", d->stepless);
     rec_group_release(&g);
     rec_reader_free(rd);
     return rc;
+}
+
+static int draw_all(struct draw *d, const struct inputs *in, struct err *e)
+{
+    int rc = inputs_tables(in, &d->curves, e);
+
+    if (rc >= 0)
+        rc = draw_streams(d, in, e);
+    return rc < 0 ? rc : draw_end(d, e);
 }
 
 static int check_opts(struct opts *o, struct err *e)
@@ -241,7 +199,7 @@ int main(int argc, char **argv)
     o.common.force = 1; /* text may go to a terminal */
     int rc = check_opts(&o, &e);
     if (rc >= 0)
-        rc = list_inputs(&in, &o, &e);
+        rc = inputs_list(&in, &o.common, &o.runs, &e);
     if (rc >= 0)
         rc = cli_output_open(&file, &o.common, &e);
     if (rc >= 0) {

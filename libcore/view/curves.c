@@ -35,12 +35,18 @@ void curves_release(struct curves *c)
 }
 
 /* ---- collecting ------------------------------------------------------------------------ */
-static int add_point(struct curves *c, struct curve_point p, struct err *e)
+int curves_put(struct curves *c, struct curve_point p, struct rec_str metric,
+               const char *set, struct err *e)
 {
-    const int rc = reserve(&c->point, &c->cap, c->n + 1, sizeof *c->point, e);
+    const long s = strtab_add(&c->sets, set, strlen(set), e),
+               m = s < 0 ? s : strtab_add(&c->metrics, metric.s, metric.n, e);
+    const int rc =
+        m < 0 ? (int)m : reserve(&c->point, &c->cap, c->n + 1, sizeof *c->point, e);
 
     if (rc < 0)
         return rc;
+    p.set = (uint32_t)s;
+    p.metric = (uint32_t)m;
     p.order = (uint32_t)c->n;
     c->point[c->n++] = p;
     return 0;
@@ -55,31 +61,19 @@ int curves_add(struct curves *c, const struct rec *r, const char *set, size_t ru
                struct err *e)
 {
     struct curve_point p = {.run = (uint32_t)run};
-    const long at = strtab_add(&c->sets, set, strlen(set), e);
-    int rc;
+    int rc = 0;
 
-    if (at < 0)
-        return (int)at;
-    if ((rc = rec_get_f64(r, "step", &p.step, e)) < 0)
-        return rc;
-    if (!isfinite(p.step))
-        return rec_fault(r, ERR_RECORD, e, "step", "not a finite number");
-    p.set = (uint32_t)at;
-    for (size_t i = 0; i < r->nfields; i++) {
+    if (rec_value_f64(&p.step, rec_find(r, "step")) < 0 || !isfinite(p.step))
+        return 0;
+    for (size_t i = 0; i < r->nfields && rc >= 0; i++) {
         struct rec_str name;
 
         name.s = rec_field_key(r, i, &name.n);
-        if (rec_value_f64(&p.value, rec_field_value(r, i)) < 0 || !isfinite(p.value) ||
-            !is_data(name))
-            continue;
-        const long m = strtab_add(&c->metrics, name.s, name.n, e);
-        if (m < 0)
-            return (int)m;
-        p.metric = (uint32_t)m;
-        if ((rc = add_point(c, p, e)) < 0)
-            return rc;
+        if (rec_value_f64(&p.value, rec_field_value(r, i)) == 0 && isfinite(p.value) &&
+            is_data(name))
+            rc = curves_put(c, p, name, set, e);
     }
-    return 0;
+    return rc < 0 ? rc : 1;
 }
 
 /* ---- which ----------------------------------------------------------------------------- */

@@ -33,10 +33,14 @@ struct curves {
     size_t n, cap;
 };
 
-/* Adds the finite numbers of a metric record with a step; run numbers the runs of all
- * sets.  ERR_NOMEM; ERR_RECORD without a step. */
+/* Adds the finite numbers of a metric record; run numbers the runs of all sets.  1, or 0
+ * for a record without a step, of which there is nothing to draw.  ERR_NOMEM. */
 int curves_add(struct curves *c, const struct rec *r, const char *set, size_t run,
                struct err *e) MUST_CHECK;
+
+/* Adds one number: p has run, step and value.  ERR_NOMEM. */
+int curves_put(struct curves *c, struct curve_point p, struct rec_str metric,
+               const char *set, struct err *e) MUST_CHECK;
 
 void curves_release(struct curves *c); /* zeroes it */
 

@@ -46,6 +46,12 @@ cagsr-view --width 120 run.rec | awk 'length($0) > 110 { n++ } END { print (n > 
 echo "-- curves"
 cagsr-view -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
 cagsr-view -F seconds "$G/seed1.jsonl"
+echo "-- tables of a run, alone and beside a stream"
+printf 'step\treward\n1\t0.5\n2\t1.5\n' >metrics.tsv
+printf 'step\treward\n0\t0.25\n2\t1.25\n' >eval.tsv
+cagsr-view metrics.tsv eval.tsv
+cagsr-view -F eval/reward "$G/seed1.jsonl" eval.tsv
+echo '{"kind":"metric","reward":1.0}' | cagsr-view metrics.tsv - 2>&1 | head -n 1
 echo "-- SVG"
 golden attn.svg -c 2 --title 'A <title> & more' run.rec
 golden heads.svg -i hats -l 6 --head 1 run.rec
@@ -76,6 +82,8 @@ status cagsr-view -l 2 run.rec
 status cagsr-view -p curves run.rec
 status cagsr-view -F no "$G/seed1.jsonl"
 status cagsr-view -r nameless run.rec
+printf 'reward\n1\n' >eval.tsv
+status cagsr-view eval.tsv
 cagsr-cat -F kind,id,prompt_ids,ids run.rec | status cagsr-view -s
 head -c 3000 run.rec >cut.rec
 status cagsr-view -o cut.svg -s cut.rec

@@ -5,6 +5,7 @@
 #include "view/curves.h"
 #include "view/paint.h"
 #include "view/svg_parts.h"
+#include "view/table.h"
 
 #include <criterion/criterion.h>
 #include <criterion/theories.h>
@@ -197,7 +198,7 @@ static void add(struct curves *c, const char *set, size_t run, const char *text)
 
     cr_assert_eq(rec_json_parse(&b, text, strlen(text), &e), 0, "%s", e.text);
     cr_assert_eq(rec_parse(&r, b.p, b.n, &e), 0);
-    cr_assert_eq(curves_add(c, &r, set, run, &e), 0, "%s", e.text);
+    cr_assert_eq(curves_add(c, &r, set, run, &e), 1, "%s", e.text);
     rec_release(&r);
     rec_buf_release(&b);
 }
@@ -236,4 +237,57 @@ Test(curves, mean_and_band)
     cr_expect_eq(curves_panels(&p, &c, "seconds,no", &e), ERR_USAGE);
     cr_expect_str_eq(e.text, "no metric 'no' in the input");
     curves_release(&c);
+}
+
+/* ---- tables ---------------------------------------------------------------------------- */
+static int take(struct curves *c, const char *text, const char *path, struct err *e)
+{
+    return table_add(c, text, strlen(text), path, "s", 3, e);
+}
+
+Test(table, numbers_by_name)
+{
+    struct curves c = {0};
+    struct err e = {0};
+
+    cr_assert_eq(take(&c, "reward\tstep\tnote\r\n1.5\t2\tx\r\n\n\t3\t4\n7\t4",
+                      "run/metrics.tsv", &e),
+                 0);
+    cr_assert_eq(take(&c, "step\tbest\n0\t-1e-3\n", "run/eval.tsv", &e), 0);
+    const struct {
+        const char *metric;
+        double step, value;
+    } want[] = {
+        {"reward", 2, 1.5}, {"note", 3, 4}, {"reward", 4, 7}, {"eval/best", 0, -1e-3}};
+    cr_assert_eq(c.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        cr_expect_str_eq(strtab_text(&c.metrics, c.point[i].metric), want[i].metric);
+        cr_expect_float_eq(c.point[i].step, want[i].step, 1e-12);
+        cr_expect_float_eq(c.point[i].value, want[i].value, 1e-12);
+        cr_expect_eq(c.point[i].run, 3);
+    }
+    curves_release(&c);
+}
+
+static const struct {
+    const char *text, *says;
+} tables[] = {
+    {"", "t.tsv: empty, expected a line of names"},
+    {"a\tb\n1\t2\n", "t.tsv:2: no number in the column 'step'"},
+    {"step\n1\nx\n", "t.tsv:3: no number in the column 'step'"},
+    {"step\n1\t2\n", "t.tsv:2: more cells than the first line has names"},
+    {"step\n1e999\n", "t.tsv:2: no number in the column 'step'"},
+};
+
+Test(table, refuses)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        struct curves c = {0};
+        struct err e = {0};
+
+        cr_expect_eq(take(&c, tables[i].text, "t.tsv", &e), ERR_FILE);
+        cr_expect_str_eq(e.text, tables[i].says);
+        curves_release(&c);
+    }
+    cr_expect(table_is("a/b.tsv") && !table_is(".tsv") && !table_is("a.tsv.gz"));
 }

@@ -2,6 +2,7 @@
  * What the parts of cagsr-view share.
  *
  *   draw.c    which picture of what, and when
+ *   inputs.c  files, and whose run each is
  *   html.c    the page: page.html with page.css and page.js, which stand beside it and are
  *             built into the program, and the run as JSON
  */
@@ -39,6 +40,7 @@ struct draw {
     struct curves curves;
     struct rec_buf out;   /* not written yet */
     size_t prompts;       /* drawn */
+    size_t stepless;      /* records of metrics that have no step */
     struct rec_buf index; /* html: what the list of prompts says */
     const char *page;     /* html: what of page.html is still to come */
 };
