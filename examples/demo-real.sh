@@ -77,14 +77,16 @@ say "Scales of the reward's components, from 8 prompts ..."
 head -n 8 "$out/train.jsonl" | cagsr-sample -q -m "$model" -n 4 --max-tokens 32 --seed 1 |
     cagsr-attn -q -m "$model" -o "$out/first.attn"
 cagsr-reward -q --calibrate "$out/scales.json" "$out/first.attn" > /dev/null
-cagsr-reward -q -s "$out/scales.json" -r -o "$out/first.rewarded" "$out/first.attn"
+cagsr-reward -q -s "$out/scales.json" --explain=record -o "$out/first.rewarded" \
+    "$out/first.attn"
 
 say
-say 'Two prompts with their candidates, best reward first.  Shaded (or in brackets, percent, for'
-say 'the most read): how much of its attention a step of the answer gave to each token, at most.'
+say 'Two prompts: their candidates ranked, then the best and the worst.  Shaded (or in brackets'
+say 'for the most read): how much of its attention a step of the answer gave to each token, at'
+say 'most.'
 say
-show "$out/first.rewarded" passage-001 coverage,focus,coherence,repetition,copy 4
-show "$out/first.rewarded" passage-007 coverage,focus,coherence,repetition,copy 4
+show "$out/first.rewarded" passage-001
+show "$out/first.rewarded" passage-007
 
 say 'Held-out prompts before any training ...'
 measured "$model" "$out/eval.jsonl" "$out/before"

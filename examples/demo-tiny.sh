@@ -57,12 +57,12 @@ evaluate start "$model"
 head -n 100 "$out/prompts.jsonl" | cagsr-sample -q -m "$model" --raw -n 8 --max-tokens 6 \
     --seed "$seed" | cagsr-attn -q -m "$model" > "$out/first.attn"
 cagsr-reward -q $measures --calibrate "$out/scales.json" "$out/first.attn" > /dev/null
-cagsr-reward -q $measures -s "$out/scales.json" -w "$cagsr" -r "$out/first.attn" \
+cagsr-reward -q $measures -s "$out/scales.json" -w "$cagsr" --explain=record "$out/first.attn" \
     > "$out/first.rewarded"
-say "A prompt with its candidates, best reward first, before any training.  Shaded (or in"
-say 'brackets, percent, for the most read): how much of its attention a step gave to a word.'
+say 'A prompt before any training: its candidates ranked, then the best and the worst.  Shaded'
+say '(or in brackets, for the most read): how much of its attention a step gave to a word.'
 say
-show "$out/first.rewarded" q0 coverage,focus,coherence,repetition,copy 8
+show "$out/first.rewarded" q0
 
 say "Training: $steps updates of 16 prompts with 8 answers each ..."
 train cagsr "$cagsr"

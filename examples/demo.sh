@@ -13,8 +13,6 @@ PATH=$BUILD:$PATH
 out=${DEMO_OUT:-$BUILD/demo}
 # The programs bring their own threads; LC_ALL: bytes and decimal points.
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
-color=0
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then color=1; fi
 
 die()
 {
@@ -27,12 +25,11 @@ say()
     printf '%s\n' "$*"
 }
 
-# One prompt of a stream with its candidates, best first.
-show() # STREAM ID COMPONENTS CANDIDATES
+# One prompt of a stream: its candidates ranked, the best and the worst of them.
+show() # STREAM ID
 {
-    cagsr-cat -k sample -t -F id,cand,reward,rewards,text,prompt,prompt_ends,prompt_mask,attn.rows "$1" |
-        awk -F '\t' -v id="$2" 'NR == 1 || $1 == id' | head -n $((1 + $4)) |
-        awk -v color=$color -v notes="$3" -f examples/show.awk
+    cagsr-view -i "$2" "$1"
+    say
 }
 
 . "examples/demo-$(case $1 in tiny-qa) echo tiny ;; *) echo real ;; esac).sh"

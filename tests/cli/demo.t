@@ -13,4 +13,4 @@ awk -F '\t' '
         print "off-topic answers are under .2:", off["cagsr"] < .2
         print "a random reward gives at most .05:", right["random"] <= right["start"] + .05
     }' demo/summary.tsv
-grep -c '^  [0-7]  reward ' said
+grep -cE '^ +[1-8]  #[0-7] +[-+][0-9.]+' said
