@@ -49,7 +49,7 @@ static struct scale scale_of(const struct scene *s, int weighed)
 
 static void put_axis(struct rec_buf *out, const struct scale *k, double bottom)
 {
-    const struct svg_ticks t = svg_ticks(k->lo, k->hi, 6);
+    const struct svg_ticks t = svg_ticks(k->lo, k->hi, 8);
     char text[32];
 
     for (size_t i = 0; i < t.n; i++) {

@@ -409,7 +409,8 @@
 
   // ---- start -----------------------------------------------------------------------------
   const n = index.prompts.reduce((s, x) => s + x[2], 0);
-  $("facts").textContent = index.prompts.length + " prompts, " + n + " candidates";
+  const counted = (k, what) => k + " " + what + (k === 1 ? "" : "s");
+  $("facts").textContent = counted(index.prompts.length, "prompt") + ", " + counted(n, "candidate");
   $("curves").hidden = !$("curves").querySelector("svg");
   $("run").hidden = index.prompts.length === 0;
   draw_prompts();
