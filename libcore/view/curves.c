@@ -9,7 +9,7 @@
 
 /* What people look at first, in this order; patterns as in fnmatch(3). */
 static const struct {
-    const char *pattern, *title; /* NULL: the metric's name */
+    const char *pattern, *title; /* NULL: see name_panel() */
 } known[] = {
     {"reward", "reward"},
     {"rewards/*/mean", NULL},
@@ -79,17 +79,36 @@ int curves_add(struct curves *c, const struct rec *r, const char *set, size_t ru
 /* ---- which ----------------------------------------------------------------------------- */
 struct choice {
     size_t *metric;
-    const char **title; /* NULL: the metric's name */
     size_t n;
 };
 
-static void choose(struct choice *x, size_t metric, const char *title)
+static void choose(struct choice *x, size_t metric)
 {
     for (size_t i = 0; i < x->n; i++)
         if (x->metric[i] == metric)
             return;
-    x->metric[x->n] = metric;
-    x->title[x->n++] = title;
+    if (x->n == CURVES_PANELS)
+        return;
+    x->metric[x->n++] = metric;
+}
+
+/* The table's title, a component's name, or the metric's own. */
+static void name_panel(struct curve_panel *p)
+{
+    const size_t n = strlen(p->metric), before = strlen("rewards/"),
+                 behind = strlen("/mean");
+
+    for (size_t k = 0; k < KNOWN; k++)
+        if (known[k].title && strcmp(known[k].pattern, p->metric) == 0) {
+            snprintf(p->title, sizeof p->title, "%s", known[k].title);
+            return;
+        }
+    if (fnmatch("rewards/*/mean", p->metric, 0) == 0)
+        snprintf(p->title, sizeof p->title, "%.*s",
+                 (int)(n - before - behind < 60 ? n - before - behind : 60),
+                 p->metric + before);
+    else
+        snprintf(p->title, sizeof p->title, "%s", p->metric);
 }
 
 static int choose_named(struct choice *x, const struct curves *c, const char *names,
@@ -100,7 +119,7 @@ static int choose_named(struct choice *x, const struct curves *c, const char *na
 
         if (m == SIZE_MAX)
             return err_set(e, ERR_USAGE, "no metric '%.*s' in the input", (int)n, p);
-        choose(x, m, NULL);
+        choose(x, m);
         p += n;
         if (!*p)
             return 0;
@@ -112,9 +131,9 @@ static void choose_known(struct choice *x, const struct curves *c)
     for (size_t k = 0; k < KNOWN; k++)
         for (size_t m = 0; m < c->metrics.n; m++)
             if (fnmatch(known[k].pattern, strtab_text(&c->metrics, m), 0) == 0)
-                choose(x, m, known[k].title);
+                choose(x, m);
     for (size_t m = 0; m < c->metrics.n && x->n == 0; m++)
-        choose(x, m, NULL);
+        choose(x, m);
 }
 
 /* ---- lines ----------------------------------------------------------------------------- */
@@ -186,8 +205,7 @@ static int make_line(struct curve_panel *panel, const struct curves *c,
 }
 
 static int make_panel(struct curve_panel *panel, const struct curves *c,
-                      const struct curve_point *sorted, size_t metric,
-                      const char *title, struct err *e)
+                      const struct curve_point *sorted, size_t metric, struct err *e)
 {
     size_t i = 0, k;
     int rc = 0;
@@ -195,7 +213,7 @@ static int make_panel(struct curve_panel *panel, const struct curves *c,
     *panel = (struct curve_panel){.metric = strtab_text(&c->metrics, metric),
                                   .x = {INFINITY, -INFINITY},
                                   .y = {INFINITY, -INFINITY}};
-    snprintf(panel->title, sizeof panel->title, "%s", title ? title : panel->metric);
+    name_panel(panel);
     panel->line = calloc(c->sets.n, sizeof *panel->line);
     if (!panel->line)
         return err_set(e, ERR_NOMEM, "no memory for curves");
@@ -232,7 +250,7 @@ static int make_panels(struct curve_panels *out, const struct curves *c,
     qsort(sorted, c->n, sizeof *sorted, compare);
     for (size_t i = 0; i < x->n && rc >= 0; i++) {
         out->n = i + 1;
-        rc = make_panel(&out->panel[i], c, sorted, x->metric[i], x->title[i], e);
+        rc = make_panel(&out->panel[i], c, sorted, x->metric[i], e);
     }
     return rc;
 }
@@ -241,12 +259,12 @@ int curves_panels(struct curve_panels *out, const struct curves *c, const char *
                   struct err *e)
 {
     const size_t M = c->metrics.n + 1;
-    struct choice x = {calloc(M, sizeof *x.metric), calloc(M, sizeof *x.title), 0};
+    struct choice x = {calloc(M, sizeof *x.metric), 0};
     struct curve_point *sorted = malloc((c->n + 1) * sizeof *sorted);
     int rc = 0;
 
     *out = (struct curve_panels){calloc(M, sizeof *out->panel), 0};
-    if (!x.metric || !x.title || !sorted || !out->panel)
+    if (!x.metric || !sorted || !out->panel)
         rc = err_set(e, ERR_NOMEM, "no memory for curves");
     else if (names)
         rc = choose_named(&x, c, names, e);
@@ -255,7 +273,6 @@ int curves_panels(struct curve_panels *out, const struct curves *c, const char *
     if (rc >= 0)
         rc = make_panels(out, c, &x, sorted, e);
     free(x.metric);
-    free(x.title);
     free(sorted);
     if (rc < 0)
         curves_panels_release(out);

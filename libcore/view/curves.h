@@ -8,7 +8,7 @@
  *
  * Which metrics are shown: those of a list of names, or the table in curves.c (reward and
  * components, KL, entropy, length, clipping, whatever an evaluation put there), as far as
- * they occur; or, if none of these occurs, all.
+ * they occur; or, if none of these occurs, all; at most CURVES_PANELS.
  */
 #ifndef CAGSR_VIEW_CURVES_H
 #define CAGSR_VIEW_CURVES_H
@@ -19,6 +19,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum { CURVES_PANELS = 256 };
 
 struct curve_point {
     uint32_t set, run, metric;

@@ -233,10 +233,38 @@ Test(curves, mean_and_band)
     curves_panels_release(&p);
     cr_assert_eq(curves_panels(&p, &c, "seconds,reward", &e), 0);
     cr_expect_str_eq(p.panel[0].title, "seconds");
+    cr_expect_str_eq(p.panel[1].title, "reward");
     curves_panels_release(&p);
     cr_expect_eq(curves_panels(&p, &c, "seconds,no", &e), ERR_USAGE);
     cr_expect_str_eq(e.text, "no metric 'no' in the input");
     curves_release(&c);
+}
+
+static const struct {
+    const char *metric, *title;
+} titles[] = {
+    {"objective/kl", "KL to the reference (nats)"},
+    {"rewards/coverage/mean", "coverage"},
+    {"rewards/my/own/mean", "my/own"},
+    {"rewards/coverage/std", "rewards/coverage/std"},
+    {"eval/reward", "eval/reward"},
+};
+
+Test(curves, titles)
+{
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        struct curves c = {0};
+        struct curve_panels p;
+        struct err e = {0};
+        char text[128];
+
+        snprintf(text, sizeof text, "{\"step\":1,\"%s\":1.0}", titles[i].metric);
+        add(&c, "", 0, text);
+        cr_assert_eq(curves_panels(&p, &c, titles[i].metric, &e), 0);
+        cr_expect_str_eq(p.panel[0].title, titles[i].title);
+        curves_panels_release(&p);
+        curves_release(&c);
+    }
 }
 
 /* ---- tables ---------------------------------------------------------------------------- */
