@@ -5,6 +5,7 @@
 #   make check    the tests (under 10 minutes on 2 cores)
 #   make demo     the shipped model before and after CAGSR (MODEL=smollm2: a real one)
 #   make minilm   fetches a sentence encoder, in build/models
+#   make docs     the pictures of README.md, from recorded runs
 #   make bench    speed and memory beside PyTorch, llama.cpp, TRL, where they are installed:
 #   make bench-peers   installs them, in build/peers (minutes)
 #   make asan | tsan | fuzz | lint | install | uninstall | clean
@@ -212,6 +213,11 @@ demo: all
 .PHONY: minilm
 minilm:
 	BUILD=$(BUILD) examples/minilm.sh
+
+# ---- pictures ------------------------------------------------------------------------------
+.PHONY: docs
+docs: $(BUILD)/cagsr-view
+	BUILD=$(BUILD) docs/make.sh
 
 # ---- install -------------------------------------------------------------------------------
 MAN1 := $(wildcard man/*.1)
