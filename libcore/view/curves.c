@@ -13,6 +13,14 @@ static const struct {
 } known[] = {
     {"reward", "reward"},
     {"rewards/*/mean", NULL},
+    {"coverage", NULL}, /* these by their names in metrics.tsv */
+    {"focus", NULL},
+    {"coherence", NULL},
+    {"repetition", NULL},
+    {"copy", NULL},
+    {"no_end", NULL},
+    {"kl", "KL to the reference (nats)"},
+    {"length", "length (tokens)"},
     {"objective/kl", "KL to the reference (nats)"},
     {"policy/entropy_avg", "entropy (nats per token)"},
     {"completions/mean_length", "length (tokens)"},
