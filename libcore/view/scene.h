@@ -2,11 +2,11 @@
  * A scene: one prompt and its candidates, as a picture of them needs it.
  *
  * There is one description and there are three renderers.  scene.c makes the description
- * of a group of records; term.h (a terminal), svg_*.h and page.h (JSON for the HTML page)
- * take it, ask nothing of the records, and compute nothing about attention or reward.
- * curves.h is its counterpart for the metrics of a run.
+ * of a group of records; term.h (a terminal), svg.h and cagsr-view's html.c (a page) take
+ * it, ask nothing of the records, and compute nothing about attention or reward but what
+ * the functions below answer.  curves.h is its counterpart for the metrics of a run.
  *
- *     records ─► scene_read ─► struct scene ─► term, svg, page
+ *     records ─► scene_read ─► struct scene ─► term, svg, html
  *     metrics ─► curves_add ─► struct curves ─┘
  *
  * What the records say of themselves wins: the field `explain` (cagsr-reward --explain=
