@@ -12,6 +12,7 @@ CFLAGS=-fsanitize=fuzzer-no-link make -s -j"${JOBS:-$(nproc)}" CC="$CC" MODE=asa
     BUILD=$BUILD $BUILD/libcagsr.a \
     $(ls tools/*/*.c | sed "s|\(.*\)\.c|$BUILD/obj/\1.o|") || exit 1
 for tool in tools/*/; do
+    ls "$tool"*.c >/dev/null 2>&1 || continue # a header, or what is not C
     ar rcs "$BUILD/$(basename "$tool").a" "$BUILD/obj/$tool"*.o || exit 1
 done
 flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
