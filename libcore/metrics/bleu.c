@@ -1,6 +1,6 @@
 #include "metrics/bleu.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,8 +24,8 @@ static int matches(size_t *match, size_t *total, struct bleu_work *w,
 {
     int rc = grams_of(&w->hyp, &text[i], 1, n, e);
 
-    if (rc < 0 || (rc = room_for(&w->most, &w->most_cap, w->hyp.count + 1,
-                                 sizeof *w->most, e)) < 0)
+    if (rc < 0 || (rc = reserve(&w->most, &w->most_cap, w->hyp.count + 1,
+                                sizeof *w->most, e)) < 0)
         return rc;
     memset(w->most, 0, w->hyp.count * sizeof *w->most);
     for (size_t k = 0; k < texts && rc >= 0; k++)

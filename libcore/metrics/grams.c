@@ -1,6 +1,6 @@
 #include "metrics/grams.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ int grams_of(struct grams *g, const struct tokens *text, size_t texts, size_t n,
 
     for (size_t i = 0; i < texts; i++)
         all += grams_in(&text[i], n);
-    const int rc = room_for(&g->at, &g->cap, all, sizeof *g->at, e);
+    const int rc = reserve(&g->at, &g->cap, all, sizeof *g->at, e);
     if (rc < 0)
         return rc;
     g->n = n;

@@ -1,6 +1,6 @@
 #include "metrics/rouge.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,7 @@ int rouge_l(struct rouge *out, struct rouge_work *w, const struct tokens *target
             const struct tokens *prediction, struct err *e)
 {
     const size_t m = target->n, n = prediction->n;
-    int rc = room_for(&w->table, &w->table_cap, 2 * (n + 1), sizeof *w->table, e);
+    int rc = reserve(&w->table, &w->table_cap, 2 * (n + 1), sizeof *w->table, e);
 
     if (rc < 0)
         return rc;
@@ -80,7 +80,7 @@ static int mark_lcs(unsigned char *hit, struct rouge_work *w, const int32_t *a,
 
     if (__builtin_mul_overflow(m + 1, n + 1, &cells))
         return err_set(e, ERR_NOMEM, "no memory to compare texts");
-    const int rc = room_for(&w->table, &w->table_cap, cells, sizeof *w->table, e);
+    const int rc = reserve(&w->table, &w->table_cap, cells, sizeof *w->table, e);
     if (rc < 0)
         return rc;
     memset(w->table, 0, (n + 1) * sizeof *w->table);
@@ -114,7 +114,7 @@ static int count_tokens(struct rouge_work *w, const struct tokens *target,
         for (size_t i = 0; i < side[s]->n; i++)
             top = side[s]->id[i] > top ? side[s]->id[i] : top;
     const size_t cells = 2 * ((size_t)top + 1);
-    if ((rc = room_for(&w->spare, &w->spare_cap, cells, sizeof *w->spare, e)) < 0)
+    if ((rc = reserve(&w->spare, &w->spare_cap, cells, sizeof *w->spare, e)) < 0)
         return rc;
     memset(w->spare, 0, cells * sizeof *w->spare);
     for (size_t s = 0; s < 2; s++)
@@ -165,7 +165,7 @@ int rouge_lsum(struct rouge *out, struct rouge_work *w, const struct tokens *tar
                const struct tokens *prediction, struct err *e)
 {
     size_t hits = 0;
-    int rc = room_for(&w->hit, &w->hit_cap, target->n + 1, 1, e);
+    int rc = reserve(&w->hit, &w->hit_cap, target->n + 1, 1, e);
 
     if (rc >= 0)
         rc = count_tokens(w, target, prediction, e);

@@ -1,6 +1,6 @@
 #include "metrics/tfidf.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ static void normalise(struct tfidf *v)
 int tfidf_of(struct tfidf *v, struct strtab *tab, const struct words *w,
              const struct df *df, struct err *e)
 {
-    int rc = room_for(&v->entry, &v->cap, w->n, sizeof *v->entry, e);
+    int rc = reserve(&v->entry, &v->cap, w->n, sizeof *v->entry, e);
 
     v->n = 0;
     for (size_t i = 0; i < w->n && rc >= 0; i++) {

@@ -4,7 +4,7 @@
  */
 #include "metrics/tokens.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 #include "metrics/stem.h"
 
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static int flush(struct cutter *c, struct err *e)
     c->run = t->word_n = 0;
     if (n == 0)
         return 0;
-    if ((rc = room_for(&t->id, &t->cap, t->n + 1, sizeof *t->id, e)) < 0)
+    if ((rc = reserve(&t->id, &t->cap, t->n + 1, sizeof *t->id, e)) < 0)
         return rc;
     if (c->how == TOKENS_STEMS && n > 3)
         n = stem_porter(t->word, n);
@@ -106,7 +106,7 @@ static int end_line(struct cutter *c, struct err *e)
 
     if (rc < 0)
         return rc;
-    rc = room_for(&t->line, &t->lines_cap, t->lines + 1, sizeof *t->line, e);
+    rc = reserve(&t->line, &t->lines_cap, t->lines + 1, sizeof *t->line, e);
     if (rc >= 0)
         t->line[t->lines++] = t->n;
     return rc;
@@ -115,7 +115,7 @@ static int end_line(struct cutter *c, struct err *e)
 static int append(struct cutter *c, int32_t cp, struct err *e)
 {
     struct tokens *t = c->t;
-    const int rc = room_for(&t->word, &t->word_cap, t->word_n + 4, 1, e);
+    const int rc = reserve(&t->word, &t->word_cap, t->word_n + 4, 1, e);
 
     if (rc >= 0)
         t->word_n +=
@@ -166,7 +166,7 @@ int tokens_cut(struct tokens *t, struct strtab *tab, enum tokens_how how,
                const char *text, size_t n, struct err *e)
 {
     struct cutter c = {.t = t, .tab = tab, .how = how};
-    int rc = room_for(&t->word, &t->word_cap, 4, 1, e);
+    int rc = reserve(&t->word, &t->word_cap, 4, 1, e);
 
     t->n = t->lines = t->word_n = 0;
     for (size_t at = 0; at < n && rc >= 0;) {
@@ -182,10 +182,10 @@ int tokens_cut(struct tokens *t, struct strtab *tab, enum tokens_how how,
 
 int tokens_take(struct tokens *t, const int32_t *id, size_t n, struct err *e)
 {
-    int rc = room_for(&t->id, &t->cap, n + 1, sizeof *t->id, e);
+    int rc = reserve(&t->id, &t->cap, n + 1, sizeof *t->id, e);
 
     if (rc >= 0)
-        rc = room_for(&t->line, &t->lines_cap, 1, sizeof *t->line, e);
+        rc = reserve(&t->line, &t->lines_cap, 1, sizeof *t->line, e);
     if (rc < 0)
         return rc;
     if (n)

@@ -1,6 +1,6 @@
 #include "audit.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,8 +36,8 @@ static int put(struct board *b, int is_reward, const char *name, size_t n, doubl
     const long at = strtab_add(&b->columns, key + !is_reward, n + (is_reward != 0), e);
     if (at < 0)
         return (int)at;
-    if ((rc = room_for(&b->is_reward, &b->is_reward_cap, b->columns.n, 1, e)) < 0 ||
-        (rc = room_for(&b->entry, &b->entry_cap, b->entries + 1, sizeof *b->entry, e)) <
+    if ((rc = reserve(&b->is_reward, &b->is_reward_cap, b->columns.n, 1, e)) < 0 ||
+        (rc = reserve(&b->entry, &b->entry_cap, b->entries + 1, sizeof *b->entry, e)) <
             0)
         return rc;
     b->is_reward[at] = is_reward != 0;
@@ -133,7 +133,7 @@ static int add_row(struct board *b, const struct sample *s, struct err *e)
     if ((rc = add_name(&row.kind, &b->kinds, "", 0, e)) < 0 ||
         (rc = add_name(&row.kind, &b->kinds, kind.s, kind.n, e)) < 0 ||
         (rc = add_name(&row.prompt, &b->ids, s->id.s, s->id.n, e)) < 0 ||
-        (rc = room_for(&b->row, &b->row_cap, b->rows + 1, sizeof *b->row, e)) < 0)
+        (rc = reserve(&b->row, &b->row_cap, b->rows + 1, sizeof *b->row, e)) < 0)
         return rc;
     b->row[b->rows++] = row;
     return 0;

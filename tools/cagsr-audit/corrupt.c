@@ -8,8 +8,8 @@
 #include "audit.h"
 
 #include "base/hash.h"
+#include "base/reserve.h"
 #include "base/rng.h"
-#include "metrics/room.h"
 #include "rec/buf.h"
 
 #include <stdlib.h>
@@ -64,10 +64,10 @@ static void begin(struct made *m, const char *finish)
 
 static int add(struct made *m, int32_t id, const char *text, size_t n, struct err *e)
 {
-    int rc = room_for(&m->ids, &m->ids_cap, m->n + 1, sizeof *m->ids, e);
+    int rc = reserve(&m->ids, &m->ids_cap, m->n + 1, sizeof *m->ids, e);
 
     if (rc < 0 ||
-        (rc = room_for(&m->ends, &m->ends_cap, m->n + 1, sizeof *m->ends, e)) < 0)
+        (rc = reserve(&m->ends, &m->ends_cap, m->n + 1, sizeof *m->ends, e)) < 0)
         return rc;
     if (n)
         rec_buf_add(&m->text, text, n);
@@ -125,7 +125,7 @@ static int begins_word(const struct sample *s, size_t t)
 static int find_words(struct made *m, const struct sample *s, struct err *e)
 {
     const size_t T = body(s);
-    int rc = room_for(&m->word, &m->word_cap, T + 1, sizeof *m->word, e);
+    int rc = reserve(&m->word, &m->word_cap, T + 1, sizeof *m->word, e);
 
     m->words = 0;
     for (size_t t = 0; t < T && rc >= 0; t++)
@@ -159,7 +159,7 @@ static int make_shuffled(struct made *m, const struct material *from, struct err
     const uint64_t key = hash64(s->id.s, s->id.n) + s->cand;
     int same = 1;
 
-    if ((rc = room_for(&m->perm, &m->perm_cap, n, sizeof *m->perm, e)) < 0)
+    if ((rc = reserve(&m->perm, &m->perm_cap, n, sizeof *m->perm, e)) < 0)
         return rc;
     rng_shuffle(m->perm, n, from->seed, key);
     for (size_t i = 0; i < n; i++)

@@ -5,7 +5,7 @@
 #include "audit.h"
 
 #include "attn/stats.h"
-#include "metrics/room.h"
+#include "base/reserve.h"
 #include "reward/coverage.h"
 
 #include <stdlib.h>
@@ -63,14 +63,14 @@ static int read_prompt(struct feature_work *w, const struct sample *s, struct er
             s->rec, ERR_RECORD, e, "prompt",
             "heads are told apart by the prompt's words, which need 'prompt' "
             "and 'prompt_ends'");
-    if ((rc = room_for(&w->support, &w->support_cap, s->P, 1, e)) < 0 ||
-        (rc = room_for(&w->pos, &w->pos_cap, s->P, sizeof *w->pos, e)) < 0)
+    if ((rc = reserve(&w->support, &w->support_cap, s->P, 1, e)) < 0 ||
+        (rc = reserve(&w->pos, &w->pos_cap, s->P, sizeof *w->pos, e)) < 0)
         return rc;
     salient_support(w->support, &p);
     if ((rc = salient_words(&w->words, &p, e)) < 0 ||
         (rc = salient_pick(&w->salient, &w->words, &p, w->support, &w->rules, e)) < 0 ||
-        (rc = room_for(&w->group, &w->group_cap, w->salient.n + 1, sizeof *w->group,
-                       e)) < 0)
+        (rc = reserve(&w->group, &w->group_cap, w->salient.n + 1, sizeof *w->group,
+                      e)) < 0)
         return rc;
     if (w->salient.n)
         memcpy(w->group, w->salient.group, w->salient.n * sizeof *w->group);
@@ -85,7 +85,7 @@ int features_of(float *out, struct feature_work *w, const struct sample *s,
     const size_t TP = a->T * a->P;
     int rc = read_prompt(w, s, e);
 
-    if (rc < 0 || (rc = room_for(&w->A, &w->A_cap, 2 * TP, sizeof *w->A, e)) < 0)
+    if (rc < 0 || (rc = reserve(&w->A, &w->A_cap, 2 * TP, sizeof *w->A, e)) < 0)
         return rc;
     double *layer = w->A + TP;
     struct attn_rows rows = {.T = a->T,

@@ -7,9 +7,9 @@
 #include "audit.h"
 
 #include "base/file.h"
+#include "base/reserve.h"
 #include "base/rng.h"
 #include "metrics/heads.h"
-#include "metrics/room.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +31,8 @@ static int add_pair(struct pairs *p, const float *own, const float *other,
 
     if (__builtin_mul_overflow(p->K + 1, p->F, &need))
         return err_set(e, ERR_NOMEM, "no memory for pairs");
-    if ((rc = room_for(&p->d, &p->d_cap, need, sizeof *p->d, e)) < 0 ||
-        (rc = room_for(&p->prompt, &p->prompt_cap, p->K + 1, sizeof *p->prompt, e)) < 0)
+    if ((rc = reserve(&p->d, &p->d_cap, need, sizeof *p->d, e)) < 0 ||
+        (rc = reserve(&p->prompt, &p->prompt_cap, p->K + 1, sizeof *p->prompt, e)) < 0)
         return rc;
     for (size_t f = 0; f < p->F; f++)
         p->d[p->K * p->F + f] = own[f] - other[f];

@@ -5,8 +5,8 @@
  */
 #include "audit.h"
 
+#include "base/reserve.h"
 #include "base/rng.h"
-#include "metrics/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +65,10 @@ static int choose(struct maker *x, struct err *e)
 static int keep(struct maker *x, struct err *e)
 {
     const size_t from = x->n, n = x->g.n;
-    int rc = room_for(&x->rec, &x->rec_cap, from + n, sizeof *x->rec, e);
+    int rc = reserve(&x->rec, &x->rec_cap, from + n, sizeof *x->rec, e);
 
-    if (rc < 0 || (rc = room_for(&x->group, &x->group_cap, x->groups + 1,
-                                 sizeof *x->group, e)) < 0)
+    if (rc < 0 || (rc = reserve(&x->group, &x->group_cap, x->groups + 1,
+                                sizeof *x->group, e)) < 0)
         return rc;
     for (size_t i = 0; i < n && rc >= 0; i++) {
         x->rec[x->n] = (struct rec){0};

@@ -5,7 +5,7 @@
  */
 #include "eval.h"
 
-#include "metrics/room.h"
+#include "base/reserve.h"
 #include "rec/buf.h"
 
 #include <math.h>
@@ -106,7 +106,7 @@ static int add_ref(struct reading *r, struct row *row, struct rec_value v,
         snprintf(number, sizeof number, "%.15g", x);
         text = (struct rec_str){number, strlen(number)};
     }
-    if ((rc = room_for(&c->ref, &c->ref_cap, c->refs + 1, sizeof *c->ref, e)) < 0 ||
+    if ((rc = reserve(&c->ref, &c->ref_cap, c->refs + 1, sizeof *c->ref, e)) < 0 ||
         (rc = intern(&c->ref[c->refs], &c->texts, text.s, text.n, e)) < 0)
         return rc;
     c->refs++;
@@ -227,8 +227,8 @@ static int find_prompt(struct reading *r, struct row *row, struct err *e)
 
     if (rc < 0 || row->prompt < c->prompts)
         return rc;
-    if ((rc = room_for(&c->prompt, &c->prompt_cap, c->prompts + 1, sizeof *c->prompt,
-                       e)) < 0)
+    if ((rc = reserve(&c->prompt, &c->prompt_cap, c->prompts + 1, sizeof *c->prompt,
+                      e)) < 0)
         return rc;
     c->prompt[c->prompts++] = (struct prompt){NO_TEXT, {0}, row->prompt};
     return 0;
@@ -262,7 +262,7 @@ int corpus_add(struct reading *r, const struct rec_group *g, struct err *e)
 
     if (g->other)
         return 0;
-    if ((rc = room_for(&c->row, &c->row_cap, from + g->n, sizeof *c->row, e)) < 0)
+    if ((rc = reserve(&c->row, &c->row_cap, from + g->n, sizeof *c->row, e)) < 0)
         return rc;
     for (size_t i = 0; i < g->n; i++) {
         struct row *row = &c->row[from + i];

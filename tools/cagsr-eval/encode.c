@@ -4,7 +4,7 @@
 #include "eval.h"
 
 #include "base/hash.h"
-#include "metrics/room.h"
+#include "base/reserve.h"
 #include "model/sentence.h"
 #include "tok/tok.h"
 
@@ -38,8 +38,8 @@ static int add_text(struct encoder *x, const struct corpus *c, size_t text, size
     const char *t = corpus_text(c, text, &n);
     int rc = tok_encode(x->tok, t, n, TOK_ADD_SPECIAL, &x->ids, e);
 
-    if (rc < 0 || (rc = room_for(&x->pool, &x->pool_cap, x->pool_n + x->ids.n + 1,
-                                 sizeof *x->pool, e)) < 0)
+    if (rc < 0 || (rc = reserve(&x->pool, &x->pool_cap, x->pool_n + x->ids.n + 1,
+                                sizeof *x->pool, e)) < 0)
         return rc;
     memcpy(x->pool + x->pool_n, x->ids.id, x->ids.n * sizeof *x->pool);
     x->end[k] = x->pool_n += x->ids.n;

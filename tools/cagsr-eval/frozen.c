@@ -7,7 +7,7 @@
 #include "eval.h"
 
 #include "base/hash.h"
-#include "metrics/room.h"
+#include "base/reserve.h"
 #include "model/model.h"
 #include "model/perplexity.h"
 #include "model/score.h"
@@ -90,7 +90,7 @@ size_t frozen_strange(const struct frozen *f)
 static int push_ids(struct frozen *f, const int32_t *ids, size_t n, struct err *e)
 {
     const int rc =
-        room_for(&f->pool, &f->pool_cap, f->pool_n + n + 1, sizeof *f->pool, e);
+        reserve(&f->pool, &f->pool_cap, f->pool_n + n + 1, sizeof *f->pool, e);
 
     if (rc < 0)
         return rc;
@@ -110,7 +110,7 @@ static int push_text(struct frozen *f, const char *text, size_t n, struct err *e
 static int add_piece(struct frozen *f, struct piece p, struct err *e)
 {
     const int rc =
-        room_for(&f->piece, &f->piece_cap, f->pieces + 1, sizeof *f->piece, e);
+        reserve(&f->piece, &f->piece_cap, f->pieces + 1, sizeof *f->piece, e);
 
     if (rc < 0)
         return rc;
@@ -195,10 +195,10 @@ static void add_to(struct row *row, enum metric m, const float *logp, size_t n)
 
 static int score(struct frozen *f, struct row *row, struct err *e)
 {
-    int rc = room_for(&f->logp, &f->logp_cap, f->pool_n + 1, sizeof *f->logp, e);
+    int rc = reserve(&f->logp, &f->logp_cap, f->pool_n + 1, sizeof *f->logp, e);
 
     if (rc < 0 || f->pieces == 0 ||
-        (rc = room_for(&f->resp, &f->resp_cap, f->pieces, sizeof *f->resp, e)) < 0)
+        (rc = reserve(&f->resp, &f->resp_cap, f->pieces, sizeof *f->resp, e)) < 0)
         return rc;
     for (size_t i = 0; i < f->pieces; i++) {
         const struct piece *p = &f->piece[i];
@@ -261,7 +261,7 @@ static int take_prompt(struct frozen *f, struct err *e)
     int rc = check_spelling(f, e);
 
     if (rc < 0 || (rc = check_ids(f, "prompt_ids", s->prompt_ids, s->P, e)) < 0 ||
-        (rc = room_for(&f->prompt, &f->prompt_cap, s->P, sizeof *f->prompt, e)) < 0)
+        (rc = reserve(&f->prompt, &f->prompt_cap, s->P, sizeof *f->prompt, e)) < 0)
         return rc;
     memcpy(f->prompt, s->prompt_ids, s->P * sizeof *f->prompt);
     f->P = s->P;

@@ -5,9 +5,9 @@
  */
 #include "eval.h"
 
+#include "base/reserve.h"
 #include "metrics/answer.h"
 #include "metrics/bleu.h"
-#include "metrics/room.h"
 #include "metrics/rouge.h"
 #include "reward/ngram.h"
 #include "reward/words.h"
@@ -63,12 +63,12 @@ void group_work_free(struct group_work *w)
     free(w);
 }
 
-static int reserve(struct group_work *w, size_t n, struct err *e)
+static int reserve_group(struct group_work *w, size_t n, struct err *e)
 {
     size_t cap = w->cap;
-    int rc = room_for(&w->plain, &cap, n, sizeof *w->plain, e);
+    int rc = reserve(&w->plain, &cap, n, sizeof *w->plain, e);
 
-    if (rc < 0 || (rc = room_for(&w->units, &w->cap, n, sizeof *w->units, e)) < 0)
+    if (rc < 0 || (rc = reserve(&w->units, &w->cap, n, sizeof *w->units, e)) < 0)
         return rc;
     for (; w->used < n; w->used++)
         w->units[w->used] = w->plain[w->used] = (struct tokens){0};
@@ -79,7 +79,7 @@ int group_take(struct group_work *w, const struct corpus *c, const struct row *r
                const struct sample *s, size_t i, struct err *e)
 {
     size_t n;
-    int rc = reserve(w, i + 1, e);
+    int rc = reserve_group(w, i + 1, e);
 
     if (rc < 0)
         return rc;
@@ -204,7 +204,7 @@ static int measure_copy(struct group_work *w, const struct corpus *c, struct row
     const size_t H = w->words.n;
     const char *text = corpus_text(c, row->text, &n);
     if ((rc = words_add(&w->words, text, 0, n, e)) < 0 ||
-        (rc = room_for(&w->types, &w->types_cap, w->words.n + 1, sizeof *w->types, e)) <
+        (rc = reserve(&w->types, &w->types_cap, w->words.n + 1, sizeof *w->types, e)) <
             0)
         return rc;
     for (size_t i = 0; i < w->words.n; i++)
