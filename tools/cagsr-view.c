@@ -7,6 +7,7 @@
 #include "cagsr-view/draw.h"
 #include "cagsr-view/inputs.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -190,13 +190,14 @@ void flow_text(struct flow *f, const char *s, size_t n, struct paint p)
 
 void flow_line(struct flow *f, const char *s, size_t n, struct paint p)
 {
-    for (const char *end = s + n; s < end;) {
-        const char *feed = memchr(s, '\n', (size_t)(end - s));
+    for (size_t at = 0; at < n;) {
+        const char *feed = memchr(s + at, '\n', n - at);
+        const size_t end = feed ? (size_t)(feed - s) : n;
 
-        flow_text(f, s, (size_t)((feed ? feed : end) - s), p);
+        flow_text(f, s + at, end - at, p);
         if (feed)
             flow_text(f, " ", 1, p);
-        s = feed ? feed + 1 : end;
+        at = end + 1;
     }
 }
 

@@ -128,6 +128,23 @@ Theory((size_t i, size_t width, size_t indent), flow, fits)
     rec_buf_release(&dots);
 }
 
+/* A record without a text has none: no byte of it is asked for. */
+Test(flow, no_text)
+{
+    struct rec_buf out = {0};
+    struct flow f = {.out = &out, .width = 80};
+
+    flow_begin(&f, "head");
+    flow_line(&f, NULL, 0, (struct paint){0});
+    flow_text(&f, NULL, 0, (struct paint){0});
+    flow_line(&f, "a\nb\n", 4, (struct paint){0});
+    flow_end(&f);
+    flow_release(&f);
+    rec_buf_add(&out, "", 1);
+    cr_expect_str_eq((char *)out.p, "heada b\n");
+    rec_buf_release(&out);
+}
+
 static void expect_paint(enum paint_depth depth, struct paint p, const char *want)
 {
     struct rec_buf out = {0};
