@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL = 16 }; /* room for "#-2147483648" */
+enum { LABEL = 16 }; /* room for " #-2147483648" */
 
 static void cand_release(struct scene_cand *c)
 {
@@ -56,7 +56,6 @@ static int split_tokens(struct scene_tokens *k, struct rec_str text,
     int rc = reserve(&k->token, &k->cap, n + 1, sizeof *k->token, e);
 
     k->n = n;
-    k->text = ends != NULL;
     if (rc < 0)
         return rc;
     if (!ends && (rc = reserve(&k->label, &k->label_cap, n * LABEL + 1, 1, e)) < 0)
@@ -71,7 +70,7 @@ static int split_tokens(struct scene_tokens *k, struct rec_str text,
             char *label = k->label + i * LABEL;
 
             k->token[i] =
-                (struct rec_str){label, (size_t)snprintf(label, LABEL, "#%d", ids[i])};
+                (struct rec_str){label, (size_t)snprintf(label, LABEL, " #%d", ids[i])};
         }
     }
     return 0;

@@ -58,12 +58,10 @@ struct scene_spans {
     size_t n, cap;
 };
 
-/* Where each token's text lies; a token without text of its own (none in the record)
- * is called "#ID". */
+/* Where each token's text lies; where a record has no text, a token is called " #ID". */
 struct scene_tokens {
     struct rec_str *token;
     size_t n;
-    int text; /* 1: the tokens are a text, and follow each other without blanks */
     char *label;
     size_t cap, label_cap;
 };

@@ -233,8 +233,6 @@ static void put_answer(struct rec_buf *out, const struct scene_cand *c,
         flow_text(&f, k.s, k.n, p);
         if (now && st->depth == PAINT_PLAIN)
             flow_str(&f, "]", plain);
-        if (!c->tokens.text)
-            flow_str(&f, " ", plain);
     }
     flow_end(&f);
     flow_release(&f);
@@ -268,8 +266,6 @@ static void put_prompt(struct rec_buf *out, const struct scene *s, const double 
         flow_text(&f, k.s, k.n, p);
         if (s->support[j])
             put_percent(&f, w[j], top);
-        if (!s->prompt.text)
-            flow_str(&f, " ", plain);
     }
     flow_end(&f);
     flow_release(&f);
