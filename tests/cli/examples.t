@@ -65,6 +65,7 @@ for page in "$SRC"/man/*.1; do
     cp first.rec run.rec
     cp first.metrics metrics.rec
     cp scales s.json
+    for name_of_run in seed1 seed2 seed3 random; do cp first.metrics $name_of_run.rec; done
     while [ $i -lt "$n" ]; do
         i=$((i + 1))
         plain "$name.1.$i" | sed 's/--steps [0-9]*/--steps 2/' >script # the rest is time

@@ -13,7 +13,7 @@ golden() { # NAME ARGS
     cmp "$name" "$G/$name" && echo "$name same"
 }
 
-cagsr-reward "$G/run.jsonl" >run.rec
+cagsr-reward <"$G/run.jsonl" >run.rec # the header has no path that differs from place to place
 echo "-- terminal: the first prompt, its best and its worst candidate"
 cagsr-view run.rec
 echo "-- all candidates of another, layers and heads apart"
