@@ -51,5 +51,5 @@ awk -F '\t' '$2 == "grpo"' before >want
 awk -F '\t' '$2 == "grpo"' part/results.tsv | cmp - want && echo same
 echo "-- command lines"
 status "$compare/run.sh" a b
-status "$compare/run.sh" -S nothing a prompts.jsonl o
-status run o -S rlhf,start-over
+status "$compare/run.sh" -S nothing a prompts.jsonl o | sed "s|$SRC/||"
+status run o -S rlhf,start-over | sed "s|$SRC/||"

@@ -38,15 +38,19 @@ echo "-- other kinds"
 printf '{"kind":"metric","step":%d}\n' 1 2 3 4 5 >metrics.jsonl
 split_of <metrics.jsonl | cmp - metrics.jsonl && echo same
 echo "-- cut streams"
-head -c 2000 a.rec >cut.rec
+# Where a stream is cut depends on the length of the paths in its header.
+where() { sed 's/record [0-9]* at byte [0-9]*/record N/g'; }
+whole=$(wc -c <a.rec)
+head -c $((whole - 300)) a.rec >cut.rec
 rm -f s.*
-status cagsr-split -o s cut.rec
+status cagsr-split -o s cut.rec | where
 echo "$(ls s.* 2>/dev/null | wc -l) shards"
 cagsr-split -n 2 -o s a.rec
-head -c 1500 s.2 >cut.2
-status cagsr-merge -o m.rec s.1 cut.2
+whole=$(wc -c <s.2)
+head -c $((whole - 300)) s.2 >cut.2
+status cagsr-merge -o m.rec s.1 cut.2 | where
 [ -e m.rec ] || echo "no m.rec"
-{ cagsr-merge s.1 cut.2 2>/dev/null || :; } | status cagsr-cat -F id,cand | tail -n 4
+{ cagsr-merge s.1 cut.2 2>/dev/null || :; } | status cagsr-cat -F id,cand | tail -n 3 | where
 echo "-- command lines"
 status cagsr-split a.rec
 status cagsr-merge s.1 none
