@@ -217,7 +217,7 @@ minilm:
 # ---- pictures ------------------------------------------------------------------------------
 .PHONY: docs
 docs: $(BUILD)/cagsr-view
-	BUILD=$(BUILD) docs/make.sh
+	BUILD=$(BUILD) examples/pictures/make.sh
 
 # ---- install -------------------------------------------------------------------------------
 MAN1 := $(wildcard man/*.1)

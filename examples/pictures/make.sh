@@ -1,12 +1,12 @@
 #!/bin/sh
-# make docs: the pictures of README.md, from runs that were recorded (docs/recorded), and the
-# page docs/smollm2.html, which is not kept.  docs/README.md says how they were recorded.
+# make docs: the pictures of README.md, from runs that were recorded (examples/pictures/recorded), and the
+# page examples/pictures/smollm2.html, which is not kept.  examples/pictures/README.md says how they were recorded.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 BUILD=${BUILD:-build}
-to=${1:-docs}
+to=${1:-examples/pictures}
 view=$BUILD/cagsr-view
-in=docs/recorded
+in=examples/pictures/recorded
 
 "$view" --svg -i passage-001 --title "What SmolLM2 reads of the question while it answers" \
     -o "$to/attention.svg" $in/smollm2.rec
