@@ -74,11 +74,12 @@ static void rows_panel(void *arg, size_t j, size_t worker)
 {
     const struct rows_job *r = arg;
     const struct gemm_weight *w = r->w;
-    const size_t n0 = j * pack_width(r->isa);
+    const size_t width = pack_width(r->isa), n0 = j * width;
 
     (void)worker;
     pack_multiply(r->isa, r->y + n0, r->ldy, pack_left_rows(r->x, r->ldx),
-                  w->data + n0 * w->K, r->M, panel_wide(r->isa, j, w->N), w->K, 0);
+                  w->data + n0 * w->K, w->K * width, r->M, panel_wide(r->isa, j, w->N),
+                  w->K, 0);
 }
 
 static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
@@ -86,6 +87,9 @@ static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
     for (size_t m = 0; m < M; m++)
         memset(y + m * ldy, 0, N * sizeof *y);
 }
+
+/* Rows of which a panel's pass through the caches is cheaper than copying them. */
+enum { FEW_ROWS = 48 };
 
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w)
@@ -98,8 +102,11 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
         zero_rows(y, ldy, M, w->N);
     else if (k->backend == KERN_OPENBLAS)
         blas_rows(k, y, ldy, x, ldx, M, w);
-    else
+    else if (M <= FEW_ROWS)
         kern_share(k, M * w->N * w->K, panels(k->isa, w->N), rows_panel, &r);
+    else
+        product_multiply(&(struct product){k, PACKED_B, x, w->data, y, ldx, 0, ldy, M,
+                                           w->N, w->K, 0});
 }
 
 /* ---- free order ------------------------------------------------------------------ */

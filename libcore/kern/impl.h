@@ -24,8 +24,9 @@ void kern_share(const struct kern *k, size_t multiplications, size_t n,
                 void (*fn)(void *ctx, size_t i, size_t worker), void *ctx);
 
 /* c (rows, cols) = beta c + op(a) op(b), summed over depth: a is (rows, depth) or, with
- * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth). */
-enum { TRANS_A = 1, TRANS_B = 2 };
+ * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth), or panels of
+ * the whole depth with PACKED_B. */
+enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4 };
 struct product {
     const struct kern *k;
     unsigned trans;
@@ -35,7 +36,7 @@ struct product {
     float beta;
 };
 
-/* KERN_PACK: product.c.  Scratch floats for each thread; the product, depth > 0. */
+/* KERN_PACK: product.c.  Floats of scratch; the product, depth > 0. */
 size_t product_scratch(const struct kern *k);
 void product_multiply(const struct product *p);
 

@@ -69,7 +69,7 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
     k->backend = choose(k, o->backend);
     name(k);
     if (k->backend == KERN_PACK)
-        rc = kern_scratch(k, par_threads(par) * product_scratch(k), e);
+        rc = kern_scratch(k, product_scratch(k), e);
     if (rc < 0) {
         kern_free(k);
         return rc;

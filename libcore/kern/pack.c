@@ -18,10 +18,10 @@
 enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
 enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
 
-/* Weights come from memory.  A panel that one tile of rows reads is asked for so many k
- * ahead of its use.  Where several tiles read it, one after the other, the first would wait
- * for memory and the others for nothing: so all of them ask for the block behind, which
- * comes to the second cache while they compute. */
+/* Weights come from memory: a panel is asked for so many k ahead of its use.  Where several
+ * tiles read one panel, the first would wait for memory and the others for nothing: so
+ * all of them ask for the block behind, which comes to the second cache while they
+ * compute. */
 enum { AHEAD = 24 };
 
 size_t pack_width(enum isa isa)
@@ -42,6 +42,13 @@ size_t pack_height(enum isa isa)
     }
 }
 
+size_t pack_depth(size_t K)
+{
+    const size_t blocks = (K + PACK_DEPTH - 1) / PACK_DEPTH;
+
+    return blocks > 1 ? round_up((K + blocks - 1) / blocks, 8) : PACK_DEPTH;
+}
+
 size_t pack_floats(enum isa isa, size_t N, size_t K)
 {
     return round_up(N, pack_width(isa)) * K;
@@ -58,13 +65,15 @@ static void transpose_plain(float *p, size_t width, const float *W, size_t ldw,
 }
 
 #if ISA_X86
-/* Eight rows of eight to eight columns: pairs, then fours, then halves change places. */
-TARGET_AVX2 ISA_BODY void transpose8(float *p, size_t width, const float *W, size_t ldw)
+/* `rows` rows of eight to eight columns: pairs, then fours, then halves change places.
+ * Columns are stored in order, eight floats each. */
+TARGET_AVX2 ISA_BODY void transpose8(float *p, size_t width, const float *W, size_t ldw,
+                                     size_t rows)
 {
     __m256 r[8], t[8];
 
-    for (int i = 0; i < 8; i++)
-        r[i] = _mm256_loadu_ps(W + (size_t)i * ldw);
+    for (size_t i = 0; i < 8; i++)
+        r[i] = i < rows ? _mm256_loadu_ps(W + i * ldw) : _mm256_setzero_ps();
     for (int i = 0; i < 8; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -75,12 +84,11 @@ TARGET_AVX2 ISA_BODY void transpose8(float *p, size_t width, const float *W, siz
         r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
-    for (int i = 0; i < 4; i++) {
-        _mm256_storeu_ps(p + (size_t)i * width,
-                         _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-        _mm256_storeu_ps(p + (size_t)(i + 4) * width,
+    for (size_t i = 0; i < 4; i++)
+        _mm256_storeu_ps(p + i * width, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    for (size_t i = 0; i < 4; i++)
+        _mm256_storeu_ps(p + (i + 4) * width,
                          _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-    }
 }
 
 TARGET_AVX2 static void transpose_avx2(float *p, size_t width, const float *W,
@@ -90,12 +98,13 @@ TARGET_AVX2 static void transpose_avx2(float *p, size_t width, const float *W,
 
     for (size_t n = 0; n < eights; n += 8)
         for (size_t k = 0; k < deep; k += 8)
-            transpose8(p + k * width + n, width, W + n * ldw + k, ldw);
+            transpose8(p + k * width + n, width, W + n * ldw + k, ldw, 8);
     transpose_plain(p, width, W, ldw, eights, deep, K);
     transpose_plain(p + eights, width, W + eights * ldw, ldw, wide - eights, 0, K);
 }
 #endif
 
+/* Zeros beyond column `wide` of a panel. */
 static void clear_beyond(float *p, size_t width, size_t wide, size_t K)
 {
     if (wide < width)
@@ -103,8 +112,8 @@ static void clear_beyond(float *p, size_t width, size_t wide, size_t K)
             memset(p + k * width + wide, 0, (width - wide) * sizeof *p);
 }
 
-void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t wide,
-                    size_t K)
+static void panel_from_rows(enum isa isa, float *p, const float *W, size_t ldw,
+                            size_t wide, size_t K)
 {
     const size_t width = pack_width(isa);
 
@@ -118,45 +127,105 @@ void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t w
     transpose_plain(p, width, W, ldw, wide, 0, K);
 }
 
-ISA_BODY void copy_each(float *p, size_t stride, const float *A, size_t ld, size_t n,
-                        size_t K)
+void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N,
+                    size_t K)
+{
+    const size_t width = pack_width(isa);
+
+    for (size_t n = 0; n < N; n += width)
+        panel_from_rows(isa, p + n * K, W + n * ldw, ldw, N - n < width ? N - n : width,
+                        K);
+}
+
+/* K rows of A, ld apart, to `tiles` tiles of `width` columns.  A row is read from end to
+ * end: its tiles are written side by side. */
+ISA_BODY void copy_tiles(float *p, size_t width, const float *A, size_t ld,
+                         size_t tiles, size_t K)
 {
     for (size_t k = 0; k < K; k++)
-        memcpy(p + k * stride, A + k * ld, n * sizeof *p);
+        for (size_t j = 0; j < tiles; j++)
+            memcpy(p + (j * K + k) * width, A + k * ld + j * width, width * sizeof *p);
 }
 
-/* n floats of each of K rows of A, ld apart, to p, stride apart.  Of a whole tile or panel
- * n is a constant, which makes a copy a few instructions. */
-static void copy_rows(float *p, size_t stride, const float *A, size_t ld, size_t n,
-                      size_t K)
+/* The same of any number of columns; what is left of them is less than a tile.  With a
+ * constant width a copy is a few instructions. */
+static void copy_columns(float *p, size_t width, const float *A, size_t ld, size_t n,
+                         size_t K)
 {
-    switch (n) {
-    case PLAIN_HEIGHT: copy_each(p, stride, A, ld, PLAIN_HEIGHT, K); break;
-    case AVX2_HEIGHT: copy_each(p, stride, A, ld, AVX2_HEIGHT, K); break;
-    case AVX512_HEIGHT: copy_each(p, stride, A, ld, AVX512_HEIGHT, K); break;
-    case AVX2_WIDTH: copy_each(p, stride, A, ld, AVX2_WIDTH, K); break;
-    case AVX512_WIDTH: copy_each(p, stride, A, ld, AVX512_WIDTH, K); break;
-    default: copy_each(p, stride, A, ld, n, K); break;
+    const size_t tiles = n / width, left = n % width;
+
+    switch (width) {
+    case PLAIN_HEIGHT: copy_tiles(p, PLAIN_HEIGHT, A, ld, tiles, K); break;
+    case AVX2_HEIGHT: copy_tiles(p, AVX2_HEIGHT, A, ld, tiles, K); break;
+    case AVX512_HEIGHT: copy_tiles(p, AVX512_HEIGHT, A, ld, tiles, K); break;
+    case AVX2_WIDTH: copy_tiles(p, AVX2_WIDTH, A, ld, tiles, K); break;
+    default: copy_tiles(p, width, A, ld, tiles, K); break;
     }
+    for (size_t k = 0; left && k < K; k++)
+        memcpy(p + (tiles * K + k) * width, A + k * ld + tiles * width,
+               left * sizeof *p);
 }
 
-void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
+void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t N,
                        size_t K)
 {
     const size_t width = pack_width(isa);
 
-    clear_beyond(p, width, wide, K);
-    copy_rows(p, width, B, ldb, wide, K);
+    if (N % width)
+        clear_beyond(p + N / width * width * K, width, N % width, K);
+    copy_columns(p, width, B, ldb, N, K);
 }
 
-struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
-                                   size_t M, size_t K)
+struct pack_left pack_left_tiles(enum isa isa, const float *mem, size_t K)
+{
+    return (struct pack_left){mem, K, 1, pack_height(isa)};
+}
+
+#if ISA_X86
+/* A whole tile of `height` rows, 6 or 8.  What eight floats hold beyond the height is
+ * overwritten by the next column: the last ones are not stored so. */
+TARGET_AVX2 ISA_BODY void tile_from_rows(float *p, size_t height, const float *A,
+                                         size_t ld, size_t K)
+{
+    size_t k = 0;
+
+    for (; k + 8 < K; k += 8)
+        transpose8(p + k * height, height, A + k, ld, height);
+    transpose_plain(p, height, A, ld, height, k, K);
+}
+
+TARGET_AVX2 static void tiles_avx2(float *mem, size_t height, const float *A, size_t ld,
+                                   size_t tiles, size_t K)
+{
+    for (size_t i = 0; i < tiles; i++, mem += height * K, A += height * ld)
+        if (height == AVX2_HEIGHT)
+            tile_from_rows(mem, AVX2_HEIGHT, A, ld, K);
+        else
+            tile_from_rows(mem, AVX512_HEIGHT, A, ld, K);
+}
+#endif
+
+void pack_tiles_from_rows(enum isa isa, float *mem, const float *A, size_t ld, size_t M,
+                          size_t K)
 {
     const size_t height = pack_height(isa);
+    size_t m = 0;
 
-    for (size_t m = 0; m < M; m += height)
-        copy_rows(mem + m * K, height, A + m, ld, M - m < height ? M - m : height, K);
-    return (struct pack_left){mem, K, 1, height};
+#if ISA_X86
+    if (isa != ISA_PLAIN) {
+        m = M / height * height;
+        tiles_avx2(mem, height, A, ld, m / height, K);
+    }
+#endif
+    for (; m < M; m += height)
+        transpose_plain(mem + m * K, height, A + m * ld, ld,
+                        M - m < height ? M - m : height, 0, K);
+}
+
+void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld,
+                             size_t M, size_t K)
+{
+    copy_columns(mem, pack_height(isa), A, ld, M, K);
 }
 
 /* ---- multiplying ----------------------------------------------------------------- */
@@ -168,6 +237,23 @@ struct panel {
     float beta;
     size_t ahead; /* floats from what is read to what is asked for */
 };
+
+/* The same of all panels, N columns. */
+struct panels {
+    const float *b;
+    size_t step, N, K;
+    float beta;
+};
+
+ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
+                               size_t ahead)
+{
+    return (struct panel){.b = p->b + n / width * p->step,
+                          .K = p->K,
+                          .wide = p->N - n < width ? p->N - n : width,
+                          .beta = p->beta,
+                          .ahead = ahead};
+}
 
 static void finish_plain(float *c, const float *acc, struct panel p)
 {
@@ -189,19 +275,21 @@ ISA_BODY void tile_plain(float *c, size_t ldc, struct pack_left a, struct panel 
 }
 
 static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
-                       struct panel p)
+                       struct panels p)
 {
-    for (size_t m = 0; m < M; m += PLAIN_HEIGHT) {
-        float *cm = c + m * ldc;
-        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+    for (size_t m = 0; m < M; m += PLAIN_HEIGHT)
+        for (size_t n = 0; n < p.N; n += PLAIN_WIDTH) {
+            float *to = c + m * ldc + n;
+            const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+            const struct panel pn = panel_at(&p, n, PLAIN_WIDTH, 0);
 
-        switch (M - m) {
-        case 1: tile_plain(cm, ldc, am, p, 1); break;
-        case 2: tile_plain(cm, ldc, am, p, 2); break;
-        case 3: tile_plain(cm, ldc, am, p, 3); break;
-        default: tile_plain(cm, ldc, am, p, PLAIN_HEIGHT); break;
+            switch (M - m) {
+            case 1: tile_plain(to, ldc, am, pn, 1); break;
+            case 2: tile_plain(to, ldc, am, pn, 2); break;
+            case 3: tile_plain(to, ldc, am, pn, 3); break;
+            default: tile_plain(to, ldc, am, pn, PLAIN_HEIGHT); break;
+            }
         }
-    }
 }
 
 /* Rows of the next tile where `left` are left: the last two share what a whole and a thin
@@ -263,22 +351,32 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
         finish_avx2(c + r * ldc, sum + r * AVX2_WIDTH, p);
 }
 
-TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
-                                  struct panel p)
+/* Panels of one tile, any rows: a row of c from end to end. */
+TARGET_AVX2 ISA_BODY void along_avx2(float *c, size_t ldc, struct pack_left a,
+                                     const struct panels *p, size_t ahead, size_t R)
 {
+    for (size_t n = 0; n < p->N; n += AVX2_WIDTH)
+        tile_avx2(c + n, ldc, a, panel_at(p, n, AVX2_WIDTH, ahead), R);
+}
+
+TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
+                                  struct panels p)
+{
+    const int again = p.N <= AVX2_WIDTH && M > AVX2_HEIGHT;
+    const size_t ahead = (again ? p.K : AHEAD) * AVX2_WIDTH;
+
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
 
         rows = tile_rows(&a, M - m, AVX2_HEIGHT);
-        p.ahead = (rows == M ? AHEAD : p.K) * AVX2_WIDTH;
         switch (rows) {
-        case 1: tile_avx2(cm, ldc, am, p, 1); break;
-        case 2: tile_avx2(cm, ldc, am, p, 2); break;
-        case 3: tile_avx2(cm, ldc, am, p, 3); break;
-        case 4: tile_avx2(cm, ldc, am, p, 4); break;
-        case 5: tile_avx2(cm, ldc, am, p, 5); break;
-        default: tile_avx2(cm, ldc, am, p, AVX2_HEIGHT); break;
+        case 1: along_avx2(cm, ldc, am, &p, ahead, 1); break;
+        case 2: along_avx2(cm, ldc, am, &p, ahead, 2); break;
+        case 3: along_avx2(cm, ldc, am, &p, ahead, 3); break;
+        case 4: along_avx2(cm, ldc, am, &p, ahead, 4); break;
+        case 5: along_avx2(cm, ldc, am, &p, ahead, 5); break;
+        default: along_avx2(cm, ldc, am, &p, ahead, AVX2_HEIGHT); break;
         }
     }
 }
@@ -328,8 +426,15 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
         finish_avx512(c + r * ldc, sum + r * AVX512_WIDTH, p);
 }
 
+TARGET_AVX512 ISA_BODY void along_avx512(float *c, size_t ldc, struct pack_left a,
+                                         const struct panels *p, size_t R)
+{
+    for (size_t n = 0; n < p->N; n += AVX512_WIDTH)
+        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, 0), R);
+}
+
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
-                                      size_t M, struct panel p)
+                                      size_t M, struct panels p)
 {
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
@@ -337,21 +442,21 @@ TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
 
         rows = tile_rows(&a, M - m, AVX512_HEIGHT);
         switch (rows) {
-        case 1: tile_avx512(cm, ldc, am, p, 1); break;
-        case 2: tile_avx512(cm, ldc, am, p, 2); break;
-        case 3: tile_avx512(cm, ldc, am, p, 3); break;
-        case 4: tile_avx512(cm, ldc, am, p, 4); break;
-        case 5: tile_avx512(cm, ldc, am, p, 5); break;
-        case 6: tile_avx512(cm, ldc, am, p, 6); break;
-        case 7: tile_avx512(cm, ldc, am, p, 7); break;
-        default: tile_avx512(cm, ldc, am, p, AVX512_HEIGHT); break;
+        case 1: along_avx512(cm, ldc, am, &p, 1); break;
+        case 2: along_avx512(cm, ldc, am, &p, 2); break;
+        case 3: along_avx512(cm, ldc, am, &p, 3); break;
+        case 4: along_avx512(cm, ldc, am, &p, 4); break;
+        case 5: along_avx512(cm, ldc, am, &p, 5); break;
+        case 6: along_avx512(cm, ldc, am, &p, 6); break;
+        case 7: along_avx512(cm, ldc, am, &p, 7); break;
+        default: along_avx512(cm, ldc, am, &p, AVX512_HEIGHT); break;
         }
     }
 }
 #endif
 
 static void multiply_block(enum isa isa, float *c, size_t ldc, struct pack_left a,
-                           size_t M, struct panel p)
+                           size_t M, struct panels p)
 {
     switch (isa) {
 #if ISA_X86
@@ -363,15 +468,20 @@ static void multiply_block(enum isa isa, float *c, size_t ldc, struct pack_left 
 }
 
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
-                   const float *panel, size_t M, size_t wide, size_t K, float beta)
+                   const float *panels, size_t step, size_t M, size_t N, size_t K,
+                   float beta)
 {
-    for (size_t k = 0; k < K; k += PACK_DEPTH) {
+    const size_t depth = pack_depth(K);
+
+    for (size_t k = 0; k < K; k += depth) {
         struct pack_left ak = a;
 
         ak.a += k * a.column;
         multiply_block(isa, c, ldc, ak, M,
-                       (struct panel){panel + k * pack_width(isa),
-                                      K - k < PACK_DEPTH ? K - k : PACK_DEPTH, wide,
-                                      k == 0 ? beta : 1});
+                       (struct panels){.b = panels + k * pack_width(isa),
+                                       .step = step,
+                                       .N = N,
+                                       .K = K - k < depth ? K - k : depth,
+                                       .beta = k == 0 ? beta : 1});
     }
 }

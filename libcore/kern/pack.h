@@ -1,8 +1,8 @@
 /*
  * Our own kernels for c = beta c + a b, where b comes in packed panels.
  *
- * Every element of c is computed alike, whatever is computed beside it: the depth is cut
- * into blocks of PACK_DEPTH; within a block one chain acc = fma(a_k, b_k, acc) from 0,
+ * Every element of c is computed alike, whatever is computed beside it: the depth K is cut
+ * into blocks of pack_depth(K); within a block one chain acc = fma(a_k, b_k, acc) from 0,
  * k upwards; the blocks' sums are added to beta c in order.  So its bits depend on its
  * row of a and its column of b only: not on the number of rows, the place, the
  * partition, or threads.  AVX2 and AVX-512 give equal bits; ISA_PLAIN multiplies and
@@ -18,7 +18,10 @@
 
 #include <stddef.h>
 
-enum { PACK_DEPTH = 256 };
+/* The length of a block: a multiple of 8, at most PACK_DEPTH, so that no block is much
+ * shorter than the others (576 is 2 x 288).  A depth of at most PACK_DEPTH is one block. */
+enum { PACK_DEPTH = 320 };
+size_t pack_depth(size_t K);
 
 /* Columns of a panel, and rows of a that are multiplied with it at once. */
 size_t pack_width(enum isa isa);
@@ -27,11 +30,11 @@ size_t pack_height(enum isa isa);
 /* Floats of all panels of N columns, K deep. */
 size_t pack_floats(enum isa isa, size_t N, size_t K);
 
-/* A panel from the `wide` rows of W, ldw apart (b = W^T), or from `wide` columns of B,
- * whose rows are ldb apart.  p holds K * pack_width() floats, 64-byte aligned. */
-void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t wide,
+/* Panels from the N rows of W, ldw apart (b = W^T), or from N columns of B, whose rows are
+ * ldb apart; one behind the other, K * pack_width() floats each, 64-byte aligned. */
+void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N,
                     size_t K);
-void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t wide,
+void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t N,
                        size_t K);
 
 /* The left operand: element (r, k) of the tile that begins at row m is
@@ -47,14 +50,19 @@ static inline struct pack_left pack_left_rows(const float *a, size_t ld)
     return (struct pack_left){a, ld, ld, 1};
 }
 
-/* a^T for M rows of a that are the columns of A (K, M), whose rows are ld apart: copied
- * tile by tile to `mem`, round_up(M, pack_height()) * K floats. */
-struct pack_left pack_left_columns(enum isa isa, float *mem, const float *A, size_t ld,
-                                   size_t M, size_t K);
+/* The same as tiles: what is copied, tile by tile, to `mem`, round_up(M, pack_height()) * K
+ * floats; from M rows of A that lie ld apart, or, transposed, from M columns of A (K, M). */
+struct pack_left pack_left_tiles(enum isa isa, const float *mem, size_t K);
+void pack_tiles_from_rows(enum isa isa, float *mem, const float *A, size_t ld, size_t M,
+                          size_t K);
+void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld,
+                             size_t M, size_t K);
 
-/* c (M, wide) = beta c + a (M, K) panel, any K; with beta 0, c need not be initialised.
- * Safe from many threads on different parts of c. */
+/* c (M, N) = beta c + a (M, K) b, any K; with beta 0, c need not be initialised.  The
+ * panels of b lie `step` floats apart.  Tile by tile, each times all panels: an area of c
+ * is gone through along its rows.  Safe from many threads on different parts of c. */
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
-                   const float *panel, size_t M, size_t wide, size_t K, float beta);
+                   const float *panels, size_t step, size_t M, size_t N, size_t K,
+                   float beta);
 
 #endif

@@ -3,76 +3,180 @@
 #include "tensor/dims.h"
 
 /*
- * A product of any two matrices by the kernels of pack.h, panels packed on the way.
+ * A product of any two matrices by the kernels of pack.h.
  *
- * A task is a block of at most BLOCK_ROWS rows of c times a range of its panels.  For
- * each block of depth, the task's part of a (in place, or copied where it is transposed)
- * stays in the second cache, 384 kB; each panel is packed beside it, 48 kB, and
- * multiplied with it.  The bits of c do not depend on how it is cut (pack.h), so the
- * number of tasks may follow the number of threads.
+ * c is computed in parts of at most PART_ROWS x PART_COLS, each of them one block of depth
+ * after the other.  Of a block all threads together pack both operands, a into tiles, b
+ * into panels: every number is copied once, beside the hundreds or thousands of
+ * multiplications that it takes part in, and both copies, at most 6 MB, stay in the last
+ * cache.  Then they multiply: a task is some panels, at most TASK_PANELS of 20 kB, which
+ * stay in the second cache, times a range of tiles, each of which goes through the first
+ * once.
+ *
+ * The bits of c do not depend on how it is cut (pack.h), so the number of tasks may follow
+ * the number of threads.
  */
-enum { BLOCK_ROWS = 384, TASKS_PER_THREAD = 4 };
+enum {
+    PART_ROWS = 1536, /* whole tiles */
+    PART_COLS = 3072, /* whole panels */
+    PACK_ROWS = 48,   /* packed at once: whole tiles */
+    PACK_PANELS = 4,  /* packed at once */
+    TASK_PANELS = 16,
+    TASKS_PER_THREAD = 8
+};
 
 size_t product_scratch(const struct kern *k)
 {
-    return PACK_DEPTH * (pack_width(k->isa) + BLOCK_ROWS);
+    (void)k;
+    return (size_t)PACK_DEPTH * (PART_ROWS + PART_COLS);
 }
 
-struct cut {
+/* A part of c and a block of depth, and what is packed of it. */
+struct part {
     const struct product *p;
-    size_t row_blocks, panels, panels_per_task;
+    size_t r0, rows, c0, cols, k0, deep;
+    size_t a_packs, b_packs; /* tasks of packing */
+    float *a;                /* tiles */
+    const float *b;          /* panels, `step` floats apart */
+    size_t step;
+    size_t task_rows, task_cols, ranges; /* of a task; ranges of columns */
 };
 
-/* One panel against one block of rows, `deep` of the depth from k0 on. */
-static void multiply_panel(const struct product *p, float *panel, struct pack_left left,
-                           size_t r0, size_t rows, size_t c0, size_t k0, size_t deep)
+static size_t ceil_div(size_t n, size_t by)
 {
-    const enum isa isa = p->k->isa;
-    const size_t width = pack_width(isa);
-    const size_t wide = p->cols - c0 < width ? p->cols - c0 : width;
-
-    if (p->trans & TRANS_B)
-        pack_from_rows(isa, panel, p->b + c0 * p->ldb + k0, p->ldb, wide, deep);
-    else
-        pack_from_columns(isa, panel, p->b + k0 * p->ldb + c0, p->ldb, wide, deep);
-    pack_multiply(isa, p->c + r0 * p->ldc + c0, p->ldc, left, panel, rows, wide, deep,
-                  k0 == 0 ? p->beta : 1);
+    return (n + by - 1) / by;
 }
 
-static void one_task(void *arg, size_t i, size_t worker)
+static size_t least(size_t a, size_t b)
 {
-    const struct cut *c = arg;
-    const struct product *p = c->p;
+    return a < b ? a : b;
+}
+
+/* ---- packing ------------------------------------------------------------------------ */
+
+static void pack_tiles(const struct part *t, size_t i)
+{
+    const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    float *panel = p->k->scratch + worker * product_scratch(p->k);
-    float *copy = panel + PACK_DEPTH * pack_width(isa);
-    const size_t r0 = i % c->row_blocks * BLOCK_ROWS;
-    const size_t rows = p->rows - r0 < BLOCK_ROWS ? p->rows - r0 : BLOCK_ROWS;
-    const size_t from = i / c->row_blocks * c->panels_per_task;
-    const size_t to =
-        from + c->panels_per_task < c->panels ? from + c->panels_per_task : c->panels;
+    const size_t from = i * PACK_ROWS, n = least(PACK_ROWS, t->rows - from);
+    const size_t r0 = t->r0 + from;
+    float *to = t->a + from * t->deep;
 
-    for (size_t k0 = 0; k0 < p->depth; k0 += PACK_DEPTH) {
-        const size_t deep = p->depth - k0 < PACK_DEPTH ? p->depth - k0 : PACK_DEPTH;
-        const struct pack_left left =
-            p->trans & TRANS_A ? pack_left_columns(isa, copy, p->a + k0 * p->lda + r0,
-                                                   p->lda, rows, deep)
-                               : pack_left_rows(p->a + r0 * p->lda + k0, p->lda);
+    if (p->trans & TRANS_A)
+        pack_tiles_from_columns(isa, to, p->a + t->k0 * p->lda + r0, p->lda, n,
+                                t->deep);
+    else
+        pack_tiles_from_rows(isa, to, p->a + r0 * p->lda + t->k0, p->lda, n, t->deep);
+}
 
-        for (size_t j = from; j < to; j++)
-            multiply_panel(p, panel, left, r0, rows, j * pack_width(isa), k0, deep);
+static void pack_panels(const struct part *t, size_t i)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const size_t step = PACK_PANELS * pack_width(isa);
+    const size_t from = i * step, n = least(step, t->cols - from), c0 = t->c0 + from;
+    float *to = p->k->scratch + from * t->deep;
+
+    if (p->trans & TRANS_B)
+        pack_from_rows(isa, to, p->b + c0 * p->ldb + t->k0, p->ldb, n, t->deep);
+    else
+        pack_from_columns(isa, to, p->b + t->k0 * p->ldb + c0, p->ldb, n, t->deep);
+}
+
+static void pack_task(void *arg, size_t i, size_t worker)
+{
+    const struct part *t = arg;
+
+    (void)worker;
+    if (i < t->b_packs)
+        pack_panels(t, i);
+    else
+        pack_tiles(t, i - t->b_packs);
+}
+
+/* ---- multiplying -------------------------------------------------------------------- */
+
+static void multiply_task(void *arg, size_t i, size_t worker)
+{
+    const struct part *t = arg;
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const size_t r0 = i / t->ranges * t->task_rows, c0 = i % t->ranges * t->task_cols;
+
+    (void)worker;
+    pack_multiply(isa, p->c + (t->r0 + r0) * p->ldc + t->c0 + c0, p->ldc,
+                  pack_left_tiles(isa, t->a + r0 * t->deep, t->deep),
+                  t->b + c0 / pack_width(isa) * t->step, t->step,
+                  least(t->task_rows, t->rows - r0), least(t->task_cols, t->cols - c0),
+                  t->deep, t->k0 == 0 ? p->beta : 1);
+}
+
+/* Where b is packed already, its panels are those of the whole depth. */
+static void find_panels(struct part *t)
+{
+    const struct product *p = t->p;
+    const size_t width = pack_width(p->k->isa);
+
+    if (p->trans & PACKED_B) {
+        t->b = p->b + t->c0 * p->depth + t->k0 * width;
+        t->step = p->depth * width;
+    } else {
+        t->b = p->k->scratch;
+        t->step = t->deep * width;
     }
+}
+
+/* n things, each in one of ranges as equal as multiples of `unit` can be; at most `most`
+ * in each.  Returns how many in each. */
+static size_t share_out(size_t n, size_t most, size_t unit)
+{
+    return round_up(ceil_div(n, ceil_div(n, most)), unit);
+}
+
+/* Ranges of columns as wide as the second cache allows; then as many of rows as make
+ * enough tasks. */
+static size_t cut(struct part *t)
+{
+    const struct kern *k = t->p->k;
+    const size_t width = pack_width(k->isa), height = pack_height(k->isa);
+    const size_t wanted = TASKS_PER_THREAD * par_threads(k->par);
+
+    t->task_cols = share_out(t->cols, TASK_PANELS * width, width);
+    t->ranges = ceil_div(t->cols, t->task_cols);
+    t->task_rows =
+        share_out(t->rows, ceil_div(t->rows, ceil_div(wanted, t->ranges)), height);
+    return t->ranges * ceil_div(t->rows, t->task_rows);
+}
+
+static void one_part(struct part *t)
+{
+    const struct product *p = t->p;
+    const size_t panels = ceil_div(t->cols, pack_width(p->k->isa));
+    const size_t work = t->rows * t->cols * t->deep;
+
+    find_panels(t);
+    t->a = p->k->scratch + (size_t)PACK_DEPTH * PART_COLS;
+    t->a_packs = ceil_div(t->rows, PACK_ROWS);
+    t->b_packs = p->trans & PACKED_B || t->r0 > 0 ? 0 : ceil_div(panels, PACK_PANELS);
+    kern_share(p->k, work, t->a_packs + t->b_packs, pack_task, t);
+    kern_share(p->k, work, cut(t), multiply_task, t);
 }
 
 void product_multiply(const struct product *p)
 {
-    const size_t width = pack_width(p->k->isa);
-    struct cut c = {p, (p->rows + BLOCK_ROWS - 1) / BLOCK_ROWS,
-                    (p->cols + width - 1) / width, 0};
-    const size_t wanted = TASKS_PER_THREAD * par_threads(p->k->par) / c.row_blocks + 1;
+    const size_t depth = pack_depth(p->depth);
 
-    c.panels_per_task = (c.panels + wanted - 1) / wanted;
-    kern_share(p->k, p->rows * p->cols * p->depth,
-               c.row_blocks * ((c.panels + c.panels_per_task - 1) / c.panels_per_task),
-               one_task, &c);
+    for (size_t c = 0; c < p->cols; c += PART_COLS)
+        for (size_t d = 0; d < p->depth; d += depth)
+            for (size_t r = 0; r < p->rows; r += PART_ROWS) {
+                struct part t = {.p = p,
+                                 .r0 = r,
+                                 .rows = least(PART_ROWS, p->rows - r),
+                                 .c0 = c,
+                                 .cols = least(PART_COLS, p->cols - c),
+                                 .k0 = d,
+                                 .deep = least(depth, p->depth - d)};
+
+                one_part(&t);
+            }
 }

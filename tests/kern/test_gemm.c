@@ -160,15 +160,10 @@ typedef void reference(float *, size_t, const float *, size_t, const float *, si
 static product *const products[] = {gemm_nt, gemm_nn, gemm_tn};
 static reference *const references[] = {ref_gemm_nt, ref_gemm_nn, ref_gemm_tn};
 
-TheoryDataPoints(gemm, free_order_agrees_with_ref) = {
-    DataPoints(int, 1, 2, 3, 4),       DataPoints(int, 0, 1, 2),
-    DataPoints(size_t, 0, 1, 7, 150),  DataPoints(size_t, 0, 1, 33, 420),
-    DataPoints(size_t, 0, 1, 19, 300), DataPoints(float, 0.0f, 1.0f, -0.5f),
-};
-Theory((int way, int which, size_t M, size_t N, size_t K, float beta), gemm,
-       free_order_agrees_with_ref)
+/* c of at least one row and column: a product of the three, by beta, against ref. */
+static void check_product(int way, int which, size_t M, size_t N, size_t K, float beta)
 {
-    /* Rows and columns of the output and of the two inputs. */
+    /* Rows and columns of the output and of the two inputs; the depth. */
     const size_t shape[3][7] = {
         {M, N, M, K, N, K, K}, {M, K, M, N, N, K, N}, {N, K, M, N, M, K, M}};
     const size_t *s = shape[which];
@@ -201,13 +196,40 @@ Theory((int way, int which, size_t M, size_t N, size_t K, float beta), gemm,
     machine_free(&one);
 }
 
+TheoryDataPoints(gemm, free_order_agrees_with_ref) = {
+    DataPoints(int, 1, 2, 3, 4),       DataPoints(int, 0, 1, 2),
+    DataPoints(size_t, 0, 1, 7, 150),  DataPoints(size_t, 0, 1, 33, 420),
+    DataPoints(size_t, 0, 1, 19, 300), DataPoints(float, 0.0f, 1.0f, -0.5f),
+};
+Theory((int way, int which, size_t M, size_t N, size_t K, float beta), gemm,
+       free_order_agrees_with_ref)
+{
+    check_product(way, which, M, N, K, beta);
+}
+
+/* Larger than what is packed at once, in one direction after the other. */
+TheoryDataPoints(gemm, parts_make_a_whole) = {
+    DataPoints(int, 1, 2, 3),
+    DataPoints(int, 0, 1, 2),
+    DataPoints(int, 0, 1, 2),
+};
+Theory((int way, int which, int longest), gemm, parts_make_a_whole)
+{
+    static const size_t far[] = {3110, 3110, 700};
+    size_t n[3] = {37, 29, 11};
+
+    n[longest] = far[longest];
+    check_product(way, which, n[0], n[1], n[2], 1);
+    check_product(way, which, n[0], n[1], n[2], 0);
+}
+
 /* Our kernels make no difference between few rows and many: what was sampled is scored
  * with the same bits. */
 TheoryDataPoints(gemm, scoring_has_the_bits_of_sampling) = {
     DataPoints(int, 1, 2, 3),
-    DataPoints(size_t, 1, 50, 401),
-    DataPoints(size_t, 33, 100),
-    DataPoints(size_t, 7, 256, 700),
+    DataPoints(size_t, 1, 50, 401, 1550),
+    DataPoints(size_t, 33, 100, 3100),
+    DataPoints(size_t, 7, 650),
 };
 Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sampling)
 {
@@ -218,10 +240,15 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sa
     struct packed p = weight(m.k, N, K, 6);
     float *x = normals(M * K, 7), *y = floats(M * N), *z = floats(M * N);
 
-    gemm_rows(m.k, y, N, x, K, M, &p.w);
+    for (size_t i = 0; i < M; i += 5) /* a few rows at a time, as when sampling */
+        gemm_rows(m.k, y + i * N, N, x + i * K, K, M - i < 5 ? M - i : 5, &p.w);
     gemm_nt(m.k, z, N, x, K, p.W, K, M, N, K, 0);
-    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "way %d: %zu %zu %zu", way, M, N,
-                 K);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "nt: way %d: %zu %zu %zu", way, M,
+                 N, K);
+    memset(z, 0, M * N * sizeof *z);
+    gemm_rows(m.k, z, N, x, K, M, &p.w);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "rows: way %d: %zu %zu %zu", way,
+                 M, N, K);
     free(z);
     free(y);
     free(x);
