@@ -362,8 +362,8 @@ TARGET_AVX2 ISA_BODY void along_avx2(float *c, size_t ldc, struct pack_left a,
 TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                   struct panels p)
 {
-    const int again = p.N <= AVX2_WIDTH && M > AVX2_HEIGHT;
-    const size_t ahead = (again ? p.K : AHEAD) * AVX2_WIDTH;
+    const size_t block = (M > AVX2_HEIGHT ? p.K : AHEAD) * AVX2_WIDTH;
+    const size_t ahead = p.N > AVX2_WIDTH ? p.step : block;
 
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "kern/gemm.h"
+#include "model/private.h"
 #include "nn/softcap.h"
 #include "nn/xent.h"
 
@@ -47,7 +48,6 @@ int head_new(struct head **out, struct model *m, struct err *e)
 {
     struct head *h = calloc(1, sizeof *h);
 
-    assert(m->mode == MODEL_COMPUTE);
     *out = NULL;
     if (!h)
         return err_set(e, ERR_NOMEM, "no memory for the head");
@@ -107,8 +107,11 @@ static void logits(struct head *h, float *z, const float *x, size_t n)
 {
     const struct arch *c = &h->m->arch;
 
-    gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
-            c->C, 0);
+    if (model_is_packed(h->m))
+        gemm_rows(h->m->kern, z, c->V, x, c->C, n, &h->m->packed_head);
+    else
+        gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
+                c->C, 0);
     head_finish(h->m, z, n);
 }
 
@@ -166,6 +169,7 @@ void head_backward(struct head *h, const float *hidden, const struct head_item *
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads)
 {
+    assert(!model_is_packed(h->m));
     for (size_t i = 0; i < n; i += h->rows) {
         const size_t k = n - i < h->rows ? n - i : h->rows;
 

@@ -21,7 +21,7 @@ struct head_item {
 
 struct head;
 
-/* m is borrowed until head_free.  Memory: one chunk of logits, at most 32 MiB or 16
+/* m is borrowed until head_free; of a MODEL_SAMPLE model there is no way back.  Memory: one chunk of logits, at most 32 MiB or 16
  * rows, whatever is more; twice that with soft caps.  ERR_NOMEM. */
 int head_new(struct head **out, struct model *m, struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */

@@ -188,10 +188,9 @@ static int pack_layer(struct loader *ld, struct err *e)
 }
 
 /* Weights that are borrowed, not packed, stay in the block. */
-static int is_staged(const struct model *m)
+int model_is_packed(const struct model *m)
 {
-    return m->mode == MODEL_SAMPLE &&
-           gemm_pack_bytes(m->kern, m->arch.V, m->arch.C) > 0;
+    return m->packed && gemm_pack_bytes(m->kern, m->arch.V, m->arch.C) > 0;
 }
 
 /* Parameters up to `offset` are read: packs the layers that end there, and begins the
@@ -204,7 +203,7 @@ static int pack_layers(struct loader *ld, size_t offset, struct err *e)
         const size_t end = (*ld->stack)->layer[ld->l].end;
 
         if (end > offset)
-            return is_staged(ld->m) && !ld->to && offset > 0
+            return model_is_packed(ld->m) && !ld->to && offset > 0
                        ? stage_begin(ld, offset, end, e)
                        : 0;
         rc = pack_layer(ld, e);
@@ -311,14 +310,14 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
 
     if (packing && (rc = pack_alloc(m, e)) < 0)
         return rc;
-    if (is_staged(m))
+    if (model_is_packed(m))
         use_small_pages(m);
     for (size_t i = 0; i < m->plan.n; i++) {
         const struct plan_param *p = &m->plan.param[i];
 
         if (packing && (rc = pack_layers(ld, p->offset, e)) < 0)
             return rc;
-        if (is_staged(m) && p->offset == m->head && !m->arch.tied &&
+        if (model_is_packed(m) && p->offset == m->head && !m->arch.tied &&
             (rc = stage_begin(ld, m->head, m->head + m->arch.V * m->arch.C, e)) < 0)
             return rc;
         if ((rc = load_param(ld, p, place(ld, p->offset), e)) < 0)

@@ -26,9 +26,9 @@
 
 enum model_mode {
     MODEL_COMPUTE, /* scoring and training: free-order products on params */
-    MODEL_SAMPLE,  /* weights packed for gemm_rows (model/generate.h).  Matrices that
-                      are packed are not kept in params beside: such a model cannot be
-                      written, nor passed to pass_new */
+    MODEL_SAMPLE,  /* weights packed for gemm_rows: sampling, and scoring of few rows at
+                      a time.  Matrices that are packed are not kept in params beside:
+                      such a model can be neither written nor trained */
     MODEL_READ,    /* parameters stay in the file; model_fetch reads one at a time.
                       Such a model can be written, and nothing else: a conversion
                       needs the memory of its largest tensor */

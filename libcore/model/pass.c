@@ -139,7 +139,8 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.h = arena_take(a, n->B * c->C, f);
     p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
     p->block.act = arena_take(a, n->B * c->F, f);
-    adapter_carve(&p->block.lora, m, a, max(n->B, n->E), ADAPTER_TRAIN);
+    adapter_carve(&p->block.lora, m, a, max(n->B, n->E),
+                  model_is_packed(m) ? ADAPTER_STEP : ADAPTER_TRAIN);
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
     block_bias_carve(&p->bias, m, a, n->keys);
     if (c->encoder.L)
@@ -203,7 +204,7 @@ int pass_new(struct pass **out, struct model *m, size_t max_rows, enum pass_mode
     const struct need n = guess(m, max_rows);
     int rc = 0;
 
-    assert(m->mode == MODEL_COMPUTE);
+    assert(!model_is_packed(m) || mode == PASS_SCORE);
     *out = NULL;
     if (!p)
         return err_set(e, ERR_NOMEM, "no memory for a pass");
@@ -404,7 +405,7 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
         make_source(p, b->source, source);
     }
     p->block.m = p->m;
-    p->block.products = BLOCK_FREE;
+    p->block.products = model_is_packed(m) ? BLOCK_ROWS : BLOCK_FREE;
     p->block.B = b->B;
     memcpy(p->block.cs, p->cs, sizeof p->cs);
     p->block.bias = block_bias_fill(&p->bias, m);

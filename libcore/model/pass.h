@@ -24,7 +24,8 @@ enum pass_mode { PASS_SCORE, PASS_TRAIN, PASS_RECOMPUTE };
 
 struct pass;
 
-/* m is borrowed until pass_free.  max_rows: memory is taken at once for batches of that
+/* m is borrowed until pass_free; MODEL_COMPUTE, or with PASS_SCORE MODEL_SAMPLE, which
+ * gives the same bits where kern packs (kern/gemm.h) and does not pack anew in each pass.  max_rows: memory is taken at once for batches of that
  * many rows; 0 for none yet.  ERR_NOMEM. */
 int pass_new(struct pass **out, struct model *m, size_t max_rows, enum pass_mode mode,
              struct err *e) MUST_CHECK;

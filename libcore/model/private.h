@@ -16,6 +16,10 @@ int model_layout(struct model *m, const struct weights *w, struct err *e) MUST_C
 /* Fills params (allocated, zeros) from w, packs as the mode says, sets hash. */
 int model_load(struct model *m, const struct weights *w, struct err *e) MUST_CHECK;
 
+/* 1 if the products are gemm_rows with packed weights: MODEL_SAMPLE, where the backend
+ * packs at all. */
+int model_is_packed(const struct model *m);
+
 /* MODEL_READ: checks that w has no tensor without a place, and sets m->weights, which the
  * model owns then. */
 int model_attach(struct model *m, struct weights *w, struct err *e) MUST_CHECK;

@@ -21,7 +21,8 @@ struct score_response {
 
 struct scorer;
 
-/* m is borrowed until scorer_free.  spec may be NULL (no capture), is borrowed.
+/* m is borrowed until scorer_free; MODEL_SAMPLE is the faster mode where groups are small
+ * (pass_new).  spec may be NULL (no capture), is borrowed.
  * max_rows: a larger group is scored in several passes (0: a default of 4096). */
 int scorer_new(struct scorer **out, struct model *m, const struct capture_spec *spec,
                size_t max_rows, struct err *e) MUST_CHECK;

@@ -64,7 +64,7 @@ static void adapt(struct fixture *f, const char *targets, double alpha)
     ok(model_rehash(f->m, &e), &e);
 }
 
-static void open_pass(struct fixture *f)
+static void open_pass(struct fixture *f, enum pass_mode mode)
 {
     const int32_t prompt[] = {3, 7, 11, 4}, one[] = {9, 2, 6, 13}, two[] = {8, 30, 5};
     struct err e = {0};
@@ -79,7 +79,7 @@ static void open_pass(struct fixture *f)
                                         second ? two[t] : one[t], 1};
         f->weight[i] = .3f + .2f * (float)(i % 3);
     }
-    ok(pass_new(&f->p, f->m, 0, PASS_TRAIN, &e), &e);
+    ok(pass_new(&f->p, f->m, 0, mode, &e), &e);
     ok(head_new(&f->h, f->m, &e), &e);
 }
 
@@ -117,7 +117,7 @@ ParameterizedTest(size_t *i, adapter, gradient)
 
     open_model(&f, families[*i], MODEL_COMPUTE);
     adapt(&f, "all-linear", 4);
-    open_pass(&f);
+    open_pass(&f, PASS_TRAIN);
     const struct plan *plan = model_trained(f.m);
     float *grads = zeros(plan->size), *dh = zeros(f.b.B * f.m->arch.C);
     ok(pass_forward(f.p, &f.b, NULL, &hidden, &e), &e);
@@ -162,7 +162,7 @@ ParameterizedTest(size_t *i, adapter, merged)
     open_model(&f, families[*i], MODEL_COMPUTE);
     const uint64_t hash = f.m->hash;
     adapt(&f, "all-linear", 4);
-    open_pass(&f);
+    open_pass(&f, PASS_TRAIN);
     float *apart = log_probabilities(&f);
     cr_expect_neq(f.m->hash, hash);
     adapter_switch(f.m, ADAPTER_OFF);
@@ -218,7 +218,7 @@ Test(adapter, a_new_one_changes_nothing)
 
     open_model(&f, "llama-tiny", MODEL_COMPUTE);
     ok(adapter_new(f.m, &o, &e), &e);
-    open_pass(&f);
+    open_pass(&f, PASS_TRAIN);
     float *with = log_probabilities(&f);
     adapter_switch(f.m, ADAPTER_OFF);
     float *without = log_probabilities(&f);
@@ -322,6 +322,9 @@ ParameterizedTest(size_t *i, adapter, written_and_read)
     cr_expect_eq(memcmp(g.m->adapter->params, f.m->adapter->params,
                         f.m->adapter->plan.size * sizeof(float)),
                  0);
+    open_pass(&f, PASS_SCORE);
+    open_pass(&g, PASS_SCORE); /* with packed weights */
+    cr_expect_float_eq(loss(&f), loss(&g), 0, "%s", families[*i]);
     close_fixture(&f);
     close_fixture(&g);
     scratch_remove(dir);
