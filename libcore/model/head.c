@@ -21,9 +21,10 @@ struct head {
     float *temperature, *logp, *entropy, *lse;
 };
 
-static size_t chunk_rows(const struct model *m)
+size_t head_rows(const struct model *m)
 {
-    const size_t fit = ((size_t)8 << 20) / m->arch.V;
+    const size_t small = ((size_t)8 << 20) / m->arch.V;
+    const size_t fit = small > m->arch.C ? small : m->arch.C;
 
     return fit < 16 ? 16 : fit > 512 ? 512 : fit;
 }
@@ -52,7 +53,7 @@ int head_new(struct head **out, struct model *m, struct err *e)
     if (!h)
         return err_set(e, ERR_NOMEM, "no memory for the head");
     h->m = m;
-    h->rows = chunk_rows(m);
+    h->rows = head_rows(m);
     carve(h, &h->arena);
     const int rc = arena_alloc(&h->arena, "logits", e);
     if (rc < 0) {
@@ -74,7 +75,7 @@ void head_free(struct head *h)
 
 size_t head_bytes(const struct model *m)
 {
-    struct head h = {.m = (struct model *)m, .rows = chunk_rows(m)};
+    struct head h = {.m = (struct model *)m, .rows = head_rows(m)};
     struct arena a = {0};
 
     carve(&h, &a);
@@ -129,6 +130,15 @@ static void chunk(struct head *h, const float *hidden, const struct head_item *i
     logits(h, h->z, h->x, n);
 }
 
+/* The chunk's numbers, of which h keeps what the way back wants. */
+static void chunk_forward(struct head *h, size_t n, float *logp, float *entropy)
+{
+    xent_forward(h->m->kern, logp, entropy, h->lse, h->z, h->target, h->temperature, n,
+                 h->m->arch.V);
+    if (entropy && entropy != h->entropy)
+        memcpy(h->entropy, entropy, n * sizeof *entropy);
+}
+
 void head_forward(struct head *h, const float *hidden, const struct head_item *items,
                   size_t n, float *logp, float *entropy)
 {
@@ -136,8 +146,7 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
         const size_t k = n - i < h->rows ? n - i : h->rows;
 
         chunk(h, hidden, items + i, k);
-        xent_forward(h->m->kern, logp + i, entropy ? entropy + i : NULL, h->lse, h->z,
-                     h->target, h->temperature, k, h->m->arch.V);
+        chunk_forward(h, k, logp + i, entropy ? entropy + i : NULL);
     }
 }
 
@@ -149,8 +158,6 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
     const struct arch *c = &h->m->arch;
     struct kern *k = h->m->kern;
 
-    xent_forward(k, h->logp, dentropy ? h->entropy : NULL, h->lse, h->z, h->target,
-                 h->temperature, n, c->V);
     xent_backward(k, h->dz, h->z, h->target, h->temperature, h->lse, h->entropy, dlogp,
                   dentropy, n, c->V);
     if (c->logit_cap > 0)
@@ -174,9 +181,18 @@ void head_backward(struct head *h, const float *hidden, const struct head_item *
         const size_t k = n - i < h->rows ? n - i : h->rows;
 
         chunk(h, hidden, items + i, k);
+        chunk_forward(h, k, h->logp, dentropy ? h->entropy : NULL);
         chunk_backward(h, items + i, k, dlogp + i, dentropy ? dentropy + i : NULL, dh,
                        grads);
     }
+}
+
+void head_backward_held(struct head *h, const struct head_item *items, size_t n,
+                        const float *dlogp, const float *dentropy, float *dh,
+                        float *grads)
+{
+    assert(!model_is_packed(h->m) && n <= h->rows);
+    chunk_backward(h, items, n, dlogp, dentropy, dh, grads);
 }
 
 void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,

@@ -21,11 +21,15 @@ struct head_item {
 
 struct head;
 
-/* m is borrowed until head_free; of a MODEL_SAMPLE model there is no way back.  Memory: one chunk of logits, at most 32 MiB or 16
- * rows, whatever is more; twice that with soft caps.  ERR_NOMEM. */
+/* m is borrowed until head_free; of a MODEL_SAMPLE model there is no way back.  Memory:
+ * one chunk of logits, head_rows() of them, twice that with soft caps.  ERR_NOMEM. */
 int head_new(struct head **out, struct model *m, struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */
 size_t head_bytes(const struct model *m);
+
+/* Rows of a chunk: 16 to 512, in between as many as take no more than the head's weights or
+ * 32 MiB, whatever is more. */
+size_t head_rows(const struct model *m);
 
 /* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are
  * the caller's to check (pass_forward does it for the rows'). */
@@ -38,6 +42,13 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
 void head_backward(struct head *h, const float *hidden, const struct head_item *items,
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads);
+
+/* The same right after head_forward of these items, n at most head_rows(), parameters and
+ * hidden rows unchanged; with dentropy, head_forward gave the entropy too.  The logits are
+ * still there: a product less. */
+void head_backward_held(struct head *h, const struct head_item *items, size_t n,
+                        const float *dlogp, const float *dentropy, float *dh,
+                        float *grads);
 
 /* The products z (n, V) of hidden rows and weights become logits, in place. */
 void head_finish(const struct model *m, float *z, size_t n);

@@ -135,6 +135,21 @@ static void losses(struct train *t, struct train_data *d, const struct mini *min
         }
 }
 
+/* Of the micro-batch just run; where its logits are still there they are not made again. */
+static void logits_backward(struct train *t, const float *hidden)
+{
+    struct train_work *w = t->work;
+    const struct micro *mi = &w->micro;
+    const float *dentropy = t->o.algo.entropy_coef != 0 ? w->dentropy : NULL;
+
+    if (mi->n <= head_rows(t->m))
+        head_backward_held(w->head, mi->item, mi->n, w->dlogp, dentropy, w->dh,
+                           t->grads);
+    else
+        head_backward(w->head, hidden, mi->item, mi->n, w->dlogp, dentropy, w->dh,
+                      t->grads);
+}
+
 static int micro_gradient(struct train *t, struct train_data *d,
                           const struct mini *mini, double beta, struct train_result *r,
                           struct err *e)
@@ -154,9 +169,7 @@ static int micro_gradient(struct train *t, struct train_data *d,
     if (t->head.C)
         head_values_backward(t, hidden, d->tok[TOK_DVALUE]);
     if (!(work_flags(t) & ALGO_SCORE))
-        head_backward(w->head, hidden, mi->item, mi->n, w->dlogp,
-                      t->o.algo.entropy_coef != 0 ? w->dentropy : NULL, w->dh,
-                      t->grads);
+        logits_backward(t, hidden);
     pass_backward(w->pass, &mi->batch, w->dh, t->grads);
     r->rows += mi->batch.B;
     return 0;

@@ -43,10 +43,10 @@ struct trainer {
     struct head *head;
     struct batch batch;
     struct head_item *item; /* (items) */
-    size_t items;
-    float *grads, *m, *v; /* (plan.size) */
-    float *logp, *dlogp;  /* (items) */
-    float *dh;            /* (rows, C) */
+    size_t items, seqs;     /* of a micro-batch */
+    float *grads, *m, *v;   /* (plan.size) */
+    float *logp, *dlogp;    /* (items) */
+    float *dh;              /* (rows, C) */
     double *norm;
     struct adamw_run *run;
     size_t nruns;
@@ -184,48 +184,85 @@ static void step(struct bench *b, double scale)
                ++t->steps, 1e-6, scale);
 }
 
-/* Whole sequences without padding; every token but the first is predicted. */
+/* Whole sequences without padding; every token but the first is predicted.  They go through
+ * in micro-batches, as cagsr-update's --rows cuts them. */
+enum { MICRO_ROWS = 512 };
+
 static int prepare_train(struct bench *b, struct err *e)
 {
-    const size_t n = b->s.groups, rows = b->s.P + b->s.T;
+    const size_t rows = b->s.P + b->s.T;
     struct trainer *t = &b->t;
     int rc = prepare_optimizer(b, e);
 
-    t->item = take(n * rows, sizeof *t->item);
-    for (size_t g = 0; g < n && rc >= 0; g++) {
-        const int32_t *ids = prompt_ids(b, g);
-
-        rc = batch_add(&t->batch, BATCH_ALONE, ids, rows, e);
-        for (size_t i = 0; i + 1 < rows; i++)
-            t->item[t->items++] = (struct head_item){g * rows + i, ids[i + 1], 1};
-    }
-    t->logp = take(t->items, sizeof *t->logp);
-    t->dlogp = take(t->items, sizeof *t->dlogp);
-    t->dh = take(n * rows * b->m->arch.C, sizeof *t->dh);
+    t->seqs = rows < MICRO_ROWS ? MICRO_ROWS / rows : 1;
+    t->seqs = t->seqs < b->s.groups ? t->seqs : b->s.groups;
+    const size_t most = t->seqs * rows;
+    t->item = take(most, sizeof *t->item);
+    t->logp = take(most, sizeof *t->logp);
+    t->dlogp = take(most, sizeof *t->dlogp);
+    t->dh = take(most * b->m->arch.C, sizeof *t->dh);
     t->norm = take(clipnorm_scratch(b->m->plan.size), sizeof *t->norm);
-    for (size_t i = 0; i < t->items; i++)
-        t->dlogp[i] = -1.0f / (float)t->items;
+    for (size_t i = 0; i < most; i++)
+        t->dlogp[i] = -1.0f / (float)(b->s.groups * (rows - 1));
     if (rc >= 0)
-        rc = pass_new(&t->pass, b->m, n * rows, PASS_TRAIN, e);
+        rc = pass_new(&t->pass, b->m, most, PASS_TRAIN, e);
     return rc < 0 ? rc : head_new(&t->head, b->m, e);
 }
 
-static int run_train(struct bench *b, double *units, struct err *e)
+/* The sequences from..to-1 into the batch. */
+static int make_batch(struct bench *b, size_t from, size_t to, struct err *e)
 {
-    const size_t size = b->m->plan.size;
+    const size_t rows = b->s.P + b->s.T;
+    struct trainer *t = &b->t;
+    int rc = 0;
+
+    batch_clear(&t->batch);
+    t->items = 0;
+    for (size_t g = from; g < to && rc >= 0; g++) {
+        const int32_t *ids = prompt_ids(b, g);
+        const size_t row0 = t->batch.B;
+
+        rc = batch_add(&t->batch, BATCH_ALONE, ids, rows, e);
+        for (size_t i = 0; i + 1 < rows; i++)
+            t->item[t->items++] = (struct head_item){row0 + i, ids[i + 1], 1};
+    }
+    return rc;
+}
+
+static int gradient(struct bench *b, struct err *e)
+{
     struct trainer *t = &b->t;
     const float *hidden;
     const int rc = pass_forward(t->pass, &t->batch, NULL, &hidden, e);
 
     if (rc < 0)
         return rc;
-    memset(t->grads, 0, size * sizeof *t->grads);
     memset(t->dh, 0, t->batch.B * b->m->arch.C * sizeof *t->dh);
     head_forward(t->head, hidden, t->item, t->items, t->logp, NULL);
-    head_backward(t->head, hidden, t->item, t->items, t->dlogp, NULL, t->dh, t->grads);
+    if (t->items <= head_rows(b->m))
+        head_backward_held(t->head, t->item, t->items, t->dlogp, NULL, t->dh, t->grads);
+    else
+        head_backward(t->head, hidden, t->item, t->items, t->dlogp, NULL, t->dh,
+                      t->grads);
     pass_backward(t->pass, &t->batch, t->dh, t->grads);
+    return 0;
+}
+
+static int run_train(struct bench *b, double *units, struct err *e)
+{
+    const size_t size = b->m->plan.size, n = b->s.groups;
+    struct trainer *t = &b->t;
+    int rc;
+
+    *units = 0;
+    memset(t->grads, 0, size * sizeof *t->grads);
+    for (size_t g = 0; g < n; g += t->seqs) {
+        if ((rc = make_batch(b, g, g + t->seqs < n ? g + t->seqs : n, e)) < 0 ||
+            (rc = gradient(b, e)) < 0)
+            return rc;
+        *units += (double)t->batch.B;
+    }
     step(b, clipnorm_scale(clipnorm(b->par, t->grads, size, t->norm), 1));
-    *units = (double)t->batch.B;
     return 0;
 }
 
