@@ -137,43 +137,44 @@ void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N
                         K);
 }
 
-/* K rows of A, ld apart, to `tiles` tiles of `width` columns.  A row is read from end to
- * end: its tiles are written side by side. */
+/* Rows of A, ld apart, to `tiles` tiles of `width` columns.  A row is read from end to end:
+ * its tiles are written side by side. */
 ISA_BODY void copy_tiles(float *p, size_t width, const float *A, size_t ld,
-                         size_t tiles, size_t K)
+                         size_t tiles, struct pack_rows r)
 {
-    for (size_t k = 0; k < K; k++)
+    for (size_t k = r.from; k < r.to; k++)
         for (size_t j = 0; j < tiles; j++)
-            memcpy(p + (j * K + k) * width, A + k * ld + j * width, width * sizeof *p);
+            memcpy(p + (j * r.K + k) * width, A + k * ld + j * width,
+                   width * sizeof *p);
 }
 
 /* The same of any number of columns; what is left of them is less than a tile.  With a
  * constant width a copy is a few instructions. */
 static void copy_columns(float *p, size_t width, const float *A, size_t ld, size_t n,
-                         size_t K)
+                         struct pack_rows r)
 {
     const size_t tiles = n / width, left = n % width;
 
     switch (width) {
-    case PLAIN_HEIGHT: copy_tiles(p, PLAIN_HEIGHT, A, ld, tiles, K); break;
-    case AVX2_HEIGHT: copy_tiles(p, AVX2_HEIGHT, A, ld, tiles, K); break;
-    case AVX512_HEIGHT: copy_tiles(p, AVX512_HEIGHT, A, ld, tiles, K); break;
-    case AVX2_WIDTH: copy_tiles(p, AVX2_WIDTH, A, ld, tiles, K); break;
-    default: copy_tiles(p, width, A, ld, tiles, K); break;
+    case PLAIN_HEIGHT: copy_tiles(p, PLAIN_HEIGHT, A, ld, tiles, r); break;
+    case AVX2_HEIGHT: copy_tiles(p, AVX2_HEIGHT, A, ld, tiles, r); break;
+    case AVX512_HEIGHT: copy_tiles(p, AVX512_HEIGHT, A, ld, tiles, r); break;
+    case AVX2_WIDTH: copy_tiles(p, AVX2_WIDTH, A, ld, tiles, r); break;
+    default: copy_tiles(p, width, A, ld, tiles, r); break;
     }
-    for (size_t k = 0; left && k < K; k++)
-        memcpy(p + (tiles * K + k) * width, A + k * ld + tiles * width,
+    for (size_t k = r.from; left && k < r.to; k++)
+        memcpy(p + (tiles * r.K + k) * width, A + k * ld + tiles * width,
                left * sizeof *p);
 }
 
 void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t N,
-                       size_t K)
+                       struct pack_rows k)
 {
-    const size_t width = pack_width(isa);
+    const size_t width = pack_width(isa), whole = N / width * width;
 
-    if (N % width)
-        clear_beyond(p + N / width * width * K, width, N % width, K);
-    copy_columns(p, width, B, ldb, N, K);
+    if (whole < N)
+        clear_beyond(p + whole * k.K + k.from * width, width, N - whole, k.to - k.from);
+    copy_columns(p, width, B, ldb, N, k);
 }
 
 struct pack_left pack_left_tiles(enum isa isa, const float *mem, size_t K)
@@ -223,9 +224,9 @@ void pack_tiles_from_rows(enum isa isa, float *mem, const float *A, size_t ld, s
 }
 
 void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld,
-                             size_t M, size_t K)
+                             size_t M, struct pack_rows k)
 {
-    copy_columns(mem, pack_height(isa), A, ld, M, K);
+    copy_columns(mem, pack_height(isa), A, ld, M, k);
 }
 
 /* ---- multiplying ----------------------------------------------------------------- */

@@ -30,12 +30,19 @@ size_t pack_height(enum isa isa);
 /* Floats of all panels of N columns, K deep. */
 size_t pack_floats(enum isa isa, size_t N, size_t K);
 
-/* Panels from the N rows of W, ldw apart (b = W^T), or from N columns of B, whose rows are
- * ldb apart; one behind the other, K * pack_width() floats each, 64-byte aligned. */
+/* Panels from the N rows of W, ldw apart (b = W^T); one behind the other, K * pack_width()
+ * floats each, 64-byte aligned. */
 void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N,
                     size_t K);
+
+/* Some of the K rows of a matrix that are packed by columns: those from..to-1. */
+struct pack_rows {
+    size_t K, from, to;
+};
+
+/* The same from N columns of B, whose rows are ldb apart. */
 void pack_from_columns(enum isa isa, float *p, const float *B, size_t ldb, size_t N,
-                       size_t K);
+                       struct pack_rows k);
 
 /* The left operand: element (r, k) of the tile that begins at row m is
  * a[m * step + r * row + k * column]. */
@@ -56,7 +63,7 @@ struct pack_left pack_left_tiles(enum isa isa, const float *mem, size_t K);
 void pack_tiles_from_rows(enum isa isa, float *mem, const float *A, size_t ld, size_t M,
                           size_t K);
 void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld,
-                             size_t M, size_t K);
+                             size_t M, struct pack_rows k);
 
 /* c (M, N) = beta c + a (M, K) b, any K; with beta 0, c need not be initialised.  The
  * panels of b lie `step` floats apart.  Tile by tile, each times all panels: an area of c

@@ -20,7 +20,8 @@ enum {
     PART_ROWS = 1536, /* whole tiles */
     PART_COLS = 3072, /* whole panels */
     PACK_ROWS = 48,   /* packed at once: whole tiles */
-    PACK_PANELS = 4,  /* packed at once */
+    PACK_PANELS = 4,
+    PACK_DEEP = 32,
     TASK_PANELS = 16,
     TASKS_PER_THREAD = 8
 };
@@ -35,9 +36,9 @@ size_t product_scratch(const struct kern *k)
 struct part {
     const struct product *p;
     size_t r0, rows, c0, cols, k0, deep;
-    size_t a_packs, b_packs; /* tasks of packing */
-    float *a;                /* tiles */
-    const float *b;          /* panels, `step` floats apart */
+    size_t b_packs; /* tasks of packing panels; those of tiles follow */
+    float *a;       /* tiles */
+    const float *b; /* panels, `step` floats apart */
     size_t step;
     size_t task_rows, task_cols, ranges; /* of a task; ranges of columns */
 };
@@ -54,33 +55,61 @@ static size_t least(size_t a, size_t b)
 
 /* ---- packing ------------------------------------------------------------------------ */
 
+/*
+ * What is packed from rows is shared out by rows; what is packed from columns by depth,
+ * for its rows lie side by side in memory and are read from end to end.
+ */
+static struct pack_rows some_depth(const struct part *t, size_t i)
+{
+    return (struct pack_rows){t->deep, i * PACK_DEEP,
+                              least((i + 1) * PACK_DEEP, t->deep)};
+}
+
 static void pack_tiles(const struct part *t, size_t i)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t from = i * PACK_ROWS, n = least(PACK_ROWS, t->rows - from);
-    const size_t r0 = t->r0 + from;
-    float *to = t->a + from * t->deep;
+    const size_t from = i * PACK_ROWS;
 
     if (p->trans & TRANS_A)
-        pack_tiles_from_columns(isa, to, p->a + t->k0 * p->lda + r0, p->lda, n,
-                                t->deep);
+        pack_tiles_from_columns(isa, t->a, p->a + t->k0 * p->lda + t->r0, p->lda,
+                                t->rows, some_depth(t, i));
     else
-        pack_tiles_from_rows(isa, to, p->a + r0 * p->lda + t->k0, p->lda, n, t->deep);
+        pack_tiles_from_rows(isa, t->a + from * t->deep,
+                             p->a + (t->r0 + from) * p->lda + t->k0, p->lda,
+                             least(PACK_ROWS, t->rows - from), t->deep);
 }
 
 static void pack_panels(const struct part *t, size_t i)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t step = PACK_PANELS * pack_width(isa);
-    const size_t from = i * step, n = least(step, t->cols - from), c0 = t->c0 + from;
-    float *to = p->k->scratch + from * t->deep;
+    const size_t step = PACK_PANELS * pack_width(isa), from = i * step;
+    float *to = p->k->scratch;
 
     if (p->trans & TRANS_B)
-        pack_from_rows(isa, to, p->b + c0 * p->ldb + t->k0, p->ldb, n, t->deep);
+        pack_from_rows(isa, to + from * t->deep, p->b + (t->c0 + from) * p->ldb + t->k0,
+                       p->ldb, least(step, t->cols - from), t->deep);
     else
-        pack_from_columns(isa, to, p->b + t->k0 * p->ldb + c0, p->ldb, n, t->deep);
+        pack_from_columns(isa, to, p->b + t->k0 * p->ldb + t->c0, p->ldb, t->cols,
+                          some_depth(t, i));
+}
+
+/* Tasks of packing. */
+static size_t count_tiles(const struct part *t)
+{
+    return t->p->trans & TRANS_A ? ceil_div(t->deep, PACK_DEEP)
+                                 : ceil_div(t->rows, PACK_ROWS);
+}
+
+static size_t count_panels(const struct part *t)
+{
+    const size_t width = pack_width(t->p->k->isa);
+
+    if (t->p->trans & PACKED_B || t->r0 > 0)
+        return 0;
+    return t->p->trans & TRANS_B ? ceil_div(t->cols, PACK_PANELS * width)
+                                 : ceil_div(t->deep, PACK_DEEP);
 }
 
 static void pack_task(void *arg, size_t i, size_t worker)
@@ -151,14 +180,12 @@ static size_t cut(struct part *t)
 static void one_part(struct part *t)
 {
     const struct product *p = t->p;
-    const size_t panels = ceil_div(t->cols, pack_width(p->k->isa));
     const size_t work = t->rows * t->cols * t->deep;
 
     find_panels(t);
     t->a = p->k->scratch + (size_t)PACK_DEPTH * PART_COLS;
-    t->a_packs = ceil_div(t->rows, PACK_ROWS);
-    t->b_packs = p->trans & PACKED_B || t->r0 > 0 ? 0 : ceil_div(panels, PACK_PANELS);
-    kern_share(p->k, work, t->a_packs + t->b_packs, pack_task, t);
+    t->b_packs = count_panels(t);
+    kern_share(p->k, work, t->b_packs + count_tiles(t), pack_task, t);
     kern_share(p->k, work, cut(t), multiply_task, t);
 }
 
