@@ -398,7 +398,7 @@ static int open_model(struct run *x, struct err *e)
         rc = kern_new(&x->kern, x->par, NULL, e);
     if (rc >= 0)
         rc = model_open_with(&x->model, o->common.model, o->common.adapter, x->kern,
-                             MODEL_COMPUTE, e);
+                             MODEL_SAMPLE, e);
     if (rc >= 0)
         hash_hex(x->hash, x->model->hash);
     if (rc >= 0 && o->score)

@@ -373,7 +373,7 @@ static int open_models(struct run *r, struct err *e)
                                    e);
     if (!r->o->ref)
         return 0;
-    if ((rc = model_open(&r->ref_model, r->o->ref, r->kern, MODEL_COMPUTE, e)) < 0)
+    if ((rc = model_open(&r->ref_model, r->o->ref, r->kern, MODEL_SAMPLE, e)) < 0)
         return rc;
     if (r->ref_model->arch.V != r->model->arch.V)
         return err_set(e, ERR_SHAPE, "%s: a vocabulary of %zu, the model has %zu",
