@@ -106,8 +106,24 @@ synthetic()
     awk -f "$here/synthetic-pairs.awk" -v n="$pairs" -v seed="$seed" "$cell/answers" "$cell/cool" "$cell/hot"
 }
 
-# $cell/rm, of the pairs that a function prints; every tenth is held out, and the share of
-# those that it puts in order stands in $cell/rm.accuracy.
+# 1/s of the scores that records bring, s their deviation inside a group, as --calibrate takes it.
+per_deviation()
+{
+    cagsr-cat -k sample -t -F id,rewards.judge | awk -F '\t' '
+        NR > 1 { n[$1]++; sum[$1] += $2; squares[$1] += $2 * $2 }
+        END {
+            for (id in n) {
+                v = squares[id] / n[id] - (sum[id] / n[id]) ^ 2
+                all += v > 0 ? sqrt(v * n[id] / (n[id] - 1)) : 0
+                groups++
+            }
+            printf "%.6g\n", groups / all
+        }'
+}
+
+# $cell/rm, of the pairs that a function prints.  Every tenth is held out: the share of those
+# that it puts in order stands in $cell/rm.accuracy; and in rm.weight what makes its scores of
+# the start's answers deviate by 1, so that the KL coefficient keeps its meaning.
 reward_model() # FUNCTION [WORDS]
 {
     [ ! -e "$cell/rm.accuracy" ] || return 0
@@ -123,6 +139,7 @@ reward_model() # FUNCTION [WORDS]
         --seed "$seed" -o "$cell/rm.held" "$cell/pairs.held" | cagsr-cat -k metric -t -F accuracy |
         tail -n 1 >"$cell/rm.accuracy.new"
     rm -rf "$cell/rm.held"
+    cagsr-attn -q -m "$cell/rm" --score judge "$base/first.rec" | per_deviation >"$cell/rm.weight"
     [ -s "$cell/rm.accuracy.new" ] || die "$system: the reward model could not be measured"
     mv "$cell/rm.accuracy.new" "$cell/rm.accuracy"
     say "$system: the reward model orders $(cat "$cell/rm.accuracy") of the held-out pairs"
