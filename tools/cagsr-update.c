@@ -45,6 +45,8 @@ static const struct cli_option options[] = {
      .lo = 2, .hi = 1e6},
     {"grads", 0, CLI_STRING, AT(grads), "FILE",
      "write the gradient of the first minibatch and stop", .lo = 0},
+    {"tensorboard", 0, CLI_STRING, AT(tensorboard), "DIR",
+     "write every number of the metrics for TensorBoard, too"},
     {"dry-run", 0, CLI_FLAG, AT(dry_run), NULL,
      "say what memory and time a run would take, and stop", .lo = 0},
     {"off-policy", 0, CLI_FLAG, AT(off_policy), NULL,
@@ -235,6 +237,8 @@ static int usage(struct opts *o, struct err *e)
         return err_set(e, ERR_USAGE,
                        "--lora-alpha and --lora-target go with "
                        "--lora-rank");
+    if (o->tensorboard && !*o->tensorboard)
+        return err_set(e, ERR_USAGE, "--tensorboard: the name is empty");
     if (o->new_data && !o->resume)
         return err_set(e, ERR_USAGE, "--new-data goes with --resume");
     if (o->schedule == SCHEDULE_COSINE && !o->steps)
@@ -424,7 +428,8 @@ static int open_all(struct run *r, struct train_cursor *had, struct err *e)
     if ((rc = open_train(r, had, e)) < 0)
         return rc;
     r->output.t = r->train;
-    return metric_open(&r->metric, &tool, r->o, &r->source, e);
+    return metric_open(&r->metric, &tool, r->o, &r->source, r->train->iterations + 1,
+                       e);
 }
 
 static void close_all(struct run *r)
@@ -446,7 +451,7 @@ static void close_all(struct run *r)
 int main(int argc, char **argv)
 {
     struct opts o = defaults;
-    struct run r = {.tool = &tool, .o = &o};
+    struct run r = {.tool = &tool, .o = &o, .metric.events.fd = -1};
     struct train_cursor had = {0};
     struct err e = {0};
     int rc;

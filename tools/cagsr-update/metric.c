@@ -10,17 +10,15 @@
  * reads any more (`| head -n 1`), or whose disk is full, does not end it.  The fault is
  * told at once, remembered, and makes the exit status when the run has come to its end.
  */
-int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
-                const struct source *s, struct err *e)
+static int open_records(struct metric *m, const struct source *s, struct err *e)
 {
-    m->o = o;
-    m->tool = tool;
-    signal(SIGPIPE, SIG_IGN);
+    const struct opts *o = m->o;
+
     if (isatty(STDOUT_FILENO) && !o->common.force)
         return 0; /* a line per step on stderr instead */
     hash_hex(m->model, s->m->hash);
     const struct rec_pg pg = {
-        .name = tool->name,
+        .name = m->tool->name,
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
         .model = m->model,
@@ -30,11 +28,29 @@ int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts
     return rec_writer_new(&m->writer, STDOUT_FILENO, NULL, &pg, &o->limits, e);
 }
 
+int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
+                const struct source *s, uint64_t first, struct err *e)
+{
+    m->o = o;
+    m->tool = tool;
+    signal(SIGPIPE, SIG_IGN);
+    if (o->tensorboard && !o->dry_run && !o->grads) {
+        const int rc = event_open(&m->events, o->tensorboard, first, e);
+
+        if (rc < 0)
+            return rc;
+    }
+    return open_records(m, s, e);
+}
+
 int metric_close(struct metric *m, int rc, struct err *e)
 {
+    const struct err *lost = m->lost.code ? &m->lost : &m->events_lost;
+
     rc = rec_writer_end(m->writer, rc, e);
-    if (rc >= 0 && m->lost.code)
-        rc = err_set(e, ERR_IO, "%s; the run itself came to its end", m->lost.text);
+    rc = event_close(&m->events, rc, e);
+    if (rc >= 0 && lost->code)
+        rc = err_set(e, ERR_IO, "%s; the run itself came to its end", lost->text);
     rec_writer_free(m->writer);
     rec_release(&m->rec);
     return rc;
@@ -213,20 +229,56 @@ static void tell(const struct metric *m, const struct train *t,
              seconds);
 }
 
-/* Sends the record, or remembers why it cannot be sent. */
-static int send(struct metric *m, unsigned long long step, struct err *e)
+/* A fault of writing is remembered, told, and forgiven; others are not. */
+static int forgive(const struct metric *m, struct err *lost, const char *what, int rc,
+                   struct err *e)
+{
+    if (rc != ERR_IO)
+        return rc;
+    err_set(lost, ERR_IO, "%s: the %s from update %llu on are lost", e->text, what,
+            (unsigned long long)m->step);
+    *e = (struct err){0};
+    cli_note(m->tool, &m->o->common, "%s; the run goes on", lost->text);
+    return 0;
+}
+
+static int send_record(struct metric *m, struct err *e)
 {
     int rc = rec_writer_put(m->writer, &m->rec, e);
 
     if (rc >= 0)
         rc = rec_writer_flush(m->writer, e);
-    if (rc != ERR_IO)
-        return rc;
-    err_set(&m->lost, ERR_IO, "%s: the metrics from update %llu on are lost", e->text,
-            step);
-    *e = (struct err){0};
-    cli_note(m->tool, &m->o->common, "%s; the run goes on", m->lost.text);
-    return 0;
+    return forgive(m, &m->lost, "metrics", rc, e);
+}
+
+/* Every number of the record but the step itself. */
+static int send_events(struct metric *m, struct err *e)
+{
+    int rc = 0;
+    double x;
+
+    for (size_t i = 0; i < m->rec.nfields && rc >= 0; i++) {
+        size_t n;
+        const char *key = rec_field_key(&m->rec, i, &n);
+
+        if (rec_value_f64(&x, rec_field_value(&m->rec, i)) >= 0 &&
+            !rec_str_is((struct rec_str){key, n}, "step"))
+            rc = event_scalar(&m->events, key, n, x, e);
+    }
+    if (rc >= 0)
+        rc = event_send(&m->events, m->step, e);
+    return forgive(m, &m->events_lost, "events", rc, e);
+}
+
+static int send(struct metric *m, struct err *e)
+{
+    int rc = 0;
+
+    if (m->writer && !m->lost.code)
+        rc = send_record(m, e);
+    if (rc >= 0 && m->events.fd >= 0 && !m->events_lost.code)
+        rc = send_events(m, e);
+    return rc;
 }
 
 int metric_put(struct metric *m, const struct train *t, const struct train_data *d,
@@ -237,8 +289,7 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
 
     if (!m->writer || m->o->common.verbose)
         tell(m, t, d, r, seconds);
-    if (!m->writer || m->lost.code)
-        return 0;
+    m->step = t->iterations;
     rec_clear(&m->rec);
     rec_set_str(&m->rec, "kind", "metric");
     rec_set_str(&m->rec, "algo", algo_get(t->o.algo.kind)->name);
@@ -255,5 +306,5 @@ int metric_put(struct metric *m, const struct train *t, const struct train_data 
     put(m, "seconds", seconds);
     put(m, "eps", seconds > 0 ? (double)d->ncands / seconds : 0);
     put(m, "tokens_per_second", seconds > 0 ? tokens / seconds : 0);
-    return send(m, t->iterations, e);
+    return send(m, e);
 }

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "chat/chat.h"
 #include "cli/cli.h"
+#include "event/event.h"
 #include "io/checkpoint.h"
 #include "kern/kern.h"
 #include "model/adapter.h"
@@ -30,7 +31,7 @@ struct opts {
     double kl, lr, clip, clip_high, dual, cap, adv_eps;
     size_t epochs, batch, steps, rows, save_every, keep;
     double kl_stop, loss_stop;
-    const char *out, *ref, *publish, *resume, *grads, *weights;
+    const char *out, *ref, *publish, *resume, *grads, *weights, *tensorboard;
     int dry_run, off_policy, new_data, raw, recompute;
     struct adapter_opts lora; /* rank 0: none is made */
 };
@@ -124,12 +125,16 @@ struct metric {
     const struct cli_tool *tool;
     struct rec_writer *writer; /* NULL: standard output is a terminal */
     struct rec rec;
-    struct err lost;      /* why records are not written any more; code 0: they are */
+    uint64_t step;   /* that the record is of */
+    struct err lost; /* why records are not written any more; code 0: they are */
+    struct event_file events; /* fd -1: none, or none any more for a fault */
+    struct err events_lost;
     char model[HASH_HEX]; /* of the start; the writer borrows it until its header */
 };
 
+/* first: the number of the first update to come. */
 int metric_open(struct metric *m, const struct cli_tool *tool, const struct opts *o,
-                const struct source *s, struct err *e);
+                const struct source *s, uint64_t first, struct err *e);
 /* A record that cannot be written is no fault of the run: metric_close tells it. */
 int metric_put(struct metric *m, const struct train *t, const struct train_data *d,
                const struct train_result *r, const struct source *s, double seconds,
