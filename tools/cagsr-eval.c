@@ -105,7 +105,12 @@ static int read_side(struct run *x, struct rec_reader *in, unsigned char side,
 
     x->reading.side = side;
     while ((rc = rec_group_next(&x->group, in, e)) > 0) {
+        const size_t from = x->corpus.rows;
+
         rc = corpus_add(&x->reading, &x->group, e);
+        if (rc >= 0 && x->frozen && x->corpus.rows > from)
+            rc = frozen_measure(x->frozen, &x->corpus, &x->corpus.row[from],
+                                x->group.rec, x->group.n, e);
         for (size_t i = 0; i < x->group.n && rc >= 0 && x->o->each; i++)
             rc = rec_spool_put(&x->spool, &x->group.rec[i], e);
         if (rc < 0)
@@ -117,9 +122,8 @@ static int read_side(struct run *x, struct rec_reader *in, unsigned char side,
 static int read_all(struct run *x, struct err *e)
 {
     const struct opts *o = x->o;
-    int rc = reading_begin(&x->reading, o, &x->corpus, e);
+    int rc = reading_begin(&x->reading, o->reference, &x->corpus, e);
 
-    x->reading.frozen = x->frozen;
     if (rc < 0 || (rc = rec_reader_new(&x->in, o->common.files, o->common.nfiles,
                                        &o->limits, e)) < 0)
         return rc;
@@ -160,8 +164,8 @@ static int check_named(const struct run *x, const char *name, size_t n, struct e
 
     for (size_t m = METRICS; m-- > 0;)
         if (metric_named((enum metric)m, name, n)) {
-            if (report_has(&x->corpus, 0, (enum metric)m) &&
-                (!x->against || report_has(&x->corpus, 1, (enum metric)m)))
+            if (corpus_has(&x->corpus, 0, (enum metric)m) &&
+                (!x->against || corpus_has(&x->corpus, 1, (enum metric)m)))
                 return 0;
             missing = m;
         }

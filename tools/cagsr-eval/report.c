@@ -9,38 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int counts(const struct row *row, unsigned char side, enum metric m)
-{
-    return row->side == side && !row->apart && row->v[m].den > 0;
-}
-
-int report_has(const struct corpus *c, unsigned char side, enum metric m)
-{
-    for (size_t i = 0; i < c->rows; i++)
-        if (counts(&c->row[i], side, m))
-            return 1;
-    return 0;
-}
-
-/* out (prompts): of a mean over prompts the mean of each prompt's samples, of a ratio over
- * tokens its sums. */
-static void sum_prompts(struct ratio *out, const struct corpus *c, unsigned char side,
-                        enum metric m)
-{
-    memset(out, 0, c->prompts * sizeof *out);
-    for (size_t i = 0; i < c->rows; i++) {
-        struct ratio *p = &out[c->row[i].prompt];
-
-        if (!counts(&c->row[i], side, m))
-            continue;
-        p->num += c->row[i].v[m].num;
-        p->den += c->row[i].v[m].den;
-    }
-    for (size_t i = 0; i < c->prompts && !metric_table[m].per_token; i++)
-        if (out[i].den > 0)
-            out[i] = (struct ratio){out[i].num / out[i].den, 1};
-}
-
 /* The metrics that will be shown, with their numbers by prompt. */
 struct shown {
     enum metric m[METRICS];
@@ -55,8 +23,8 @@ static int gather(struct shown *s, const struct opts *o, const struct corpus *c,
 {
     *s = (struct shown){.plan = {o->resamples, o->level, o->common.seed}};
     for (size_t m = 0; m < METRICS; m++)
-        if (chosen[m] && report_has(c, 0, (enum metric)m) &&
-            (sides == 1 || report_has(c, 1, (enum metric)m))) {
+        if (chosen[m] && corpus_has(c, 0, (enum metric)m) &&
+            (sides == 1 || corpus_has(c, 1, (enum metric)m))) {
             s->form[s->n] = metric_table[m].form;
             s->m[s->n++] = (enum metric)m;
         }
@@ -65,7 +33,7 @@ static int gather(struct shown *s, const struct opts *o, const struct corpus *c,
         if (!s->x[side])
             return err_set(e, ERR_NOMEM, "no memory for %zu prompts", c->prompts);
         for (size_t k = 0; k < s->n; k++)
-            sum_prompts(s->x[side] + k * c->prompts, c, (unsigned char)side, s->m[k]);
+            corpus_sums(s->x[side] + k * c->prompts, c, (unsigned char)side, s->m[k]);
     }
     return 0;
 }
@@ -86,8 +54,8 @@ static void count_samples(const struct corpus *c, unsigned char side, enum metri
     for (size_t i = 0; i < c->rows; i++) {
         const struct row *row = &c->row[i];
 
-        *have += counts(row, side, m) != 0;
-        *lack += row->side == side && !row->apart && !counts(row, side, m);
+        *have += row_counts(row, side, m) != 0;
+        *lack += row->side == side && !row->apart && !row_counts(row, side, m);
     }
 }
 

@@ -1,9 +1,4 @@
-/*
- * What the candidates of one prompt say by themselves: overlap with the references,
- * repetition, copying, and how alike the candidates are.  Units are words (what stands
- * between white space), or tokens where there is no text.
- */
-#include "eval.h"
+#include "measure/group.h"
 
 #include "base/reserve.h"
 #include "metrics/answer.h"
@@ -16,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Units are words (what stands between white space), or tokens where there is no text. */
 enum { COPY_N = 4, BLEU_N = 4 };
 
 /* Candidate i has its units at units[i] and its ROUGE tokens at plain[i]. */

@@ -3,9 +3,10 @@
  * are read, for what a group says by itself; what needs the other prompts, or a model,
  * comes when all are there.
  */
-#include "eval.h"
+#include "measure/corpus.h"
 
 #include "base/reserve.h"
+#include "measure/group.h"
 #include "rec/buf.h"
 
 #include <math.h>
@@ -42,10 +43,10 @@ double row_get(const struct row *row, enum metric m)
     return metric_table[m].form == BOOT_EXP ? exp(v.num / v.den) : v.num / v.den;
 }
 
-int reading_begin(struct reading *r, const struct opts *o, struct corpus *c,
+int reading_begin(struct reading *r, const char *reference, struct corpus *c,
                   struct err *e)
 {
-    *r = (struct reading){.o = o, .c = c};
+    *r = (struct reading){.reference = reference, .c = c};
     return group_work_new(&r->work, e);
 }
 
@@ -101,7 +102,7 @@ static int add_ref(struct reading *r, struct row *row, struct rec_value v,
 
     if (rec_value_str(&text, v) < 0) {
         if (rec_value_f64(&x, v) < 0 || !isfinite(x))
-            return rec_fault(r->sample.rec, ERR_RECORD, e, r->o->reference,
+            return rec_fault(r->sample.rec, ERR_RECORD, e, r->reference,
                              "not a text, a number, or an array of these");
         snprintf(number, sizeof number, "%.15g", x);
         text = (struct rec_str){number, strlen(number)};
@@ -116,7 +117,7 @@ static int add_ref(struct reading *r, struct row *row, struct rec_value v,
 
 static int read_refs(struct reading *r, struct row *row, struct err *e)
 {
-    const struct rec_value v = rec_find(r->sample.rec, r->o->reference);
+    const struct rec_value v = rec_find(r->sample.rec, r->reference);
     struct rec_iter it;
     struct rec_value k, x;
     int rc = 0;
@@ -230,7 +231,7 @@ static int find_prompt(struct reading *r, struct row *row, struct err *e)
     if ((rc = reserve(&c->prompt, &c->prompt_cap, c->prompts + 1, sizeof *c->prompt,
                       e)) < 0)
         return rc;
-    c->prompt[c->prompts++] = (struct prompt){NO_TEXT, {0}, row->prompt};
+    c->prompt[c->prompts++] = (struct corpus_prompt){NO_TEXT, {0}, row->prompt};
     return 0;
 }
 
@@ -247,7 +248,7 @@ static int read_row(struct reading *r, struct row *row, const struct rec *rec,
                         .apart = rec_value_type(rec_find(rec, "corrupt")) > REC_NIL};
     if (rc < 0 || (rc = find_prompt(r, row, e)) < 0 || (rc = read_texts(r, row, e)) < 0)
         return rc;
-    struct prompt *p = &r->c->prompt[row->prompt];
+    struct corpus_prompt *p = &r->c->prompt[row->prompt];
     if (p->question == NO_TEXT)
         p->question = row->question;
     read_numbers(row, &r->sample);
@@ -278,8 +279,36 @@ int corpus_add(struct reading *r, const struct rec_group *g, struct err *e)
         c->row[i].to = c->rows;
         c->prompt[c->row[i].prompt].rows[r->side]++;
     }
-    rc = group_measure(r->work, c, from, c->rows, e);
-    if (rc >= 0 && r->frozen)
-        rc = frozen_measure(r->frozen, c, &c->row[from], g->rec, g->n, e);
-    return rc;
+    return group_measure(r->work, c, from, c->rows, e);
+}
+
+/* ---- means ------------------------------------------------------------------------------ */
+int row_counts(const struct row *row, unsigned char side, enum metric m)
+{
+    return row->side == side && !row->apart && row->v[m].den > 0;
+}
+
+int corpus_has(const struct corpus *c, unsigned char side, enum metric m)
+{
+    for (size_t i = 0; i < c->rows; i++)
+        if (row_counts(&c->row[i], side, m))
+            return 1;
+    return 0;
+}
+
+void corpus_sums(struct ratio *out, const struct corpus *c, unsigned char side,
+                 enum metric m)
+{
+    memset(out, 0, c->prompts * sizeof *out);
+    for (size_t i = 0; i < c->rows; i++) {
+        struct ratio *p = &out[c->row[i].prompt];
+
+        if (!row_counts(&c->row[i], side, m))
+            continue;
+        p->num += c->row[i].v[m].num;
+        p->den += c->row[i].v[m].den;
+    }
+    for (size_t i = 0; i < c->prompts && !metric_table[m].per_token; i++)
+        if (out[i].den > 0)
+            out[i] = (struct ratio){out[i].num / out[i].den, 1};
 }

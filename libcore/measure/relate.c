@@ -1,10 +1,8 @@
 /*
- * What a prompt, another prompt and the references have to do with an answer.
- *
  * Answers are more or less like any prompt, by their language alone: so relevance stands
  * beside the same number for another prompt, its partner.
  */
-#include "eval.h"
+#include "measure/relate.h"
 
 #include "base/rng.h"
 #include "metrics/tfidf.h"
@@ -198,7 +196,7 @@ static void moments(const struct corpus *c, enum metric m, double *mean,
 
 void relate_judge(struct corpus *c)
 {
-    const enum metric part[] = {report_has(c, 0, M_RELEVANCE) ? M_RELEVANCE : M_TFIDF,
+    const enum metric part[] = {corpus_has(c, 0, M_RELEVANCE) ? M_RELEVANCE : M_TFIDF,
                                 M_ROUGE_L, M_REP_3, M_COPY};
     static const double sign[] = {1, 1, -1, -1};
     double mean[4], deviation[4];
