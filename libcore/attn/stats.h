@@ -58,4 +58,17 @@ void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mas
 /* Entropy of the renormalised row t, in nats; mass is its m^V > 0. */
 double attn_entropy(const struct attn_rows *r, size_t t, double mass);
 
+/* What a response read at its best: profile (n) out has for each position of V the largest
+ * mass that a step gave it, the first step left out where there are more (it is the same
+ * for all responses), divided by their sum.  Returns that sum; 0, and all 0, if nothing was
+ * read. */
+double attn_profile(double *profile, const struct attn_rows *r);
+
+/* Mean over the steps that count of the mass on the support; 0 without steps. */
+double attn_mean_mass(const struct attn_rows *r);
+
+/* Total variation distance of two profiles (n), half the sum of |p - q|: 0 the same, 1
+ * nothing in common. */
+double attn_apart(const float *p, const float *q, size_t n);
+
 #endif

@@ -70,11 +70,10 @@ int rouge_l(struct rouge *out, struct rouge_work *w, const struct tokens *target
     return 0;
 }
 
-/* hit (m) |= the places in a of one longest common subsequence of a (m) and b (n): the
- * one that is found walking back from the end, where two are equally long going up in a
+/* Of two equally long ones that which is found walking back from the end, going up in a
  * before going left in b, as the reference does. */
-static int mark_lcs(unsigned char *hit, struct rouge_work *w, const int32_t *a,
-                    size_t m, const int32_t *b, size_t n, struct err *e)
+int rouge_mark(unsigned char *hit, unsigned char *other, struct rouge_work *w,
+               const int32_t *a, size_t m, const int32_t *b, size_t n, struct err *e)
 {
     size_t cells;
 
@@ -92,6 +91,8 @@ static int mark_lcs(unsigned char *hit, struct rouge_work *w, const int32_t *a,
         if (a[i - 1] == b[j - 1]) {
             hit[--i] = 1;
             j--;
+            if (other)
+                other[j] = 1;
         } else if (row[j - 1] > above[j]) {
             j--;
         } else {
@@ -156,7 +157,8 @@ static int mark_line(struct rouge_work *w, const struct tokens *target, size_t i
         const size_t at = line_begin(prediction, k), n = prediction->line[k] - at;
 
         if (n)
-            rc = mark_lcs(w->hit, w, target->id + from, m, prediction->id + at, n, e);
+            rc = rouge_mark(w->hit, NULL, w, target->id + from, m, prediction->id + at,
+                            n, e);
     }
     return rc;
 }

@@ -38,6 +38,12 @@ int rouge_n(struct rouge *out, struct rouge_work *w, const struct tokens *target
 int rouge_l(struct rouge *out, struct rouge_work *w, const struct tokens *target,
             const struct tokens *prediction, struct err *e) MUST_CHECK;
 
+/* hit (m) |= the places in a of one longest common subsequence of a (m) and b (n), other
+ * (n, may be NULL) |= those in b.  Time and memory: m n.  ERR_NOMEM only. */
+int rouge_mark(unsigned char *hit, unsigned char *other, struct rouge_work *w,
+               const int32_t *a, size_t m, const int32_t *b, size_t n,
+               struct err *e) MUST_CHECK;
+
 /* Each line of the target against all lines of the prediction: the union of the longest
  * common subsequences, no token matched more often than it occurs. */
 int rouge_lsum(struct rouge *out, struct rouge_work *w, const struct tokens *target,

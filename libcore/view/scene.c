@@ -95,36 +95,12 @@ static int read_prompt_tokens(struct scene *s, const struct sample *x, struct er
 }
 
 /* ---- attention ------------------------------------------------------------------------- */
-size_t scene_first_layer(const struct sample_attn *a)
-{
-    size_t l = 0;
-
-    for (size_t i = 0; i < a->layers.n && i < 6; i++) {
-        const char d = a->layers.s[i];
-
-        if (d < '0' || d > '9')
-            break;
-        l = 10 * l + (size_t)(d - '0');
-    }
-    return l;
-}
-
-/* Which planes of (L,H): from, to for layers and for heads. */
-struct planes {
-    size_t l0, l1, h0, h1;
-};
-
-static struct planes all_planes(const struct sample_attn *a)
-{
-    return (struct planes){0, a->L ? a->L : 1, 0, a->L ? a->H : 1};
-}
-
-static int find_planes(struct planes *p, const struct sample_attn *a,
+static int find_planes(struct attn_planes *p, const struct sample_attn *a,
                        const struct scene_look *k, struct err *e)
 {
-    const size_t first = scene_first_layer(a);
+    const size_t first = planes_first_layer(a);
 
-    *p = all_planes(a);
+    *p = planes_all(a);
     if (!a->L && (k->layer >= 0 || k->head >= 0))
         return err_set(e, ERR_USAGE,
                        "layers and heads are not kept apart in these records: "
@@ -146,25 +122,13 @@ static int find_planes(struct planes *p, const struct sample_attn *a,
     return 0;
 }
 
-/* A (T,P) = mean of the planes. */
-static void mean_planes(double *A, const struct sample_attn *a, struct planes p)
-{
-    const size_t n = a->T * a->P, H = a->L ? a->H : 1;
-    const double w = 1.0 / (double)((p.l1 - p.l0) * (p.h1 - p.h0));
-
-    memset(A, 0, n * sizeof *A);
-    for (size_t l = p.l0; l < p.l1; l++)
-        for (size_t h = p.h0; h < p.h1; h++)
-            attn_add_f32(A, a->rows + (l * H + h) * n, n, w);
-}
-
 /* c->rows is the mean that words are read from, c->A the plane looked at, behind it. */
 static int read_planes(struct scene_cand *c, const struct scene_look *look,
                        struct err *e)
 {
     const struct sample_attn *a = &c->sample.attn;
     const size_t n = a->T * a->P;
-    struct planes p;
+    struct attn_planes p;
     struct err why = {0};
     int rc;
 
@@ -175,10 +139,10 @@ static int read_planes(struct scene_cand *c, const struct scene_look *look,
         (rc = reserve(&c->rows, &c->rows_cap, 2 * n + 1, sizeof *c->rows, e)) < 0)
         return rc;
     c->A = c->rows + n;
-    mean_planes(c->rows, a, all_planes(a));
+    planes_mean(c->rows, a, planes_all(a));
     if (attn_check(c->rows, a->T, a->P, &why) < 0)
         return rec_fault(c->sample.rec, ERR_NUMERIC, e, "attn", "%s", why.text);
-    mean_planes(c->A, a, p);
+    planes_mean(c->A, a, p);
     return 0;
 }
 

@@ -22,6 +22,7 @@
 #define CAGSR_VIEW_SCENE_H
 
 #include "base/err.h"
+#include "explain/planes.h"
 #include "explain/prompt.h"
 #include "rec/sample.h"
 #include "rec/stream.h"
@@ -135,9 +136,6 @@ void scene_row(double *w, const struct scene *s, const struct scene_cand *c, siz
  * the steps that count, into mass (L,H); only of records that keep them apart. */
 void scene_planes(double *mass, const struct scene *s, const struct scene_cand *c,
                   const struct scene_look *look);
-
-/* The first of the layers A:B that were recorded. */
-size_t scene_first_layer(const struct sample_attn *a);
 
 /* weight * value; NaN where one of them is not known. */
 double scene_share(const struct scene_term *t);

@@ -276,7 +276,7 @@ static void put_planes(struct rec_buf *out, const struct scene_cand *c,
                        const double *mass, const struct term_style *st)
 {
     const struct sample_attn *a = &c->sample.attn;
-    const size_t first = scene_first_layer(a);
+    const size_t first = planes_first_layer(a);
     double top = 0;
     char text[48];
 

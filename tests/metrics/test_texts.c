@@ -122,6 +122,33 @@ Test(tfidf, by_hand)
 }
 
 /* ---- consistency ----------------------------------------------------------------------- */
+/* Places of a longest common subsequence, in both texts. */
+Test(rouge, marks)
+{
+    static const int32_t a[7] = {1, 2, 3, 2, 4, 1, 2}, b[6] = {2, 4, 3, 1, 2, 1};
+    unsigned char in_a[7] = {0}, in_b[6] = {0};
+    int32_t of_a[7], of_b[6];
+    struct rouge_work w = {0};
+    struct err e;
+    size_t m = 0, n = 0;
+
+    cr_assert_eq(rouge_mark(in_a, in_b, &w, a, 7, b, 6, &e), 0);
+    for (size_t i = 0; i < 7; i++)
+        if (in_a[i])
+            of_a[m++] = a[i];
+    for (size_t j = 0; j < 6; j++)
+        if (in_b[j])
+            of_b[n++] = b[j];
+    cr_assert_eq(m, 4, "CLRS, figure 15.8: the longest has four");
+    cr_assert_eq(n, 4);
+    cr_expect_arr_eq(of_a, of_b, sizeof of_a[0] * 4);
+    memset(in_a, 0, sizeof in_a);
+    cr_assert_eq(rouge_mark(in_a, NULL, &w, a, 7, b, 0, &e), 0);
+    for (size_t i = 0; i < 7; i++)
+        cr_expect_eq(in_a[i], 0);
+    rouge_release(&w);
+}
+
 Test(rouge, consistency)
 {
     struct strtab tab = {0};

@@ -327,7 +327,7 @@ int html_group(struct draw *d, struct err *e)
     put_mask(out, s->user, s->prompt.n);
     rec_buf_str(out, ",\"support\":");
     put_mask(out, s->support, s->prompt.n);
-    rec_buf_printf(out, ",\"first\":%zu,\"layers\":", scene_first_layer(a));
+    rec_buf_printf(out, ",\"first\":%zu,\"layers\":", planes_first_layer(a));
     chars_json(out, s->cand[0].A ? a->layers.s : "", s->cand[0].A ? a->layers.n : 0);
     put_words(out, &s->cand[0]);
     rec_buf_str(out, ",\"c\":[");
