@@ -7,17 +7,14 @@
 #include "cagsr-view/draw.h"
 #include "cagsr-view/inputs.h"
 
-#include <stdlib.h>
+#include "view/screen.h"
+
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #define AT(member) offsetof(struct opts, member)
 
 static const char *const plots[] = {"auto", "attn", "reward", "curves", NULL};
 static const char *const overs[] = {"best", "mean", NULL};
-static const char *const colors[] = {"auto", "always", "256", "never", NULL};
-static const char *const grounds[] = {"auto", "dark", "light", NULL};
 
 static const struct cli_option options[] = {
     {"term", 't', CLI_FLAG, AT(term), NULL, "text for a terminal (the default)"},
@@ -46,10 +43,10 @@ static const struct cli_option options[] = {
     {"fields", 'F', CLI_STRING, AT(fields), "A,B", "curves of these metrics"},
     {"title", 0, CLI_STRING, AT(title), "TEXT", "what to call the picture"},
     {"color", 0, CLI_CHOICE, AT(color), "WHEN", "auto (default), always, 256, never",
-     .choices = colors},
+     .choices = screen_colors},
     {"background", 0, CLI_CHOICE, AT(ground), "HOW",
      "the terminal's: dark, light (default: by COLORFGBG, else dark)",
-     .choices = grounds},
+     .choices = screen_grounds},
     {"width", 0, CLI_SIZE, AT(width), "COLUMNS", "(default: the terminal's)",
      .lo = TERM_NARROW, .hi = 10000},
     REC_LIMITS_OPTIONS(struct opts, limits),
@@ -65,57 +62,6 @@ static const struct cli_tool tool = {
     .options = options,
     .max_files = SIZE_MAX,
 };
-
-/* ---- the terminal ---------------------------------------------------------------------- */
-static int is_env(const char *name, const char *value)
-{
-    const char *s = getenv(name);
-
-    return s && strcmp(s, value) == 0;
-}
-
-/* https://no-color.org: set and not empty. */
-static enum paint_depth depth_of(const struct opts *o, int fd)
-{
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    const int auto_off = (no && *no) || !isatty(fd) || !term || is_env("TERM", "dumb");
-
-    if (o->color == COLOR_NEVER || (o->color == COLOR_AUTO && auto_off))
-        return PAINT_PLAIN;
-    if (o->color == COLOR_256)
-        return PAINT_256;
-    if (is_env("COLORTERM", "truecolor") || is_env("COLORTERM", "24bit") ||
-        (term && strstr(term, "direct")) || o->color == COLOR_ALWAYS)
-        return PAINT_TRUE;
-    return PAINT_256;
-}
-
-/* COLORFGBG is "foreground;background", 7 and 15 being white. */
-static enum paint_ground ground_of(const struct opts *o)
-{
-    const char *s = getenv("COLORFGBG"), *back = s ? strrchr(s, ';') : NULL;
-
-    if (o->ground != GROUND_AUTO)
-        return o->ground == GROUND_LIGHT ? PAINT_LIGHT : PAINT_DARK;
-    return back && (strcmp(back, ";7") == 0 || strcmp(back, ";15") == 0) ? PAINT_LIGHT
-                                                                         : PAINT_DARK;
-}
-
-static size_t width_of(const struct opts *o, int fd)
-{
-    const char *columns = getenv("COLUMNS");
-    struct winsize w = {0};
-    size_t n = 0;
-
-    if (o->width)
-        return o->width;
-    if (columns)
-        n = strtoul(columns, NULL, 10);
-    else if (ioctl(fd, TIOCGWINSZ, &w) == 0)
-        n = w.ws_col;
-    n = n ? n : 80;
-    return n < TERM_NARROW ? TERM_NARROW : n > 10000 ? 10000 : n;
-}
 
 /* ---- the run --------------------------------------------------------------------------- */
 static int wanted(const struct opts *o, const struct draw *d, const struct rec *r)
@@ -204,8 +150,10 @@ int main(int argc, char **argv)
     if (rc >= 0)
         rc = cli_output_open(&file, &o.common, &e);
     if (rc >= 0) {
-        const struct term_style style = {depth_of(&o, file.fd), ground_of(&o),
-                                         width_of(&o, file.fd), o.whole};
+        const struct term_style style = {
+            screen_depth((enum screen_color)o.color, file.fd),
+            screen_ground((enum screen_ground)o.ground), screen_width(o.width, file.fd),
+            o.whole};
 
         draw_begin(&d, file.fd, &style);
         rc = draw_all(&d, &in, &e);

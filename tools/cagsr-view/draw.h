@@ -18,8 +18,6 @@
 #include <stddef.h>
 
 enum plot { PLOT_AUTO, PLOT_ATTN, PLOT_REWARD, PLOT_CURVES };
-enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_256, COLOR_NEVER };
-enum ground { GROUND_AUTO, GROUND_DARK, GROUND_LIGHT };
 
 struct opts {
     struct cli_common common;
