@@ -148,9 +148,12 @@ $(BUILD)/gen/%.sha256.inc: tools/cagsr-view/%
 	@mkdir -p $(@D)
 	$(call say,GEN,$@){ sha256sum || shasum -a 256; } < $< | sed 's/ .*//; s/.*/"&"/' > $@
 
-$(BUILD)/%: tools/%.sh
+# A script is one file; its awk programs stand in files of their own.
+$(BUILD)/%: tools/%.sh $$(wildcard tools/$$*/*.awk)
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	$(call say,GEN,$@)awk '$$1 == "@include" { while ((getline line < $$2) > 0) print line; next } \
+		{ print }' $< > $@
+	@chmod 755 $@
 
 # ---- tests -------------------------------------------------------------------------------
 $(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(HELP_OBJ) $(LIB)

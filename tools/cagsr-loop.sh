@@ -174,28 +174,8 @@ step_dir() # K
 step_prompts() # K
 {
     awk -v k="$1" -v batch="$batch" -v seed="$seed" '
-        function below(n)
-        {
-            state = (state * 48271) % 2147483647
-            return int(n * ((state - 1) / 2147483646))
-        }
-        /[^ \t\r]/ { line[n++] = $0 }
-        END {
-            per_epoch = int(n / batch)
-            epoch = int((k - 1) / per_epoch)
-            at = (k - 1 - epoch * per_epoch) * batch
-            state = (seed * 7919 + epoch * 104729 + 12345) % 2147483647
-            if (state <= 0)
-                state = 1
-            for (i = 0; i < 8; i++)
-                below(2)
-            for (i = n - 1; i > 0; i--) {
-                j = below(i + 1)
-                t = line[i]; line[i] = line[j]; line[j] = t
-            }
-            for (i = at; i < at + batch; i++)
-                print line[i]
-        }' "$prompts"
+@include tools/cagsr-loop/prompts.awk
+' "$prompts"
 }
 
 # The model that step K starts from.
@@ -301,97 +281,24 @@ pipe_pipeline()
 means()
 {
     awk '
-        {
-            line = $0
-            if (match(line, /"ids":\[[^]]*\]/)) {
-                ids = substr(line, RSTART + 6, RLENGTH - 6)
-                length_sum += gsub(/[0-9]+/, "", ids)
-                records++
-            }
-            while (match(line, /"[A-Za-z0-9_.-]+":[ ]*-?[0-9][-+0-9.eE]*/)) {
-                pair = substr(line, RSTART + 1, RLENGTH - 1)
-                line = substr(line, RSTART + RLENGTH)
-                name = substr(pair, 1, index(pair, "\"") - 1)
-                value = substr(pair, index(pair, ":") + 1) + 0
-                if (!(name in count))
-                    order[++names] = name
-                sum[name] += value
-                count[name]++
-            }
-        }
-        END {
-            for (i = 1; i <= names; i++)
-                printf "%s=%.4f ", order[i], sum[order[i]] / count[order[i]]
-            printf "length=%.1f\n", records ? length_sum / records : 0
-        }'
+@include tools/cagsr-loop/means.awk
+'
 }
 
 # Metric records as JSON lines to "name=value ..." lines.
 figures()
 {
     awk '
-        function number(name,    k, rest)
-        {
-            k = index($0, "\"" name "\":")
-            if (!k)
-                return ""
-            rest = substr($0, k + length(name) + 3)
-            sub(/^[ ]*/, "", rest)
-            sub(/[,}].*$/, "", rest)
-            return rest
-        }
-        function show(label, name, form,    v)
-        {
-            v = number(name)
-            if (v != "" && v != "null")
-                printf " %s=" form, label, v
-        }
-        {
-            printf "step=%d", number("step")
-            show("reward", "reward", "%.4f")
-            line = $0
-            while (match(line, /"rewards\/[^"]*\/mean":/)) {
-                name = substr(line, RSTART + 1, RLENGTH - 3)
-                line = substr(line, RSTART + RLENGTH)
-                label = name
-                sub(/^rewards\//, "", label)
-                sub(/\/mean$/, "", label)
-                show(label, name, "%.4f")
-            }
-            show("kl", "objective/kl", "%.4f")
-            show("length", "completions/mean_length", "%.1f")
-            print ""
-            fflush()
-        }'
+@include tools/cagsr-loop/figures.awk
+'
 }
 
 # The lines of many steps as a table, and the table whole or not at all.
 tabulate() # NAME: step-*/NAME to NAME.tsv
 {
     cat "$out"/step-??????/"$1" "$out/$1" 2>/dev/null | awk '
-        {
-            row = ""
-            for (i = 1; i <= NF; i++) {
-                k = index($i, "=")
-                name = substr($i, 1, k - 1)
-                if (!(name in at)) {
-                    at[name] = ++columns
-                    head = head (head == "" ? "" : "\t") name
-                }
-                cell[NR, at[name]] = substr($i, k + 1)
-            }
-        }
-        END {
-            if (!NR)
-                exit
-            print head
-            for (r = 1; r <= NR; r++) {
-                row = cell[r, 1]
-                for (c = 2; c <= columns; c++)
-                    row = row "\t" cell[r, c]
-                print row
-            }
-        }' > "$out/$1.tsv.tmp" && mv "$out/$1.tsv.tmp" "$out/$1.tsv"
+@include tools/cagsr-loop/tabulate.awk
+' > "$out/$1.tsv.tmp" && mv "$out/$1.tsv.tmp" "$out/$1.tsv"
 }
 
 say()
