@@ -47,8 +47,10 @@ Fine-tunes a model: sample, attention, reward and update, step after step; resum
                             (default 100; 0: the built-in scales)
       --eval FILE           prompts to evaluate on, never trained on
       --eval-every N        ... before the first step and after every Nth (default 10)
-      --eval-with COMMAND   what is computed: scored records in, 'name=value ...' out
+      --eval-with COMMAND   what is computed: scored records in, 'name=value ...' or
+                            the table of cagsr-eval -F tsv out
       --keep N              models of so many last steps are kept (default 2; 0: all)
+      --tensorboard DIR     event files of every number of the updates
       --no-samples          do not keep each step's records
       --pipe                one pipe for the whole run: tools start once, not per step
   -j, --threads N           threads of each tool (default: all processors)
@@ -75,7 +77,7 @@ die() # STATUS SENTENCE
 model='' out='' cands=8 steps=20 batch=4 algo=grpo lr=1e-5 kl=0.05 scorer=''
 sample_opts='' attn_opts='' reward_opts='' update_opts='' reward='' calibrate=100
 eval_file='' eval_every=10 eval_with='' keep=2 samples=1 onepipe=0 threads='' seed=0 dry=0
-quiet=0 prompts='' part=tmp
+quiet=0 prompts='' part=tmp board=''
 
 parse()
 {
@@ -114,6 +116,7 @@ parse()
         --eval) eval_file=$2 ;;
         --eval-every) eval_every=$(count "$1" "$2") || exit 2 ;;
         --eval-with) eval_with=$2 ;;
+        --tensorboard) board=$2 ;;
         --keep) keep=$(count "$1" "$2") || exit 2 ;;
         -j | --threads) threads=$(count "$1" "$2") || exit 2 ;;
         --seed) seed=$(count "$1" "$2") || exit 2 ;;
@@ -216,9 +219,14 @@ update_stage() # K POLICY TO
     else # the state of the optimizer goes on, the samples are new
         from=" --resume $(quote "$2") --new-data"
     fi
-    printf 'cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s -o %s' \
+    printf 'cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s%s -o %s' \
         "$from" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" "$batch" "$seed" \
-        "${update_opts:+ $update_opts}" "$(quote "$3")"
+        "${update_opts:+ $update_opts}" "$(board)" "$(quote "$3")"
+}
+
+board()
+{
+    [ -z "$board" ] || printf ' --tensorboard %s' "$(quote "$board")"
 }
 
 scales()
@@ -255,9 +263,9 @@ eval_pipeline() # MODEL DIR
 {
     printf '%s %s |\n' "$(sample_stage "$1" "$(step_seed 0)")" "$(quote "$eval_file")"
     printf '    %s |\n' "$(attn_stage "$1")"
-    printf '    %s |\n' "$(reward_stage "$(scales)")"
-    printf '    %s > %s\n' "${eval_with:-cagsr-cat -p -k sample -F ids,reward,rewards | means}" \
-        "$(quote "$2/eval")"
+    printf '    %s > %s &&\n' "$(reward_stage "$(scales)")" "$(quote "$2/eval-samples")"
+    printf '    { %s; } < %s > %s\n' "${eval_with:-measure $(quote "$2/eval-samples")}" \
+        "$(quote "$2/eval-samples")" "$(quote "$2/eval")"
 }
 
 # The whole run as one pipe: the updated model goes back to the sampler by way of files.
@@ -268,9 +276,9 @@ pipe_pipeline()
         "$(step_seed 1)" "${sample_opts:+ $sample_opts}" "$(quote "$out/prompts")"
     printf '    %s |\n' "$(attn_stage "$model")"
     printf '    %s |\n' "$(reward_stage "$(scales)")"
-    printf '    cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s' \
+    printf '    cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s%s' \
         "${model:+ -m $(quote "$model")}" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" \
-        "$batch" "$seed" "${update_opts:+ $update_opts}"
+        "$batch" "$seed" "${update_opts:+ $update_opts}" "$(board)"
     printf ' --publish %s |\n' "$(quote "$out/policy")"
     printf '    cagsr-cat -p -k metric\n'
 }
@@ -283,6 +291,23 @@ means()
     awk '
 @include tools/cagsr-loop/means.awk
 '
+}
+
+# What an evaluation is without --eval-with: means of the rewards, and what cagsr-eval thinks
+# of texts: relevance to the prompt, repetition, copying.
+measure() # FILE
+{
+    cagsr-cat -p -k sample -F ids,reward,rewards "$1" | means
+    cagsr-eval -q -B 100 -F tsv "$1" |
+        grep -E '^(metric|tfidf|tfidf_gap|rep_3|copy_4|distinct_2)	'
+}
+
+# Lines "name=value ...", tables of cagsr-eval: all in one line.
+in_one_line()
+{
+    awk '
+@include tools/cagsr-loop/line.awk
+        '
 }
 
 # Metric records as JSON lines to "name=value ..." lines.
@@ -395,8 +420,18 @@ evaluate() # K DIR MODEL
 {
     [ -n "$eval_file" ] || return 0
     run "$(eval_pipeline "$3" "$2")" "$2/eval.log"
-    sed "s/^/step=$1 /" "$2/eval" > "$2/eval.new" && mv "$2/eval.new" "$2/eval"
+    in_one_line < "$2/eval" | sed "s/^/step=$1 /" > "$2/eval.new" && mv "$2/eval.new" "$2/eval"
+    [ "$samples" -eq 1 ] || rm -f "$2/eval-samples"
     say "eval $(cat "$2/eval")"
+}
+
+# Of a step that was evaluated: the relevance of the answers to prompts that are held out, by
+# an encoder where --eval-with has one.
+relevance() # DIR
+{
+    [ ! -f "$1/eval" ] || tr ' ' '\n' < "$1/eval" |
+        awk -F= '$1 == "tfidf" && !n { x = $2 } $1 == "relevance" { x = $2; n = 1 }
+            END { if (x != "") print " relevance=" x }'
 }
 
 is_due() # K
@@ -427,10 +462,11 @@ one_step() # K
     run "$(step_pipeline "$1" "$dir.$part")" "$dir.$part/log"
     line=$(figures < "$dir.$part/metrics.jsonl" | tail -n 1)
     [ -n "$line" ] || die 1 "step $1: cagsr-update has learnt from nothing"
-    echo "$line seconds=$(($(date +%s) - began))" | sed "s/^step=[0-9]*/step=$1/" \
+    line="$line seconds=$(($(date +%s) - began))"
+    ! is_due "$1" || evaluate "$1" "$dir.$part" "$dir.$part/model"
+    echo "$line$(relevance "$dir.$part")" | sed "s/^step=[0-9]*/step=$1/" \
         > "$dir.$part/metrics"
     say "$(cat "$dir.$part/metrics")"
-    ! is_due "$1" || evaluate "$1" "$dir.$part" "$dir.$part/model"
     finish "$dir.$part"
 }
 

@@ -123,6 +123,17 @@ status loop -o other --steps 1 --sample --fail 2>&1 | head -n 1
 echo "-- another reward"
 loop -o mine --steps 1 --reward "cagsr-cat -H | sed 's/,\"cand\":/,\"reward\":7&/' | cagsr-cat -s" |
     quiet_time
+echo "-- an evaluation by cagsr-eval's table; its relevance stands on the step's line"
+loop -o judged --steps 1 --eval held.jsonl --no-samples \
+    --eval-with 'cagsr-eval -q -F tsv -M length,reward; echo tfidf=0.5 relevance=0.25' | sed 's/seconds=[0-9]*/seconds/'
+ls judged/step-000001
+loop -o judged2 --steps 1 --eval held.jsonl --eval-with 'echo tfidf=0.5' -q
+cut -f 1,7 judged2/metrics.tsv
+echo "-- event files"
+loop -o board --steps 2 --tensorboard 'a board' -q
+grep -h -o -e "--tensorboard .* -o" board/step-*/model/line
+loop -o board --dry-run --tensorboard 'a board' | grep -c -e "--tensorboard 'a board' -o"
+loop -o board --dry-run --pipe --tensorboard 'a board' | grep -c -e "--tensorboard 'a board' --publish"
 echo "-- wrong command lines"
 status loop -o x --batch 6
 status loop --steps 1
