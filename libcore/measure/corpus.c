@@ -73,7 +73,7 @@ static int intern(size_t *out, struct strtab *t, const char *s, size_t n, struct
 static int question_of(struct reading *r, struct rec_str *out, struct err *e)
 {
     const struct sample *s = &r->sample;
-    const unsigned need = SAMPLE_PROMPT_ENDS | SAMPLE_PROMPT_MASK;
+    const unsigned need = SAMPLE_PROMPT | SAMPLE_PROMPT_ENDS | SAMPLE_PROMPT_MASK;
 
     *out = s->prompt;
     if ((s->has & need) != need)

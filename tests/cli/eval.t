@@ -30,6 +30,8 @@ cagsr-eval -M answer,rep_2,judge,distinct_1 b.rec --against a.rec
 cagsr-eval -F json -M f1 b.rec -a a.rec
 echo "-- no text: tokens"
 cagsr-cat a.rec | sed 's/"text":"[^"]*"/"text":""/; s/"ends":\[[^]]*\],//; s/"prompt":"[^"]*"/"prompt":""/; s/"prompt_ends":\[[^]]*\],//' | cagsr-eval -q -M repetition,length
+echo "-- ends and a mask, but no prompt"
+cagsr-cat a.rec | sed 's/"prompt":"[^"]*",//' | cagsr-eval -q -M length,tfidf_reference
 echo "-- corrupted ones are in no mean"
 cagsr-cat a.rec | sed '2s/"kind"/"corrupt":"looped","kind"/' | cagsr-eval -M repetition
 echo "-- alone, a prompt has no control"
