@@ -111,11 +111,11 @@ int schema_add(struct schema *s, const struct rec *r, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; i < r->nfields && rc == 0; i++) {
-        const struct rec_field *f = &r->field[i];
-        const char *name = (const char *)(f->kedit ? r->edit.p : r->raw) + f->key;
+        size_t n;
+        const char *name = rec_field_key(r, i, &n);
+        const struct rec_value v = rec_field_value(r, i);
 
-        snprintf(path, sizeof path, "%.*s", (int)f->klen, name);
-        const struct rec_value v = rec_find(r, path);
+        snprintf(path, sizeof path, "%.*s", (int)n, name);
         const size_t at = strlen(path);
         rc = count(s, kind, path, v, e);
         if (rec_value_type(v) != REC_MAP || rec_value_is_tensor(v))

@@ -76,13 +76,13 @@ int select_scalars(struct select *s, const struct rec *r, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; i < r->nfields && rc == 0; i++) {
-        const struct rec_field *f = &r->field[i];
-        const char *name = (const char *)(f->kedit ? r->edit.p : r->raw) + f->key;
-        char *own = strndup(name, f->klen);
+        size_t n;
+        const char *name = rec_field_key(r, i, &n);
+        char *own = strndup(name, n);
 
         if (!own)
             return err_set(e, ERR_NOMEM, "no memory for the names of fields");
-        v = rec_find(r, own);
+        v = rec_field_value(r, i);
         if (scalar(v)) {
             rc = add(s, own, e);
             continue;
@@ -92,7 +92,7 @@ int select_scalars(struct select *s, const struct rec *r, struct err *e)
             continue;
         for (rec_iter_start(&it, v); rc == 0 && rec_iter_next(&it, &k, &v);)
             if (scalar(v) && rec_value_str(&key, k) == 0 && !memchr(key.s, 0, key.n))
-                rc = add(s, joined(name, f->klen, key), e);
+                rc = add(s, joined(name, n, key), e);
     }
     return rc;
 }
