@@ -9,6 +9,7 @@
  */
 #include "base/hash.h"
 #include "base/par.h"
+#include "base/reserve.h"
 #include "cli/cli.h"
 #include "kern/kern.h"
 #include "model/capture.h"
@@ -86,7 +87,7 @@ struct run {
     struct cli_output file;
     struct cli_progress progress;
     struct rec_group group;
-    size_t cap; /* of the next three */
+    size_t cap; /* of the next four */
     struct sample *sample;
     struct score_response *resp;
     struct reward_answer *answer;
@@ -269,26 +270,26 @@ static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
 }
 
 /* ---- one group -------------------------------------------------------------------------- */
-static int reserve(struct run *x, size_t n, struct err *e)
+static int reserve_group(struct run *x, size_t n, struct err *e)
 {
-    if (n <= x->cap)
-        return 0;
-    struct sample *s = realloc(x->sample, n * sizeof *s);
-    if (s)
-        x->sample = s;
-    struct score_response *q = realloc(x->resp, n * sizeof *q);
-    if (q)
-        x->resp = q;
-    struct reward_answer *a = realloc(x->answer, n * sizeof *a);
-    if (a)
-        x->answer = a;
-    float **r = realloc(x->result, n * sizeof *r);
-    if (r)
-        x->result = r;
-    if (!s || !q || !a || !r)
-        return err_set(e, ERR_NOMEM, "no memory for a group of %zu", n);
-    memset(s + x->cap, 0, (n - x->cap) * sizeof *s);
-    x->cap = n;
+    struct {
+        void *array;
+        size_t size;
+    } part[] = {{&x->sample, sizeof *x->sample},
+                {&x->resp, sizeof *x->resp},
+                {&x->answer, sizeof *x->answer},
+                {&x->result, sizeof *x->result}};
+    size_t cap = x->cap;
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof part / sizeof *part && rc >= 0; i++) {
+        cap = x->cap;
+        rc = reserve(part[i].array, &cap, n, part[i].size, e);
+    }
+    if (rc < 0)
+        return rc;
+    memset(x->sample + x->cap, 0, (cap - x->cap) * sizeof *x->sample);
+    x->cap = cap;
     return 0;
 }
 
@@ -296,7 +297,7 @@ static int reserve(struct run *x, size_t n, struct err *e)
 static int score(struct run *x, struct err *e)
 {
     const size_t n = x->group.n;
-    int rc = reserve(x, n, e);
+    int rc = reserve_group(x, n, e);
     size_t from = 0, floats = 0, need;
 
     for (size_t i = 0; i < n && rc >= 0; i++) {
