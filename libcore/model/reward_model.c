@@ -15,7 +15,7 @@ struct reward_model {
     size_t max_rows;
     struct pass *pass;
     struct batch batch;
-    float *w, b; /* (C) */
+    float *w; /* (C + 1) */
 };
 
 /* ---- the score's weights ------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static int read_score(struct reward_model *r, const char *dir, struct err *e)
     char *path = file_join(dir, "score.safetensors");
     int rc;
 
-    if (!path || !(r->w = malloc(C * sizeof *r->w)))
+    if (!path || !(r->w = malloc((C + 1) * sizeof *r->w)))
         rc = err_set(e, ERR_NOMEM, "%s: no memory", dir);
     else if (!file_exists(path))
         rc =
@@ -54,7 +54,7 @@ static int read_score(struct reward_model *r, const char *dir, struct err *e)
     if (rc >= 0)
         rc = read_part(r->w, &st, "score.weight", C, e);
     if (rc >= 0)
-        rc = read_part(&r->b, &st, "score.bias", 1, e);
+        rc = read_part(r->w + C, &st, "score.bias", 1, e);
     safetensors_close(&st);
     return rc;
 }
@@ -88,6 +88,15 @@ void reward_model_free(struct reward_model *r)
     free(r);
 }
 
+double reward_model_value(const float *w, const float *row, size_t C)
+{
+    double sum = (double)w[C];
+
+    for (size_t c = 0; c < C; c++)
+        sum += (double)w[c] * (double)row[c];
+    return sum;
+}
+
 /* ---- scoring ------------------------------------------------------------------------- */
 static int check(const struct model *m, const struct reward_answer *a, size_t P,
                  struct err *e)
@@ -117,11 +126,9 @@ static int score_some(struct reward_model *r, const int32_t *prompt, size_t P,
         return rc;
     for (size_t i = 0; i < n; i++) {
         const size_t row = batch_row(&r->batch, seq, seq + 1 + (int)i, answer[i].T);
-        double sum = (double)r->b;
 
-        for (size_t c = 0; c < C; c++)
-            sum += (double)r->w[c] * (double)hidden[row * C + c];
-        answer[i].score = answer[i].T ? sum : (double)NAN;
+        answer[i].score =
+            answer[i].T ? reward_model_value(r->w, hidden + row * C, C) : (double)NAN;
     }
     return 0;
 }

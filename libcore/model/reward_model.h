@@ -20,6 +20,9 @@ int reward_model_new(struct reward_model **out, struct model *m, const char *dir
                      size_t max_rows, struct err *e) MUST_CHECK;
 void reward_model_free(struct reward_model *r); /* NULL is fine */
 
+/* w (C+1), the bias behind the weights; row (C).  The critic's value of a row, too. */
+double reward_model_value(const float *w, const float *row, size_t C);
+
 struct reward_answer {
     const int32_t *ids; /* (T), with its end token if it had one */
     size_t T;

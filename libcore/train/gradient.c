@@ -1,5 +1,6 @@
 #include "train/gradient.h"
 
+#include "model/reward_model.h"
 #include "train/work.h"
 
 #include <math.h>
@@ -7,21 +8,13 @@
 
 /* ---- the small head on top: value or score -------------------------------------------- */
 
-static double head_value(const struct train_head *h, const float *row)
-{
-    double sum = h->w[h->C];
-
-    for (size_t i = 0; i < h->C; i++)
-        sum += (double)h->w[i] * (double)row[i];
-    return sum;
-}
-
 static void head_values(const struct train *t, const float *hidden, double *out)
 {
     const struct micro *mi = &t->work->micro;
 
     for (size_t i = 0; i < mi->n; i++)
-        out[mi->token[i]] = head_value(&t->head, hidden + mi->item[i].row * t->head.C);
+        out[mi->token[i]] = reward_model_value(
+            t->head.w, hidden + mi->item[i].row * t->head.C, t->head.C);
 }
 
 /* dh += dv w,  dw += dv h, in item order. */
