@@ -57,24 +57,30 @@ static int add_number(struct event_bytes *b, unsigned field, uint64_t v, struct 
     return add(b, s, 1 + varint(s + 1, v), e);
 }
 
+/* A number of n bytes, the lowest first. */
+static int add_fixed(struct event_bytes *b, unsigned field, unsigned wire,
+                     uint64_t bits, size_t n, struct err *e)
+{
+    unsigned char s[9] = {(unsigned char)(field << 3 | wire)};
+
+    little(s + 1, bits, n);
+    return add(b, s, 1 + n, e);
+}
+
 static int add_double(struct event_bytes *b, unsigned field, double x, struct err *e)
 {
-    unsigned char s[9] = {(unsigned char)(field << 3 | FIXED64)};
     uint64_t bits;
 
     memcpy(&bits, &x, sizeof bits);
-    little(s + 1, bits, 8);
-    return add(b, s, sizeof s, e);
+    return add_fixed(b, field, FIXED64, bits, 8, e);
 }
 
 static int add_float(struct event_bytes *b, unsigned field, float x, struct err *e)
 {
-    unsigned char s[5] = {(unsigned char)(field << 3 | FIXED32)};
     uint32_t bits;
 
     memcpy(&bits, &x, sizeof bits);
-    little(s + 1, bits, 4);
-    return add(b, s, sizeof s, e);
+    return add_fixed(b, field, FIXED32, bits, 4, e);
 }
 
 /* Key and length of n bytes that the caller adds. */
