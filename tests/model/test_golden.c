@@ -85,30 +85,6 @@ ParameterizedTest(size_t *i, golden, forward)
     close_fixture(&f);
 }
 
-/* Rows of one layer's attention, each head apart, from the capture. */
-static void check_attention(struct fixture *f, struct pass *p, int s)
-{
-    const size_t L = f->g.m->arch.L, H = f->g.m->arch.H, T = f->T[s];
-    float *rows = zeros(L * H * T * T), *outside = zeros(L * H * T);
-    struct capture_row *row = calloc(f->g.b.B, sizeof *row);
-    struct capture_spec spec;
-    struct err e = {0};
-    const float *hidden;
-
-    cr_assert_geq(capture_spec_parse(&spec, f->g.m, "all", "each", NULL, &e), 0);
-    for (size_t t = 0; t < T; t++)
-        row[f->g.b.seqs[s].row0 + t] =
-            (struct capture_row){rows + t * T, outside + t, T, T * T, T};
-    struct capture c = {&spec, row};
-    cr_assert_geq(pass_forward(p, &f->g.b, &c, &hidden, &e), 0, "%s", e.text);
-    for (size_t l = 0; l < L; l++)
-        golden_compare(&f->g, rows + l * H * T * T, 2e-5, "s%d.attn.%zu", s, l);
-    capture_spec_release(&spec);
-    free(rows);
-    free(outside);
-    free(row);
-}
-
 ParameterizedTestParameters(golden, attention)
 {
     return each_index(WHOLE);
@@ -122,7 +98,7 @@ ParameterizedTest(size_t *i, golden, attention)
     open_fixture(&f, *i);
     cr_assert_geq(pass_new(&p, f.g.m, 0, PASS_SCORE, &e), 0);
     for (int s = 0; s < SEQS; s++)
-        check_attention(&f, p, s);
+        golden_check_attention(&f.g, p, s, f.T[s]);
     pass_free(p);
     close_fixture(&f);
 }

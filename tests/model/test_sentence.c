@@ -71,29 +71,6 @@ ParameterizedTest(size_t *i, bert, forward)
     close_fixture(&f);
 }
 
-/* Every row sees its whole sequence. */
-static void check_attention(struct fixture *f, int s)
-{
-    const size_t L = f->g.m->arch.L, H = f->g.m->arch.H, T = f->T[s];
-    float *rows = zeros(L * H * T * T), *outside = zeros(L * H * T);
-    struct capture_row *row = calloc(f->g.b.B, sizeof *row);
-    struct capture_spec spec;
-    struct err e = {0};
-
-    cr_assert_geq(capture_spec_parse(&spec, f->g.m, "all", "each", NULL, &e), 0);
-    for (size_t t = 0; t < T; t++)
-        row[f->g.b.seqs[s].row0 + t] =
-            (struct capture_row){rows + t * T, outside + t, T, T * T, T};
-    struct capture c = {&spec, row};
-    cr_assert_geq(pass_forward(f->p, &f->g.b, &c, &f->hidden, &e), 0, "%s", e.text);
-    for (size_t l = 0; l < L; l++)
-        golden_compare(&f->g, rows + l * H * T * T, 2e-5, "s%d.attn.%zu", s, l);
-    capture_spec_release(&spec);
-    free(rows);
-    free(outside);
-    free(row);
-}
-
 ParameterizedTestParameters(bert, attention)
 {
     return each_index(ENCODERS);
@@ -104,7 +81,7 @@ ParameterizedTest(size_t *i, bert, attention)
 
     open_fixture(&f, *i, PASS_SCORE);
     for (int s = 0; s < SEQS; s++)
-        check_attention(&f, s);
+        golden_check_attention(&f.g, f.p, s, f.T[s]);
     close_fixture(&f);
 }
 

@@ -94,6 +94,30 @@ void golden_check_head(const struct golden_model *g, struct head *h,
     golden_compare(g, &loss, 2e-5, "s%d.loss", r->s);
 }
 
+void golden_check_attention(const struct golden_model *g, struct pass *p, int s,
+                            size_t T)
+{
+    const size_t L = g->m->arch.L, H = g->m->arch.H;
+    float *rows = zeros(L * H * T * T), *outside = zeros(L * H * T);
+    struct capture_row *row = calloc(g->b.B, sizeof *row);
+    struct capture_spec spec;
+    struct err e = {0};
+    const float *hidden;
+
+    cr_assert_geq(capture_spec_parse(&spec, g->m, "all", "each", NULL, &e), 0);
+    for (size_t t = 0; t < T; t++)
+        row[g->b.seqs[s].row0 + t] =
+            (struct capture_row){rows + t * T, outside + t, T, T * T, T};
+    struct capture c = {&spec, row};
+    cr_assert_geq(pass_forward(p, &g->b, &c, &hidden, &e), 0, "%s", e.text);
+    for (size_t l = 0; l < L; l++)
+        golden_compare(g, rows + l * H * T * T, 2e-5, "s%d.attn.%zu", s, l);
+    capture_spec_release(&spec);
+    free(rows);
+    free(outside);
+    free(row);
+}
+
 double golden_loss_gradient(const struct golden_model *g, const struct head_item *items,
                             size_t n, float *grads)
 {

@@ -44,6 +44,11 @@ struct golden_rows {
 void golden_check_head(const struct golden_model *g, struct head *h,
                        const float *hidden, const struct golden_rows *r);
 
+/* Captures all attention of the batch and expects that of sequence s, T rows, each head
+ * apart: "sN.attn.L" for every layer. */
+void golden_check_attention(const struct golden_model *g, struct pass *p, int s,
+                            size_t T);
+
 /* The mean of -logp over n items; its gradient is added to grads. */
 double golden_loss_gradient(const struct golden_model *g, const struct head_item *items,
                             size_t n, float *grads);
