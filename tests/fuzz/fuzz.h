@@ -10,7 +10,10 @@
 #include "base/err.h"
 #include "io/tree.h"
 
+#include <fcntl.h>
+#include <sanitizer/common_interface_defs.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +98,19 @@ static inline char *fuzz_text(const unsigned char **data, size_t *size)
     if (!text)
         abort();
     return text;
+}
+
+/* What the program says goes nowhere; what the sanitizers say still goes to the log. */
+static inline void fuzz_silence(int on)
+{
+    static int saved = -1, nowhere = -1;
+
+    if (nowhere < 0) {
+        nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+        saved = dup(STDERR_FILENO);
+        __sanitizer_set_report_fd((void *)(intptr_t)saved);
+    }
+    dup2(on ? nowhere : saved, STDERR_FILENO);
 }
 
 #endif

@@ -10,9 +10,6 @@
 
 #include "base/file.h"
 
-#include <fcntl.h>
-#include <sanitizer/common_interface_defs.h>
-
 enum { WORDS = 8, CHOICES = 4 };
 static const char *const choices[CHOICES][WORDS] = {
     {"--width", "50", NULL},
@@ -20,19 +17,6 @@ static const char *const choices[CHOICES][WORDS] = {
     {"-F", "tsv", "-n", "9", NULL},
     {"-F", "json", "-s", "text", "--allow-truncated", NULL},
 };
-
-/* What the program says goes nowhere; what the sanitizers say still goes to the log. */
-static void silence(int on)
-{
-    static int saved = -1, nowhere = -1;
-
-    if (nowhere < 0) {
-        nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-        saved = dup(STDERR_FILENO);
-        __sanitizer_set_report_fd((void *)(intptr_t)saved);
-    }
-    dup2(on ? nowhere : saved, STDERR_FILENO);
-}
 
 static void check_table(const char *path)
 {
@@ -71,9 +55,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         argv[argc++] = (char *)(uintptr_t)*word;
     argv[argc++] = before;
     argv[argc++] = after;
-    silence(1);
+    fuzz_silence(1);
     const int status = diff_main(argc, argv);
-    silence(0);
+    fuzz_silence(0);
     fuzz_law(status >= 0 && status <= 5);
     if (choice < 2)
         check_table(path);

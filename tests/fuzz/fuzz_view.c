@@ -10,8 +10,6 @@
 
 #include "base/file.h"
 
-#include <fcntl.h>
-#include <sanitizer/common_interface_defs.h>
 #include <stdlib.h>
 
 enum { WORDS = 12 };
@@ -26,19 +24,6 @@ static const char *const choices[][WORDS] = {
     {"-H", "--allow-truncated", NULL},
 };
 enum { CHOICES = sizeof choices / sizeof *choices };
-
-/* What the program says goes nowhere; what the sanitizers say still goes to the log. */
-static void silence(int on)
-{
-    static int saved = -1, nowhere = -1;
-
-    if (nowhere < 0) {
-        nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-        saved = dup(STDERR_FILENO);
-        __sanitizer_set_report_fd((void *)(intptr_t)saved);
-    }
-    dup2(on ? nowhere : saved, STDERR_FILENO);
-}
 
 static void check_picture(const char *path, int markup)
 {
@@ -73,9 +58,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     for (const char *const *word = choices[data[0] % CHOICES]; *word; word++)
         argv[argc++] = (char *)(uintptr_t)*word;
     argv[argc++] = (char *)(uintptr_t)file;
-    silence(1);
+    fuzz_silence(1);
     const int status = view_main(argc, argv);
-    silence(0);
+    fuzz_silence(0);
     fuzz_law(status >= 0 && status <= 5);
     check_picture(path, data[0] % CHOICES > 2 && data[0] % CHOICES != 7);
     return 0;

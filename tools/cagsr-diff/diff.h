@@ -59,7 +59,7 @@ struct pair {
 enum family { FAMILY_MEASURES, FAMILY_REWARDS, FAMILY_ATTENTION, FAMILIES };
 
 /* A line of the summary. */
-struct stat {
+struct summary_row {
     const char *name;
     int better;    /* 1: more is better; -1: less; 0: neither, or the reward's own */
     int is_metric; /* key: enum metric; else of diff.names */
@@ -80,7 +80,7 @@ struct diff {
     struct seen *seen; /* (corpus.rows) */
     float *profile;
     struct pair *pair;
-    struct stat *stat;
+    struct summary_row *stat;
     double *value; /* (rows, names) once all is read */
     size_t numbers, profiles, pairs, stats;
     size_t lonely[SIDES]; /* prompts that the other stream has not */
@@ -124,17 +124,17 @@ int pairs_changed(double *out, const struct diff *d, const struct pair *p,
 int stats_make(struct diff *d, struct err *e) MUST_CHECK;
 
 /* Of one sample; NaN: none. */
-double stats_value(const struct diff *d, const struct stat *s, size_t row);
+double stats_value(const struct diff *d, const struct summary_row *s, size_t row);
 
 /* "better", "worse", "up", "down" where the difference stands after correction, else "". */
-const char *stats_verdict(const struct diff *d, const struct stat *s);
+const char *stats_verdict(const struct diff *d, const struct summary_row *s);
 
 /* 1 if it got worse: its interval is on the wrong side of 0; 2 if that stands after
  * correction, too. */
-int stats_worse(const struct diff *d, const struct stat *s);
+int stats_worse(const struct diff *d, const struct summary_row *s);
 
 /* The reward's line, or NULL. */
-const struct stat *stats_reward(const struct diff *d);
+const struct summary_row *stats_reward(const struct diff *d);
 
 /* ---- report.c -------------------------------------------------------------------------- */
 int report_write(int fd, struct diff *d, struct err *e) MUST_CHECK;

@@ -100,7 +100,7 @@ static void put_texts(struct report *r, const struct pair *p)
 }
 
 /* For people: what changed, of this pair and not of its group, all layers in one. */
-static int is_short(const struct stat *s, double before, double after)
+static int is_short(const struct summary_row *s, double before, double after)
 {
     const int group = s->is_metric && metric_table[s->key].of == OF_GROUP;
     const int layer = s->family == FAMILY_ATTENTION && strchr(s->name, '/');
@@ -114,7 +114,7 @@ static void put_numbers(struct report *r, const struct pair *p)
     int first = 1;
 
     for (size_t k = 0; k < r->d->stats; k++) {
-        const struct stat *s = &r->d->stat[k];
+        const struct summary_row *s = &r->d->stat[k];
         const double a = stats_value(r->d, s, p->row[AFTER]);
         const double b = s->alone ? (double)NAN : stats_value(r->d, s, p->row[BEFORE]);
         struct cell cell[CELLS];
@@ -164,7 +164,7 @@ static int put_pairs(struct report *r, struct err *e)
 }
 
 /* ---- all of them ----------------------------------------------------------------------- */
-static void put_stat(struct report *r, const struct stat *s, int first)
+static void put_stat(struct report *r, const struct summary_row *s, int first)
 {
     struct cell cell[CELLS];
 

@@ -119,7 +119,7 @@ static size_t show_worse(struct rec_buf *out, const struct diff *d, int degree)
     size_t n = 0;
 
     for (size_t k = 0; k < d->stats; k++) {
-        const struct stat *s = &d->stat[k];
+        const struct summary_row *s = &d->stat[k];
 
         if (stats_worse(d, s) != degree)
             continue;
@@ -132,7 +132,7 @@ static size_t show_worse(struct rec_buf *out, const struct diff *d, int degree)
     return n;
 }
 
-static const char *moved(const struct stat *r)
+static const char *moved(const struct summary_row *r)
 {
     return r->d.d.lo > 0   ? "rose"
            : r->d.d.hi < 0 ? "fell"
@@ -141,7 +141,7 @@ static const char *moved(const struct stat *r)
 
 int show_verdict(struct rec_buf *out, const struct diff *d)
 {
-    const struct stat *r = stats_reward(d);
+    const struct summary_row *r = stats_reward(d);
     struct rec_buf worse = {0}, perhaps = {0};
 
     if (!r || isnan(r->d.d.lo)) {

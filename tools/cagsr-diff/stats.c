@@ -24,7 +24,7 @@ enum { MEASURES = sizeof measures / sizeof *measures };
 static void add_metric(struct diff *d, enum metric m, int better)
 {
     if (corpus_has(&d->corpus, BEFORE, m) && corpus_has(&d->corpus, AFTER, m))
-        d->stat[d->stats++] = (struct stat){
+        d->stat[d->stats++] = (struct summary_row){
             .name = metric_table[m].name, .better = better, .is_metric = 1, .key = m};
 }
 
@@ -46,8 +46,8 @@ static void add_numbers(struct diff *d, const char *prefix, enum family family)
 
         if (strncmp(name, prefix, strlen(prefix)) == 0 && has_number(d, AFTER, k) &&
             (alone || has_number(d, BEFORE, k)))
-            d->stat[d->stats++] =
-                (struct stat){.name = name, .alone = alone, .family = family, .key = k};
+            d->stat[d->stats++] = (struct summary_row){
+                .name = name, .alone = alone, .family = family, .key = k};
     }
 }
 
@@ -80,14 +80,14 @@ static int spread(struct diff *d, struct err *e)
     return 0;
 }
 
-double stats_value(const struct diff *d, const struct stat *s, size_t row)
+double stats_value(const struct diff *d, const struct summary_row *s, size_t row)
 {
     return s->is_metric ? row_get(&d->corpus.row[row], (enum metric)s->key)
                         : d->value[row * d->names.n + s->key];
 }
 
 static void sum_prompts(struct ratio *out, const struct diff *d, unsigned char side,
-                        const struct stat *s)
+                        const struct summary_row *s)
 {
     const struct corpus *c = &d->corpus;
 
@@ -117,7 +117,7 @@ static int resample(struct diff *d, struct ratio *x[SIDES], struct err *e)
     int rc = 0;
 
     for (size_t k = 0; k < d->stats && rc >= 0; k++) {
-        struct stat *s = &d->stat[k];
+        struct summary_row *s = &d->stat[k];
 
         for (unsigned char side = 0; side < SIDES; side++) {
             memset(x[side], 0, n * sizeof *x[side]);
@@ -171,12 +171,12 @@ int stats_make(struct diff *d, struct err *e)
 }
 
 /* ---- what they say --------------------------------------------------------------------- */
-static int stands(const struct diff *d, const struct stat *s)
+static int stands(const struct diff *d, const struct summary_row *s)
 {
     return s->p_holm < 1 - d->o->level;
 }
 
-const char *stats_verdict(const struct diff *d, const struct stat *s)
+const char *stats_verdict(const struct diff *d, const struct summary_row *s)
 {
     const double x = s->d.d.value;
 
@@ -187,16 +187,16 @@ const char *stats_verdict(const struct diff *d, const struct stat *s)
     return s->better * x > 0 ? "better" : "worse";
 }
 
-int stats_worse(const struct diff *d, const struct stat *s)
+int stats_worse(const struct diff *d, const struct summary_row *s)
 {
     if (!((s->better > 0 && s->d.d.hi < 0) || (s->better < 0 && s->d.d.lo > 0)))
         return 0;
     return 1 + stands(d, s);
 }
 
-const struct stat *stats_reward(const struct diff *d)
+const struct summary_row *stats_reward(const struct diff *d)
 {
-    const struct stat *s = d->stats ? &d->stat[0] : NULL;
+    const struct summary_row *s = d->stats ? &d->stat[0] : NULL;
 
     return s && s->is_metric && s->key == M_REWARD ? s : NULL;
 }
