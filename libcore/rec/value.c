@@ -3,6 +3,7 @@
 #include "rec/private.h"
 #include "rec/scan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Bytes were walked by rec_scan_run or written by rec_put_*: a head is always whole. */
@@ -174,6 +175,18 @@ int rec_str_is(struct rec_str t, const char *s)
     return t.n == strlen(s) && memcmp(t.n ? t.s : "", s, t.n) == 0;
 }
 
+char *rec_str_copy(struct rec_str t)
+{
+    char *s = malloc(t.n + 1);
+
+    if (!s)
+        return NULL;
+    if (t.n)
+        memcpy(s, t.s, t.n);
+    s[t.n] = '\0';
+    return s;
+}
+
 /* Bytes of the well-formed sequence at s (RFC 3629), or 0. */
 static size_t utf8_length(const unsigned char *s, size_t left)
 {
@@ -193,9 +206,11 @@ static size_t utf8_length(const unsigned char *s, size_t left)
 
 int rec_utf8_valid(const char *s, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)s, *end = p + n;
+    const unsigned char *p = (const unsigned char *)s, *end;
 
-    while (p < end) {
+    if (n == 0) /* s may be NULL */
+        return 1;
+    for (end = p + n; p < end;) {
         uint64_t eight;
 
         if (end - p >= 8) {

@@ -76,6 +76,9 @@ struct rec_value rec_value_member(struct rec_value v, const char *key);
 /* 1 if the text is exactly the C string s. */
 int rec_str_is(struct rec_str t, const char *s);
 
+/* A malloc'd copy with a NUL behind it; NULL if there is no memory. */
+char *rec_str_copy(struct rec_str t);
+
 /* 1 if the n bytes are valid UTF-8 (no surrogates, nothing overlong). */
 int rec_utf8_valid(const char *s, size_t n);
 

@@ -76,7 +76,7 @@ static int new_row(struct schema *s, struct schema_row **out, struct rec_str kin
         s->cap = cap;
     }
     *out = &s->row[s->n++];
-    **out = (struct schema_row){.kind = strndup(kind.n ? kind.s : "", kind.n),
+    **out = (struct schema_row){.kind = rec_str_copy(kind),
                                 .field = strdup(field),
                                 .type = type,
                                 .least = SIZE_MAX};

@@ -55,16 +55,16 @@ static int scalar(struct rec_value v)
     return t >= REC_NIL && t <= REC_STR;
 }
 
-static char *joined(const char *a, size_t na, struct rec_str b)
+static char *joined(struct rec_str a, struct rec_str b)
 {
-    char *s = malloc(na + b.n + 2);
+    char *s = malloc(a.n + b.n + 2);
 
     if (!s)
         return NULL;
-    memcpy(s, a, na);
-    s[na] = '.';
-    memcpy(s + na + 1, b.n ? b.s : "", b.n);
-    s[na + 1 + b.n] = '\0';
+    memcpy(s, a.n ? a.s : "", a.n);
+    s[a.n] = '.';
+    memcpy(s + a.n + 1, b.n ? b.s : "", b.n);
+    s[a.n + 1 + b.n] = '\0';
     return s;
 }
 
@@ -76,9 +76,9 @@ int select_scalars(struct select *s, const struct rec *r, struct err *e)
     int rc = 0;
 
     for (size_t i = 0; i < r->nfields && rc == 0; i++) {
-        size_t n;
-        const char *name = rec_field_key(r, i, &n);
-        char *own = strndup(name, n);
+        struct rec_str name;
+        name.s = rec_field_key(r, i, &name.n);
+        char *own = rec_str_copy(name);
 
         if (!own)
             return err_set(e, ERR_NOMEM, "no memory for the names of fields");
@@ -92,7 +92,7 @@ int select_scalars(struct select *s, const struct rec *r, struct err *e)
             continue;
         for (rec_iter_start(&it, v); rc == 0 && rec_iter_next(&it, &k, &v);)
             if (scalar(v) && rec_value_str(&key, k) == 0 && !memchr(key.s, 0, key.n))
-                rc = add(s, joined(name, n, key), e);
+                rc = add(s, joined(name, key), e);
     }
     return rc;
 }
