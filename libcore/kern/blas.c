@@ -47,7 +47,7 @@ int blas_pack(struct gemm_weight *w, struct kern *k, const float *W, size_t ldw,
 
     if (rc < 0)
         return rc;
-    *w = (struct gemm_weight){.N = N, .K = K, .data = W, .ld = ldw};
+    *w = (struct gemm_weight){.N = N, .K = K, .W = W, .ld = ldw};
     return 0;
 }
 
@@ -63,8 +63,8 @@ static void multiply_tile(const struct gemm_weight *w, float *y, size_t ldy,
                           const float *x, size_t ldx, size_t n0, size_t n)
 {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TILE, (blasint)n,
-                (blasint)w->K, 1, x, (blasint)ldx, w->data + n0 * w->ld, (blasint)w->ld,
-                0, y, (blasint)ldy);
+                (blasint)w->K, 1, x, (blasint)ldx, w->W + n0 * w->ld, (blasint)w->ld, 0,
+                y, (blasint)ldy);
 }
 
 /* One panel of columns, all tiles of rows; the last, partial one by way of the scratch. */

@@ -15,13 +15,6 @@ size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K)
     return round_up(pack_floats(k->isa, N, K) * sizeof(float), 64);
 }
 
-struct pack_job {
-    enum isa isa;
-    float *packed;
-    const float *W;
-    size_t ldw, N, K;
-};
-
 static size_t panel_wide(enum isa isa, size_t j, size_t N)
 {
     const size_t width = pack_width(isa);
@@ -29,32 +22,60 @@ static size_t panel_wide(enum isa isa, size_t j, size_t N)
     return N - j * width < width ? N - j * width : width;
 }
 
+static size_t panels(enum isa isa, size_t N)
+{
+    return (N + pack_width(isa) - 1) / pack_width(isa);
+}
+
+struct pack_job {
+    enum isa isa;
+    float *panels;
+    const float *W;
+    size_t ldw, N, K;
+};
+
 static void pack_one(void *arg, size_t j, size_t worker)
 {
     const struct pack_job *p = arg;
     const size_t n0 = j * pack_width(p->isa);
 
     (void)worker;
-    pack_from_rows(p->isa, p->packed + n0 * p->K, p->W + n0 * p->ldw, p->ldw,
+    pack_from_rows(p->isa, p->panels + n0 * p->K, p->W + n0 * p->ldw, p->ldw,
                    panel_wide(p->isa, j, p->N), p->K);
 }
 
-static size_t panels(enum isa isa, size_t N)
+void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K)
 {
-    return (N + pack_width(isa) - 1) / pack_width(isa);
+    *w = (struct gemm_weight){.N = N, .K = K, .panels = mem};
+}
+
+void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
+                    size_t ldw, size_t n0, size_t n)
+{
+    struct pack_job p = {k->isa, w->panels + n0 * w->K, W, ldw, n, w->K};
+
+    par_for(k->par, panels(k->isa, n), pack_one, &p);
 }
 
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
               size_t ldw, size_t N, size_t K, struct err *e)
 {
-    struct pack_job p = {k->isa, mem, W, ldw, N, K};
-
     *w = (struct gemm_weight){0};
     if (k->backend == KERN_OPENBLAS)
         return blas_pack(w, k, W, ldw, N, K, e);
-    par_for(k->par, panels(k->isa, N), pack_one, &p);
-    *w = (struct gemm_weight){.N = N, .K = K, .data = mem};
+    gemm_pack_begin(w, mem, N, K);
+    gemm_pack_rows(w, k, W, ldw, 0, N);
     return 0;
+}
+
+void gemm_unpack(const struct gemm_weight *w, const struct kern *k, float *out,
+                 size_t ldo, size_t n0, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (w->W)
+            memcpy(out + i * ldo, w->W + (n0 + i) * w->ld, w->K * sizeof *out);
+        else
+            pack_row(k->isa, out + i * ldo, w->panels, n0 + i, w->K);
 }
 
 void gemm_weight_release(struct gemm_weight *w)
@@ -78,8 +99,8 @@ static void rows_panel(void *arg, size_t j, size_t worker)
 
     (void)worker;
     pack_multiply(r->isa, r->y + n0, r->ldy, pack_left_rows(r->x, r->ldx),
-                  w->data + n0 * w->K, w->K * width, r->M, panel_wide(r->isa, j, w->N),
-                  w->K, 0);
+                  w->panels + n0 * w->K, w->K * width, r->M,
+                  panel_wide(r->isa, j, w->N), w->K, 0);
 }
 
 static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
@@ -105,7 +126,7 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
     else if (M <= FEW_ROWS)
         kern_share(k, M * w->N * w->K, panels(k->isa, w->N), rows_panel, &r);
     else
-        product_multiply(&(struct product){k, PACKED_B, x, w->data, y, ldx, 0, ldy, M,
+        product_multiply(&(struct product){k, PACKED_B, x, w->panels, y, ldx, 0, ldy, M,
                                            w->N, w->K, 0});
 }
 

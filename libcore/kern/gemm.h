@@ -29,9 +29,9 @@
 /* A weight made ready for gemm_rows.  Fields are private but for N and K. */
 struct gemm_weight {
     size_t N, K;
-    const float *data; /* packed panels in the caller's memory, or W itself */
-    size_t ld;         /* of W, where it is borrowed */
-    void *prim;        /* the library's own state, if it has one */
+    float *panels;  /* packed, in the caller's memory */
+    const float *W; /* or W itself, borrowed, */
+    size_t ld;      /* its rows so far apart */
 };
 
 /* Bytes that gemm_pack needs for an (N, K) weight; 0 where W is only borrowed.  A
@@ -44,6 +44,18 @@ size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K);
  * refuses the shape; then w is zeroed. */
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
               size_t ldw, size_t N, size_t K, struct err *e) MUST_CHECK;
+
+/* The same in pieces, for a W that is never whole in memory: gemm_pack_bytes() must not be
+ * 0.  Begins a weight of zeros; then rows n0..n0+n-1 of W, n0 a multiple of GEMM_PIECE. */
+enum { GEMM_PIECE = 48 };
+void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K);
+void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
+                    size_t ldw, size_t n0, size_t n);
+
+/* Rows n0..n0+n-1 of W as they were packed (or are, where W is borrowed), to out, ldo
+ * apart. */
+void gemm_unpack(const struct gemm_weight *w, const struct kern *k, float *out,
+                 size_t ldo, size_t n0, size_t n);
 
 /* Forgets w (a zeroed one is fine); the memory stays the caller's. */
 void gemm_weight_release(struct gemm_weight *w);

@@ -137,6 +137,15 @@ void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N
                         K);
 }
 
+void pack_row(enum isa isa, float *row, const float *p, size_t n, size_t K)
+{
+    const size_t width = pack_width(isa);
+
+    p += n / width * width * K + n % width;
+    for (size_t k = 0; k < K; k++)
+        row[k] = p[k * width];
+}
+
 /* Rows of A, ld apart, to `tiles` tiles of `width` columns.  A row is read from end to end:
  * its tiles are written side by side. */
 ISA_BODY void copy_tiles(float *p, size_t width, const float *A, size_t ld,

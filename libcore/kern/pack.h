@@ -35,6 +35,9 @@ size_t pack_floats(enum isa isa, size_t N, size_t K);
 void pack_from_rows(enum isa isa, float *p, const float *W, size_t ldw, size_t N,
                     size_t K);
 
+/* Row n of W back from the panels. */
+void pack_row(enum isa isa, float *row, const float *p, size_t n, size_t K);
+
 /* Some of the K rows of a matrix that are packed by columns: those from..to-1. */
 struct pack_rows {
     size_t K, from, to;

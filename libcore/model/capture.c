@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "model/adapter.h"
+#include "model/private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -146,17 +147,20 @@ static void add_gram(float *M, const struct arch *a, const float *W, const float
     }
 }
 
-/* W_O of layer l, (C, H D), with the adapter merged into `scratch`, or as it is. */
+/* W_O, (C, H D), of a layer, as it is or, packed or with an adapter, made in `scratch`. */
 static int output_matrix(const float **W, float *scratch, const struct model *m,
-                         size_t at, struct err *e)
+                         const struct gemm_weight *packed, size_t at, struct err *e)
 {
     const struct arch *a = &m->arch;
     const size_t N = a->C, K = a->H * a->D;
 
-    *W = m->params + at;
+    *W = packed ? scratch : m->params + at;
+    if (packed)
+        gemm_unpack(packed, m->kern, scratch, K, 0, N);
     if (!m->adapter)
         return 0;
-    memcpy(scratch, *W, N * K * sizeof *scratch);
+    if (!packed)
+        memcpy(scratch, *W, N * K * sizeof *scratch);
     *W = scratch;
     return adapter_merge(m, at, scratch, N, K, e);
 }
@@ -168,7 +172,7 @@ static int make_grams(struct capture_spec *s, const struct model *m, struct err 
     const struct arch *a = &m->arch;
     const size_t D = a->D, n = s->to - s->from, wide = a->H * D;
     const int cross = s->kind == CAPTURE_CROSS;
-    float *scratch = malloc((m->adapter ? a->C * wide : 1) * sizeof *scratch);
+    float *scratch = malloc(a->C * wide * sizeof *scratch);
     int rc = 0;
 
     s->gram = calloc(n * a->H * D * D, sizeof *s->gram);
@@ -181,7 +185,11 @@ static int make_grams(struct capture_spec *s, const struct model *m, struct err 
             cross || a->placement == NORM_OUTSIDE ? MODEL_NONE : y->post1;
         const float *W;
 
-        if ((rc = output_matrix(&W, scratch, m, cross ? y->xo : y->o, e)) < 0)
+        const struct model_packed *p =
+            model_is_packed(m) ? &m->packed[s->from + i] : NULL;
+
+        if ((rc = output_matrix(&W, scratch, m, p ? cross ? &p->xo : &p->o : NULL,
+                                cross ? y->xo : y->o, e)) < 0)
             break;
         for (size_t h = 0; h < a->H; h++)
             add_gram(s->gram + (i * a->H + h) * D * D, a, W + h * D,

@@ -8,18 +8,31 @@
 
 #include <string.h>
 
+/* The embedding as a table; where it is packed only, NULL, and the rows are in y. */
+static const float *rows_of(const struct model *m, float *y, const int32_t *ids,
+                            size_t B)
+{
+    const size_t C = m->arch.C;
+
+    if (!m->table)
+        return m->params + m->embed;
+    for (size_t n = 0; n < B; n++)
+        gemm_unpack(m->table, m->kern, y + n * C, C, (size_t)ids[n], 1);
+    return NULL;
+}
+
 void block_embed(const struct model *m, float *x, float *raw, const int32_t *ids,
                  const int32_t *pos, size_t B)
 {
     const struct arch *c = &m->arch;
     const int learned = m->position != MODEL_NONE;
 
-    embed_forward(m->kern, c->embed_norm ? raw : x, ids, learned ? pos : NULL,
-                  m->params + m->embed, learned ? m->params + m->position : NULL, B,
-                  c->C, c->embed_scale);
+    float *y = c->embed_norm ? raw : x;
+
+    embed_forward(m->kern, y, ids, learned ? pos : NULL, rows_of(m, y, ids, B),
+                  learned ? m->params + m->position : NULL, B, c->C, c->embed_scale);
     if (m->types != MODEL_NONE) /* the first, in every row */
-        add_rows(m->kern, c->embed_norm ? raw : x, c->C, m->params + m->types, 0, B,
-                 c->C);
+        add_rows(m->kern, y, c->C, m->params + m->types, 0, B, c->C);
     if (c->embed_norm)
         block_norm(m, x, NULL, NULL, raw, m->embed_norm, m->embed_norm_b, B);
 }

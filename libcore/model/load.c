@@ -2,9 +2,10 @@
  * Parameters from a file into the block.
  *
  * For sampling, a layer is read to a stage that the next layer takes over, its matrices
- * are packed, and the rest goes to its place in the block: at no time is a model in memory
- * twice, and pages that nothing will read are never touched (the kernel's clearing them
- * is most of what a start costs).
+ * are packed, and the rest goes to its place in the block; the head, which may be the
+ * embedding too, goes through it in pieces.  At no time is a model in memory twice, and
+ * pages that nothing will read are never touched (the kernel's clearing them is most of
+ * what a start costs).
  */
 #include "base/hash.h"
 #include "model/adapter.h"
@@ -20,7 +21,7 @@
 /* ---- one parameter ----------------------------------------------------------------- */
 
 struct loader {
-    const struct model *m;
+    struct model *m;
     const struct weights *w;
     struct hasher *hash;
     float *turn;                /* scratch for transposed matrices */
@@ -66,19 +67,37 @@ static void subtract_one(float *x, size_t n)
         x[i] -= 1;
 }
 
+/* The tensor of a parameter, of the right shape. */
+static int find_tensor(const struct weights_tensor **t, const struct loader *ld,
+                       const struct plan_param *p, struct err *e)
+{
+    const int turned =
+        weights_kind(ld->w) != WEIGHTS_GGUF && p->flags & PLAN_TRANSPOSED;
+
+    return weights_matrix(t, ld->w, file_name(ld, p), turned ? p->cols : p->rows,
+                          turned ? p->rows : p->cols, e);
+}
+
+static int check_finite(const struct weights_tensor *t, const float *x, size_t n,
+                        struct err *e)
+{
+    return all_finite(x, n)
+               ? 0
+               : err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
+                         t->file, t->name);
+}
+
 static int load_param(struct loader *ld, const struct plan_param *p, float *out,
                       struct err *e)
 {
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
-    const int turned = !gguf && p->flags & PLAN_TRANSPOSED;
     const struct weights_tensor *t;
 
     if (p->flags & PLAN_FROZEN && !weights_find(ld->w, file_name(ld, p))) {
         memset(out, 0, p->rows * p->cols * sizeof *out);
         return 0;
     }
-    int rc = weights_matrix(&t, ld->w, file_name(ld, p), turned ? p->cols : p->rows,
-                            turned ? p->rows : p->cols, e);
+    int rc = find_tensor(&t, ld, p, e);
 
     if (rc < 0)
         return rc;
@@ -92,10 +111,7 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
         return rc;
     if (gguf && p->flags & PLAN_PLUS_ONE)
         subtract_one(out, p->rows * p->cols);
-    if (!all_finite(out, p->rows * p->cols))
-        return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
-                       t->file, t->name);
-    return 0;
+    return check_finite(t, out, p->rows * p->cols, e);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */
@@ -128,13 +144,6 @@ static struct gemm_weight *packed_at(struct model_packed *p, enum model_kind kin
     return (struct gemm_weight *)((char *)p + offset[kind]);
 }
 
-/* 1 if nothing will read a matrix once it is packed.  W_O stay: the capture of attention
- * wants them (capture.h). */
-static int is_dropped(const struct model_matrix *x)
-{
-    return x->kind != MATRIX_O && x->kind != MATRIX_XO;
-}
-
 /* Begins a stage that ends at offset `to` of the block. */
 static int stage_begin(struct loader *ld, size_t from, size_t to, struct err *e)
 {
@@ -161,8 +170,7 @@ static void stage_end(struct loader *ld, const struct model_matrix *x, size_t n)
         int keep = p->offset >= ld->from && p->offset < ld->to;
 
         for (size_t k = 0; k < n; k++)
-            if (is_dropped(&x[k]) && p->offset >= x[k].at &&
-                p->offset < x[k].at + x[k].N * x[k].K)
+            if (p->offset >= x[k].at && p->offset < x[k].at + x[k].N * x[k].K)
                 keep = 0;
         if (keep)
             memcpy(ld->m->params + p->offset, place(ld, p->offset),
@@ -184,6 +192,34 @@ static int pack_layer(struct loader *ld, struct err *e)
             return rc;
     }
     stage_end(ld, x, n);
+    return 0;
+}
+
+/* The head, which is used in the order in which it lies: panels of a piece at a time. */
+enum { HEAD_PIECE = 32 * GEMM_PIECE };
+
+static int load_head(struct loader *ld, const struct plan_param *p, struct err *e)
+{
+    struct model *m = ld->m;
+    struct gemm_weight *w = &m->packed_head;
+    const size_t N = p->rows, K = p->cols;
+    const struct weights_tensor *t;
+    int rc = find_tensor(&t, ld, p, e);
+
+    if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_PIECE * K, e)) < 0)
+        return rc;
+    gemm_pack_begin(w, m->pack.base + ld->packed, N, K);
+    ld->packed += gemm_pack_bytes(m->kern, N, K);
+    for (size_t n = 0; n < N; n += HEAD_PIECE) {
+        const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
+
+        weights_read(t, n, n + rows, ld->stage, K, kern_par(m->kern));
+        if ((rc = check_finite(t, ld->stage, rows * K, e)) < 0)
+            return rc;
+        hasher_add(ld->hash, ld->stage, rows * K * sizeof *ld->stage);
+        gemm_pack_rows(w, m->kern, ld->stage, K, n, rows);
+    }
+    ld->from = ld->to = 0;
     return 0;
 }
 
@@ -231,12 +267,13 @@ static int pack_stack(struct model *m, size_t *bytes, struct err *e)
     return 0;
 }
 
-/* Behind the embedding, what is kept of a block are islands: in huge pages each of them
- * would take two megabytes. */
+/* Behind the embedding, or without one, what is kept of a block are islands: in huge pages
+ * each of them would take two megabytes. */
 static void use_small_pages(const struct model *m)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    char *from = (char *)round_up((size_t)(m->params + m->arch.V * m->arch.C), page);
+    const size_t table = m->arch.tied ? 0 : m->arch.V * m->arch.C;
+    char *from = (char *)round_up((size_t)(m->params + table), page);
     char *to = (char *)((size_t)(m->params + m->plan.size) / page * page);
 
     if (to > from)
@@ -301,6 +338,16 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
     return 0;
 }
 
+static int load_whole(struct loader *ld, const struct plan_param *p, struct err *e)
+{
+    float *x = place(ld, p->offset);
+    const int rc = load_param(ld, p, x, e);
+
+    if (rc >= 0)
+        hasher_add(ld->hash, x, p->rows * p->cols * sizeof *x);
+    return rc;
+}
+
 /* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
  * norm, the head. */
 static int load_all(struct loader *ld, struct model *m, struct err *e)
@@ -317,15 +364,12 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
 
         if (packing && (rc = pack_layers(ld, p->offset, e)) < 0)
             return rc;
-        if (model_is_packed(m) && p->offset == m->head && !m->arch.tied &&
-            (rc = stage_begin(ld, m->head, m->head + m->arch.V * m->arch.C, e)) < 0)
+        rc = p->offset == m->head && model_is_packed(m) ? load_head(ld, p, e)
+                                                        : load_whole(ld, p, e);
+        if (rc < 0)
             return rc;
-        if ((rc = load_param(ld, p, place(ld, p->offset), e)) < 0)
-            return rc;
-        hasher_add(ld->hash, place(ld, p->offset),
-                   p->rows * p->cols * sizeof *m->params);
     }
-    if (packing && (rc = pack_layers(ld, SIZE_MAX, e)) >= 0)
+    if (packing && (rc = pack_layers(ld, SIZE_MAX, e)) >= 0 && !model_is_packed(m))
         rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C, e);
     return rc;
 }
@@ -344,6 +388,10 @@ int model_load(struct model *m, const struct weights *w, struct err *e)
         rc = load_all(&ld, m, e);
     if (rc >= 0)
         m->hash = hasher_value(ld.hash);
+    if (model_is_packed(m) && m->arch.tied)
+        m->table = &m->packed_head;
+    if (m->encoder)
+        m->encoder->table = m->table;
     hasher_free(ld.hash);
     free(ld.turn);
     free(ld.stage);
@@ -364,7 +412,7 @@ int model_attach(struct model *m, struct weights *w, struct err *e)
 int model_fetch(const float **out, const struct model *m, const struct plan_param *p,
                 struct err *e)
 {
-    struct loader ld = {.m = m, .w = m->weights};
+    struct loader ld = {.m = (struct model *)m, .w = m->weights};
     int rc = 0;
 
     if (m->mode == MODEL_READ)

@@ -13,8 +13,8 @@ static void forward_rows(void *ctx, size_t from, size_t to)
     const struct forward_job *j = ctx;
 
     for (size_t n = from; n < to; n++) {
-        const float *w = j->wte + (size_t)j->ids[n] * j->C;
         float *y = j->y + n * j->C;
+        const float *w = j->wte ? j->wte + (size_t)j->ids[n] * j->C : y;
 
         for (size_t c = 0; c < j->C; c++)
             y[c] = j->scale * w[c];

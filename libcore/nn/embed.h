@@ -3,7 +3,8 @@
  *     y_n = scale wte[ids_n] + wpe[pos_n]
  *   ids  (N)      each in 0..V-1, checked by the caller
  *   pos  (N)      each below the rows of wpe; NULL iff wpe is NULL
- *   wte  (V, C)   wpe (positions, C) or NULL
+ *   wte  (V, C), or NULL: y holds the rows of wte
+ *   wpe  (positions, C) or NULL
  *   y    (N, C)   out
  * Cannot fail.  Rows are shared out over k's threads.
  */
