@@ -1,6 +1,7 @@
 #include "kern/gemm.h"
 
 #include "kern/impl.h"
+#include "kern/narrow.h"
 #include "kern/pack.h"
 #include "tensor/dims.h"
 
@@ -8,10 +9,14 @@
 
 /* ---- batch-invariant ------------------------------------------------------------- */
 
-size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K)
+size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype type)
 {
+    const size_t width = pack_width(k->isa), panels = (N + width - 1) / width;
+
     if (k->backend == KERN_OPENBLAS)
         return 0;
+    if (type == KERN_BF16)
+        return round_up(panels * narrow_words(k->isa, K) * sizeof(uint32_t), 64);
     return round_up(pack_floats(k->isa, N, K) * sizeof(float), 64);
 }
 
@@ -27,55 +32,80 @@ static size_t panels(enum isa isa, size_t N)
     return (N + pack_width(isa) - 1) / pack_width(isa);
 }
 
+static uint32_t *pairs_of(enum isa isa, const struct gemm_weight *w, size_t panel)
+{
+    return w->pairs + panel * narrow_words(isa, w->K);
+}
+
 struct pack_job {
     enum isa isa;
-    float *panels;
+    const struct gemm_weight *w;
     const float *W;
-    size_t ldw, N, K;
+    size_t ldw, first, N; /* the first panel; rows of W */
 };
 
 static void pack_one(void *arg, size_t j, size_t worker)
 {
     const struct pack_job *p = arg;
-    const size_t n0 = j * pack_width(p->isa);
+    const struct gemm_weight *w = p->w;
+    const size_t width = pack_width(p->isa), wide = panel_wide(p->isa, j, p->N);
+    const float *W = p->W + j * width * p->ldw;
 
     (void)worker;
-    pack_from_rows(p->isa, p->panels + n0 * p->K, p->W + n0 * p->ldw, p->ldw,
-                   panel_wide(p->isa, j, p->N), p->K);
+    if (w->pairs)
+        narrow_from_rows(p->isa, pairs_of(p->isa, w, p->first + j), W, p->ldw, wide,
+                         w->K);
+    else
+        pack_from_rows(p->isa, w->panels + (p->first + j) * width * w->K, W, p->ldw,
+                       wide, w->K);
 }
 
-void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K)
+void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
+                     enum kern_dtype type)
 {
-    *w = (struct gemm_weight){.N = N, .K = K, .panels = mem};
+    *w = (struct gemm_weight){.N = N, .K = K};
+    if (type == KERN_BF16)
+        w->pairs = mem;
+    else
+        w->panels = mem;
 }
 
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n)
 {
-    struct pack_job p = {k->isa, w->panels + n0 * w->K, W, ldw, n, w->K};
+    struct pack_job p = {k->isa, w, W, ldw, n0 / pack_width(k->isa), n};
 
     par_for(k->par, panels(k->isa, n), pack_one, &p);
 }
 
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
-              size_t ldw, size_t N, size_t K, struct err *e)
+              size_t ldw, size_t N, size_t K, enum kern_dtype type, struct err *e)
 {
     *w = (struct gemm_weight){0};
     if (k->backend == KERN_OPENBLAS)
         return blas_pack(w, k, W, ldw, N, K, e);
-    gemm_pack_begin(w, mem, N, K);
+    gemm_pack_begin(w, mem, N, K, type);
     gemm_pack_rows(w, k, W, ldw, 0, N);
     return 0;
+}
+
+static void unpack_row(const struct gemm_weight *w, enum isa isa, float *row, size_t n)
+{
+    const size_t width = pack_width(isa);
+
+    if (w->W)
+        memcpy(row, w->W + n * w->ld, w->K * sizeof *row);
+    else if (w->pairs)
+        narrow_row(isa, row, pairs_of(isa, w, n / width), n % width, w->K);
+    else
+        pack_row(isa, row, w->panels, n, w->K);
 }
 
 void gemm_unpack(const struct gemm_weight *w, const struct kern *k, float *out,
                  size_t ldo, size_t n0, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (w->W)
-            memcpy(out + i * ldo, w->W + (n0 + i) * w->ld, w->K * sizeof *out);
-        else
-            pack_row(k->isa, out + i * ldo, w->panels, n0 + i, w->K);
+        unpack_row(w, k->isa, out + i * ldo, n0 + i);
 }
 
 void gemm_weight_release(struct gemm_weight *w)
@@ -95,12 +125,16 @@ static void rows_panel(void *arg, size_t j, size_t worker)
 {
     const struct rows_job *r = arg;
     const struct gemm_weight *w = r->w;
-    const size_t width = pack_width(r->isa), n0 = j * width;
+    const size_t width = pack_width(r->isa), wide = panel_wide(r->isa, j, w->N);
+    float *y = r->y + j * width;
 
     (void)worker;
-    pack_multiply(r->isa, r->y + n0, r->ldy, pack_left_rows(r->x, r->ldx),
-                  w->panels + n0 * w->K, w->K * width, r->M,
-                  panel_wide(r->isa, j, w->N), w->K, 0);
+    if (w->pairs)
+        narrow_multiply(r->isa, y, r->ldy, r->x, r->ldx, pairs_of(r->isa, w, j), r->M,
+                        wide, w->K);
+    else
+        pack_multiply(r->isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
+                      w->panels + j * width * w->K, w->K * width, r->M, wide, w->K, 0);
 }
 
 static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
@@ -127,7 +161,7 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
         kern_share(k, M * w->N * w->K, panels(k->isa, w->N), rows_panel, &r);
     else
         product_multiply(&(struct product){k, PACKED_B, x, w->panels, y, ldx, 0, ldy, M,
-                                           w->N, w->K, 0});
+                                           w->N, w->K, 0, w->pairs});
 }
 
 /* ---- free order ------------------------------------------------------------------ */
@@ -157,17 +191,19 @@ static void multiply(const struct product *p)
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
+    multiply(
+        &(struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta, NULL});
 }
 
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta});
+    multiply(&(struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta, NULL});
 }
 
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
              const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
+    multiply(
+        &(struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta, NULL});
 }

@@ -25,30 +25,35 @@
 #include "kern/kern.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A weight made ready for gemm_rows.  Fields are private but for N and K. */
 struct gemm_weight {
     size_t N, K;
-    float *panels;  /* packed, in the caller's memory */
-    const float *W; /* or W itself, borrowed, */
-    size_t ld;      /* its rows so far apart */
+    float *panels;   /* packed, in the caller's memory (kern/pack.h), */
+    uint32_t *pairs; /* or as bfloat16 (kern/narrow.h), */
+    const float *W;  /* or W itself, borrowed, */
+    size_t ld;       /* its rows so far apart */
 };
 
-/* Bytes that gemm_pack needs for an (N, K) weight; 0 where W is only borrowed.  A
- * multiple of 64. */
-size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K);
+/* Bytes that gemm_pack needs for an (N, K) weight kept as `type`; 0 where W is only
+ * borrowed.  A multiple of 64. */
+size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype type);
 
 /* Packs W (N, K), rows ldw apart, into mem: gemm_pack_bytes() bytes, 64-byte aligned,
- * owned by the caller, alive as long as w.  Where that is 0 bytes, W itself must stay
+ * owned by the caller, alive as long as w.  With KERN_BF16 numbers are rounded to that type,
+ * and products have the bits that the rounded W has with KERN_F32.  Where that is 0 bytes, W itself must stay
  * alive and unchanged; otherwise it may go.  ERR_NOMEM, or ERR_FILE if the library
  * refuses the shape; then w is zeroed. */
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
-              size_t ldw, size_t N, size_t K, struct err *e) MUST_CHECK;
+              size_t ldw, size_t N, size_t K, enum kern_dtype type,
+              struct err *e) MUST_CHECK;
 
 /* The same in pieces, for a W that is never whole in memory: gemm_pack_bytes() must not be
  * 0.  Begins a weight of zeros; then rows n0..n0+n-1 of W, n0 a multiple of GEMM_PIECE. */
 enum { GEMM_PIECE = 48 };
-void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K);
+void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
+                     enum kern_dtype type);
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n);
 

@@ -10,6 +10,7 @@ struct kern {
     struct par *par;
     enum isa isa;
     enum kern_backend backend;
+    enum kern_dtype dtype;
     int blas_openmp; /* OpenBLAS built on OpenMP: see blas_init */
     float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
@@ -25,7 +26,7 @@ void kern_share(const struct kern *k, size_t multiplications, size_t n,
 
 /* c (rows, cols) = beta c + op(a) op(b), summed over depth: a is (rows, depth) or, with
  * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth), or panels of
- * the whole depth with PACKED_B. */
+ * the whole depth with PACKED_B, or, with PACKED_B and b NULL, `pairs` of kern/narrow.h. */
 enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4 };
 struct product {
     const struct kern *k;
@@ -34,6 +35,7 @@ struct product {
     float *c;
     size_t lda, ldb, ldc, rows, cols, depth;
     float beta;
+    const uint32_t *pairs;
 };
 
 /* KERN_PACK: product.c.  Floats of scratch; the product, depth > 0. */

@@ -16,6 +16,8 @@ static int check(const struct kern_opts *o, struct err *e)
         return err_set(e, ERR_USAGE, "this processor has no %s", isa_name(o->isa));
     if (o->backend == KERN_ONEDNN)
         return err_set(e, ERR_USAGE, "this program was built without oneDNN");
+    if (o->backend == KERN_OPENBLAS && o->dtype != KERN_F32)
+        return err_set(e, ERR_USAGE, "OpenBLAS has no products with bf16 weights");
     return 0;
 }
 
@@ -24,7 +26,7 @@ static enum kern_backend choose(const struct kern *k, enum kern_backend asked)
 {
     if (asked != KERN_AUTO)
         return asked;
-    return k->isa == ISA_PLAIN ? KERN_OPENBLAS : KERN_PACK;
+    return k->isa == ISA_PLAIN && k->dtype == KERN_F32 ? KERN_OPENBLAS : KERN_PACK;
 }
 
 int kern_scratch(struct kern *k, size_t n, struct err *e)
@@ -49,7 +51,8 @@ static void name(struct kern *k)
     if (k->backend == KERN_OPENBLAS)
         snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
     else
-        snprintf(k->name, sizeof k->name, "f32 pack/%s", isa_name(k->isa));
+        snprintf(k->name, sizeof k->name, "%s pack/%s",
+                 k->dtype == KERN_BF16 ? "bf16" : "f32", isa_name(k->isa));
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
@@ -66,6 +69,7 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
         return err_set(e, ERR_NOMEM, "no memory for the kernels' state");
     k->par = par;
     k->isa = o->isa == ISA_AUTO ? isa_best() : o->isa;
+    k->dtype = o->dtype;
     k->backend = choose(k, o->backend);
     name(k);
     if (k->backend == KERN_PACK)
@@ -99,6 +103,11 @@ enum isa kern_isa(const struct kern *k)
 enum kern_backend kern_backend(const struct kern *k)
 {
     return k->backend;
+}
+
+enum kern_dtype kern_dtype(const struct kern *k)
+{
+    return k->dtype;
 }
 
 const char *kern_name(const struct kern *k)

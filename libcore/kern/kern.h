@@ -21,17 +21,21 @@ enum kern_backend {
     KERN_ONEDNN,   /* needs a build with oneDNN (WITH_ONEDNN) */
 };
 
+/* What weights of sampling are rounded to.  Products are summed in float32 always. */
+enum kern_dtype { KERN_F32, KERN_BF16 };
+
 /* Zero-initialised: everything chosen for this machine. */
 struct kern_opts {
     enum kern_backend backend;
+    enum kern_dtype dtype;
     enum isa isa; /* ISA_AUTO, or one to hold to (tests, comparing machines) */
 };
 
 struct kern;
 
 /* par is borrowed until kern_free; NULL is one thread.  opts may be NULL.
- * ERR_USAGE: a backend this build lacks, an instruction set this processor lacks;
- * ERR_NOMEM. */
+ * ERR_USAGE: a backend this build lacks or that has no weights of that type, an instruction
+ * set this processor lacks; ERR_NOMEM. */
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
              struct err *e) MUST_CHECK;
 void kern_free(struct kern *k); /* NULL is fine; weights packed under k go first */
@@ -39,9 +43,10 @@ void kern_free(struct kern *k); /* NULL is fine; weights packed under k go first
 struct par *kern_par(const struct kern *k); /* as given, may be NULL */
 enum isa kern_isa(const struct kern *k);
 enum kern_backend kern_backend(const struct kern *k);
+enum kern_dtype kern_dtype(const struct kern *k);
 
-/* E.g. "f32 pack/avx512" or "f32 openblas-0.3.21/SkylakeX avx512": what has to be equal
- * for equal bytes.  Lives as long as k. */
+/* E.g. "f32 pack/avx512", "bf16 pack/avx2" or "f32 openblas-0.3.21/SkylakeX avx512": what
+ * has to be equal for equal bytes.  Lives as long as k. */
 const char *kern_name(const struct kern *k);
 
 /*

@@ -1,5 +1,6 @@
 #include "kern/pack.h"
 
+#include "kern/shape.h"
 #include "tensor/dims.h"
 
 #include <string.h>
@@ -9,14 +10,10 @@
 #endif
 
 /*
- * A tile is R rows of a times one panel.  R * (vectors of a panel) accumulators, the
- * panel's vectors and one broadcast a fit the registers: 8 x 3 + 4 of AVX-512's 32,
- * 6 x 2 + 3 of AVX2's 16.  They stay in registers only as long as every index into them
- * is a constant once loops are unrolled: so the sums go through memory to finish_*,
- * whose loop is not.
+ * A tile is R rows of a times one panel (shape.h).  Its accumulators stay in registers only
+ * as long as every index into them is a constant once loops are unrolled: so the sums go
+ * through memory to finish_*, whose loop is not.
  */
-enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
-enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
 
 /* Weights come from memory: a panel is asked for so many k ahead of its use.  Where several
  * tiles read one panel, the first would wait for memory and the others for nothing: so

@@ -1,4 +1,5 @@
 #include "kern/impl.h"
+#include "kern/narrow.h"
 #include "kern/pack.h"
 #include "tensor/dims.h"
 
@@ -7,7 +8,7 @@
  *
  * c is computed in parts of at most PART_ROWS x PART_COLS, each of them one block of depth
  * after the other.  Of a block all threads together pack both operands, a into tiles, b
- * into panels: every number is copied once, beside the hundreds or thousands of
+ * into panels (or widen those that are bfloat16): every number is copied once, beside the hundreds or thousands of
  * multiplications that it takes part in, and both copies, at most 6 MB, stay in the last
  * cache.  Then they multiply: a task is some panels, at most TASK_PANELS of 20 kB, which
  * stay in the second cache, times a range of tiles, each of which goes through the first
@@ -80,6 +81,20 @@ static void pack_tiles(const struct part *t, size_t i)
                              least(PACK_ROWS, t->rows - from), t->deep);
 }
 
+/* Some of the words of bfloat16 panels as float32. */
+static void widen_panels(const struct part *t, size_t i)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const size_t width = pack_width(isa), end = ceil_div(t->cols, width);
+    float *to = p->k->scratch;
+
+    for (size_t j = i * PACK_PANELS; j < least((i + 1) * PACK_PANELS, end); j++)
+        narrow_widen(isa, to + j * width * t->deep,
+                     p->pairs + (t->c0 / width + j) * narrow_words(isa, p->depth),
+                     t->k0, t->deep);
+}
+
 static void pack_panels(const struct part *t, size_t i)
 {
     const struct product *p = t->p;
@@ -87,12 +102,20 @@ static void pack_panels(const struct part *t, size_t i)
     const size_t step = PACK_PANELS * pack_width(isa), from = i * step;
     float *to = p->k->scratch;
 
-    if (p->trans & TRANS_B)
+    if (p->pairs)
+        widen_panels(t, i);
+    else if (p->trans & TRANS_B)
         pack_from_rows(isa, to + from * t->deep, p->b + (t->c0 + from) * p->ldb + t->k0,
                        p->ldb, least(step, t->cols - from), t->deep);
     else
         pack_from_columns(isa, to, p->b + t->k0 * p->ldb + t->c0, p->ldb, t->cols,
                           some_depth(t, i));
+}
+
+/* 1 if b's panels are there already. */
+static int has_panels(const struct product *p)
+{
+    return p->trans & PACKED_B && !p->pairs;
 }
 
 /* Tasks of packing. */
@@ -106,10 +129,10 @@ static size_t count_panels(const struct part *t)
 {
     const size_t width = pack_width(t->p->k->isa);
 
-    if (t->p->trans & PACKED_B || t->r0 > 0)
+    if (has_panels(t->p) || t->r0 > 0)
         return 0;
-    return t->p->trans & TRANS_B ? ceil_div(t->cols, PACK_PANELS * width)
-                                 : ceil_div(t->deep, PACK_DEEP);
+    return t->p->pairs || t->p->trans & TRANS_B ? ceil_div(t->cols, PACK_PANELS * width)
+                                                : ceil_div(t->deep, PACK_DEEP);
 }
 
 static void pack_task(void *arg, size_t i, size_t worker)
@@ -146,7 +169,7 @@ static void find_panels(struct part *t)
     const struct product *p = t->p;
     const size_t width = pack_width(p->k->isa);
 
-    if (p->trans & PACKED_B) {
+    if (has_panels(p)) {
         t->b = p->b + t->c0 * p->depth + t->k0 * width;
         t->step = p->depth * width;
     } else {

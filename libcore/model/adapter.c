@@ -267,19 +267,19 @@ static int pack_all(struct model *m, struct err *e)
 
     for (size_t i = 0; i < a->sites; i++) {
         struct adapter_site *s = &a->site[i];
-        void *at = arena_take(mem, gemm_pack_bytes(m->kern, s->R, s->K), 1);
+        void *at = arena_take(mem, gemm_pack_bytes(m->kern, s->R, s->K, KERN_F32), 1);
         int rc = 0;
 
         if (mem->base)
             rc = gemm_pack(&s->packed, m->kern, at, a->params + s->A, s->K, s->R, s->K,
-                           e);
+                           KERN_F32, e);
         for (size_t j = s->part; rc >= 0 && j < s->part + s->n; j++) {
             struct adapter_part *t = &a->part[j];
 
-            at = arena_take(mem, gemm_pack_bytes(m->kern, t->rows, t->r), 1);
+            at = arena_take(mem, gemm_pack_bytes(m->kern, t->rows, t->r, KERN_F32), 1);
             if (mem->base)
                 rc = gemm_pack(&t->packed, m->kern, at, a->params + t->B, t->r, t->rows,
-                               t->r, e);
+                               t->r, KERN_F32, e);
         }
         if (rc < 0)
             return rc;

@@ -116,13 +116,40 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
 
 /* ---- packing ----------------------------------------------------------------------- */
 
+/* What the matrix of n numbers at an offset of the block is packed as: bfloat16 where that is
+ * asked for, and where the file holds nothing else, for then it loses nothing. */
+static enum kern_dtype packed_type(const struct loader *ld, size_t at, size_t n)
+{
+    const struct plan *plan = &ld->m->plan;
+
+    if (kern_dtype(ld->m->kern) == KERN_BF16)
+        return KERN_BF16;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct plan_param *p = &plan->param[i];
+        const struct weights_tensor *t;
+
+        if (p->offset < at || p->offset >= at + n)
+            continue;
+        t = weights_find(ld->w, file_name(ld, p));
+        if (!t || strcmp(t->type, "BF16") != 0)
+            return KERN_F32;
+    }
+    return KERN_BF16;
+}
+
+static size_t packed_bytes(const struct loader *ld, size_t at, size_t N, size_t K)
+{
+    return gemm_pack_bytes(ld->m->kern, N, K, packed_type(ld, at, N * K));
+}
+
 static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, size_t K,
                 struct err *e)
 {
     const struct model *m = ld->m;
-    const size_t bytes = gemm_pack_bytes(m->kern, N, K);
+    const size_t bytes = packed_bytes(ld, at, N, K);
     void *mem = bytes ? m->pack.base + ld->packed : NULL;
-    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K, e);
+    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K,
+                             packed_type(ld, at, N * K), e);
 
     ld->packed += rc < 0 ? 0 : bytes;
     return rc;
@@ -208,8 +235,9 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
 
     if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_PIECE * K, e)) < 0)
         return rc;
-    gemm_pack_begin(w, m->pack.base + ld->packed, N, K);
-    ld->packed += gemm_pack_bytes(m->kern, N, K);
+    gemm_pack_begin(w, m->pack.base + ld->packed, N, K,
+                    packed_type(ld, p->offset, N * K));
+    ld->packed += packed_bytes(ld, p->offset, N, K);
     for (size_t n = 0; n < N; n += HEAD_PIECE) {
         const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
 
@@ -226,7 +254,7 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
 /* Weights that are borrowed, not packed, stay in the block. */
 int model_is_packed(const struct model *m)
 {
-    return m->packed && gemm_pack_bytes(m->kern, m->arch.V, m->arch.C) > 0;
+    return m->packed && gemm_pack_bytes(m->kern, m->arch.V, m->arch.C, KERN_F32) > 0;
 }
 
 /* Parameters up to `offset` are read: packs the layers that end there, and begins the
@@ -252,7 +280,8 @@ static int pack_layers(struct loader *ld, size_t offset, struct err *e)
 }
 
 /* Room for the packed matrices of a stack, counted into *bytes. */
-static int pack_stack(struct model *m, size_t *bytes, struct err *e)
+static int pack_stack(const struct loader *ld, struct model *m, size_t *bytes,
+                      struct err *e)
 {
     struct model_matrix x[MATRIX_KINDS];
 
@@ -262,8 +291,9 @@ static int pack_stack(struct model *m, size_t *bytes, struct err *e)
     if (!m->packed)
         return err_set(e, ERR_NOMEM, "%s: no memory for %zu layers", m->path,
                        m->arch.L);
-    for (size_t i = 0, n = model_matrices(x, m, 0); i < n; i++)
-        *bytes += m->arch.L * gemm_pack_bytes(m->kern, x[i].N, x[i].K);
+    for (size_t l = 0; l < m->arch.L; l++)
+        for (size_t i = 0, n = model_matrices(x, m, l); i < n; i++)
+            *bytes += packed_bytes(ld, x[i].at, x[i].N, x[i].K);
     return 0;
 }
 
@@ -280,13 +310,14 @@ static void use_small_pages(const struct model *m)
         madvise(from, (size_t)(to - from), MADV_NOHUGEPAGE);
 }
 
-static int pack_alloc(struct model *m, struct err *e)
+static int pack_alloc(const struct loader *ld, struct err *e)
 {
+    struct model *m = ld->m;
     int rc;
 
-    m->pack.used = gemm_pack_bytes(m->kern, m->arch.V, m->arch.C);
-    if ((rc = pack_stack(m->encoder, &m->pack.used, e)) < 0 ||
-        (rc = pack_stack(m, &m->pack.used, e)) < 0)
+    m->pack.used = packed_bytes(ld, m->head, m->arch.V, m->arch.C);
+    if ((rc = pack_stack(ld, m->encoder, &m->pack.used, e)) < 0 ||
+        (rc = pack_stack(ld, m, &m->pack.used, e)) < 0)
         return rc;
     return arena_alloc(&m->pack, m->path, e);
 }
@@ -355,7 +386,7 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
     const int packing = m->mode == MODEL_SAMPLE;
     int rc = 0;
 
-    if (packing && (rc = pack_alloc(m, e)) < 0)
+    if (packing && (rc = pack_alloc(ld, e)) < 0)
         return rc;
     if (model_is_packed(m))
         use_small_pages(m);

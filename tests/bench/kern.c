@@ -84,7 +84,7 @@ static void bench_shape(struct kern *k, int threads, const struct shape *s, int 
     static const size_t few[] = {1, 8, 32, 128}, many[] = {128, 512, 2048};
     struct bench b = {.k = k, .threads = threads, .N = s->N, .K = s->K};
     struct err e = {0};
-    const size_t bytes = gemm_pack_bytes(k, s->N, s->K);
+    const size_t bytes = gemm_pack_bytes(k, s->N, s->K, kern_dtype(k));
 
     b.copies = COLD_BYTES / (s->N * s->K * sizeof(float)) + 1;
     b.W = some(b.copies * s->N * s->K);
@@ -94,7 +94,7 @@ static void bench_shape(struct kern *k, int threads, const struct shape *s, int 
     b.w = calloc(b.copies, sizeof *b.w);
     for (size_t c = 0; rows && c < b.copies; c++)
         if (gemm_pack(b.w + c, k, b.mem ? (char *)b.mem + c * bytes : NULL,
-                      b.W + c * s->N * s->K, s->K, s->N, s->K, &e) < 0)
+                      b.W + c * s->N * s->K, s->K, s->N, s->K, kern_dtype(k), &e) < 0)
             die("kern", &e);
     for (size_t i = 0; i < (rows ? 4 : 3); i++) {
         b.M = rows ? few[i] : many[i];

@@ -3,6 +3,7 @@
 #include "../support/machine.h"
 #include "kern/ref.h"
 #include "tensor/dims.h"
+#include "tensor/dtype.h"
 
 #include <criterion/criterion.h>
 #include <criterion/theories.h>
@@ -12,8 +13,15 @@
 
 /* Every way of computing gemm_rows that this build and processor have. */
 static const struct kern_opts ways[] = {
-    {KERN_AUTO, ISA_AUTO},   {KERN_PACK, ISA_PLAIN},    {KERN_PACK, ISA_AVX2},
-    {KERN_PACK, ISA_AVX512}, {KERN_OPENBLAS, ISA_AUTO}, {KERN_ONEDNN, ISA_AUTO},
+    {.isa = ISA_AUTO},
+    {KERN_PACK, KERN_F32, ISA_PLAIN},
+    {KERN_PACK, KERN_F32, ISA_AVX2},
+    {KERN_PACK, KERN_F32, ISA_AVX512},
+    {KERN_OPENBLAS, KERN_F32, ISA_AUTO},
+    {KERN_ONEDNN, KERN_F32, ISA_AUTO},
+    {KERN_PACK, KERN_BF16, ISA_PLAIN},
+    {KERN_PACK, KERN_BF16, ISA_AVX2},
+    {KERN_PACK, KERN_BF16, ISA_AVX512},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -23,13 +31,30 @@ struct packed {
     float *W, *mem;
 };
 
-static struct packed weight(struct kern *k, size_t N, size_t K, uint64_t seed)
+static struct packed pack_as(struct kern *k, float *W, size_t N, size_t K,
+                             enum kern_dtype type)
 {
-    struct packed p = {.W = normals(N * K, seed)};
+    struct packed p = {.W = W};
     struct err e = {0};
 
-    p.mem = floats(gemm_pack_bytes(k, N, K) / sizeof(float));
-    cr_assert_eq(gemm_pack(&p.w, k, p.mem, p.W, K, N, K, &e), 0, "%s", e.text);
+    p.mem = floats(gemm_pack_bytes(k, N, K, type) / sizeof(float));
+    cr_assert_eq(gemm_pack(&p.w, k, p.mem, p.W, K, N, K, type, &e), 0, "%s", e.text);
+    return p;
+}
+
+static void round_to_bf16(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = f32_from_bf16(bf16_from_f32(x[i]));
+}
+
+/* As k has it: W is what the product computes with. */
+static struct packed weight(struct kern *k, size_t N, size_t K, uint64_t seed)
+{
+    const struct packed p = pack_as(k, normals(N * K, seed), N, K, kern_dtype(k));
+
+    if (kern_dtype(k) == KERN_BF16)
+        round_to_bf16(p.W, N * K);
     return p;
 }
 
@@ -54,7 +79,7 @@ static double distance(const float *a, const float *b, size_t n, size_t K)
 enum { FAR = 60 };
 
 TheoryDataPoints(gemm, rows_agree_with_ref) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5),
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8),
     DataPoints(size_t, 0, 1, 3, 8, 13, 33),
     DataPoints(size_t, 1, 17, 48, 100, 530),
     DataPoints(size_t, 0, 1, 5, 64, 577),
@@ -87,7 +112,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, rows_agree_with_ref)
  * neighbours, at any alignment, with any number of threads.
  */
 TheoryDataPoints(gemm, rows_are_batch_invariant) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5),
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8),
     DataPoints(size_t, 1, 100, 576, 1030),
     DataPoints(size_t, 1, 63, 576, 1537),
 };
@@ -124,6 +149,105 @@ Theory((int way, size_t N, size_t K), gemm, rows_are_batch_invariant)
     weight_free(&p);
     machine_free(&two);
     machine_free(&one);
+}
+
+/* Weights in bfloat16 give the bits of the same numbers in float32, for few rows and many. */
+TheoryDataPoints(gemm, narrow_weights_lose_nothing) = {
+    DataPoints(int, 6, 7, 8),
+    DataPoints(size_t, 1, 4, 6, 9, 48, 49, 200),
+    DataPoints(size_t, 1, 47, 96, 3100),
+    DataPoints(size_t, 1, 2, 319, 577, 1000),
+};
+Theory((int way, size_t M, size_t N, size_t K), gemm, narrow_weights_lose_nothing)
+{
+    struct machine m;
+
+    if (!machine_new(&m, 2, &ways[way]))
+        return;
+    struct packed half = weight(m.k, N, K, 21);
+    struct packed whole = pack_as(m.k, half.W, N, K, KERN_F32);
+    float *x = normals(M * K, 22), *y = floats(M * N), *z = floats(M * N);
+
+    gemm_rows(m.k, y, N, x, K, M, &half.w);
+    gemm_rows(m.k, z, N, x, K, M, &whole.w);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "way %d: %zu %zu %zu", way, M, N,
+                 K);
+    free(z);
+    free(y);
+    free(x);
+    free(whole.mem);
+    weight_free(&half);
+    machine_free(&m);
+}
+
+/* What was packed comes back, whole or in pieces, whatever was packed in pieces. */
+TheoryDataPoints(gemm, weights_come_back) = {
+    DataPoints(int, 0, 1, 2, 3, 4, 6, 7, 8),
+    DataPoints(size_t, 1, 17, 500),
+    DataPoints(size_t, 1, 33, 641),
+};
+Theory((int way, size_t N, size_t K), gemm, weights_come_back)
+{
+    struct machine m;
+
+    if (!machine_new(&m, 2, &ways[way]))
+        return;
+    struct packed p = weight(m.k, N, K, 23);
+    const size_t from = N / 3, n = N - from, ld = K + 2;
+    float *out = zeros(n * ld);
+
+    if (p.w.W == NULL) { /* once more, in pieces */
+        const size_t piece = 2 * GEMM_PIECE;
+
+        memset(p.mem, 0xff, gemm_pack_bytes(m.k, N, K, kern_dtype(m.k)));
+        gemm_pack_begin(&p.w, p.mem, N, K, kern_dtype(m.k));
+        for (size_t r = 0; r < N; r += piece)
+            gemm_pack_rows(&p.w, m.k, p.W + r * K, K, r, N - r < piece ? N - r : piece);
+    }
+    gemm_unpack(&p.w, m.k, out, ld, from, n);
+    for (size_t r = 0; r < n; r++)
+        cr_expect_eq(memcmp(out + r * ld, p.W + (from + r) * K, K * sizeof *out), 0,
+                     "way %d: %zu %zu: row %zu", way, N, K, from + r);
+    free(out);
+    weight_free(&p);
+    machine_free(&m);
+}
+
+/* Every float is rounded as files are written (tensor/dtype.h): all upper halves with lower
+ * ones about the tie. */
+Test(gemm, rounding_is_that_of_files)
+{
+    static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    enum { K = 1 << 16, N = sizeof low / sizeof *low };
+    float *W = floats((size_t)N * K), *row = floats(K);
+
+    for (uint32_t n = 0; n < N; n++)
+        for (uint32_t k = 0; k < K; k++) {
+            const uint32_t u = k << 16 | low[n];
+
+            memcpy(W + n * K + k, &u, sizeof u);
+        }
+    for (int way = 6; way < (int)WAYS; way++) {
+        struct machine m;
+
+        if (!machine_new(&m, 1, &ways[way]))
+            continue;
+        struct packed p = pack_as(m.k, W, N, K, KERN_BF16);
+
+        for (size_t n = 0; n < N; n++) {
+            gemm_unpack(&p.w, m.k, row, K, n, 1);
+            for (size_t k = 0; k < K; k++) {
+                const float want = f32_from_bf16(bf16_from_f32(W[n * K + k]));
+
+                cr_assert(isnan(want) ? isnan(row[k]) : want == row[k], "%g: %g",
+                          (double)want, (double)row[k]);
+            }
+        }
+        free(p.mem);
+        machine_free(&m);
+    }
+    free(row);
+    free(W);
 }
 
 /* AVX2 and AVX-512 run the same chains of fma. */

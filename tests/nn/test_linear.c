@@ -81,10 +81,10 @@ Test(linear, rows_are_the_same_layer)
     struct fixture f = fixture(2, 11, 70, 45);
     struct gemm_weight w;
     struct err e = {0};
-    float *mem = floats(gemm_pack_bytes(f.m.k, 70, 45) / sizeof *mem);
+    float *mem = floats(gemm_pack_bytes(f.m.k, 70, 45, KERN_F32) / sizeof *mem);
     float *y = zeros(11 * f.ldy);
 
-    cr_assert_eq(gemm_pack(&w, f.m.k, mem, f.W, 45, 70, 45, &e), 0);
+    cr_assert_eq(gemm_pack(&w, f.m.k, mem, f.W, 45, 70, 45, KERN_F32, &e), 0);
     for (int bias = 0; bias < 2; bias++) {
         const float *b = bias ? f.b : NULL;
 

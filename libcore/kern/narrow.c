@@ -1,0 +1,72 @@
+#include "kern/narrow.h"
+
+#include "kern/narrow_simd.h"
+#include "kern/pack.h"
+#include "kern/shape.h"
+
+#include <string.h>
+
+size_t narrow_words(enum isa isa, size_t K)
+{
+    return pack_width(isa) * ((K + 1) / 2);
+}
+
+void narrow_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw, size_t N,
+                      size_t K)
+{
+    _Alignas(64) float block[PACK_DEPTH * WIDTH_MAX];
+    const size_t width = pack_width(isa);
+
+    for (size_t k0 = 0; k0 < K; k0 += PACK_DEPTH) {
+        const size_t deep = K - k0 < PACK_DEPTH ? K - k0 : PACK_DEPTH;
+
+        pack_from_rows(isa, block, W + k0, ldw, N, deep);
+        ISA_CALL(isa, narrow_round, (p + k0 / 2 * width, block, deep));
+    }
+}
+
+void narrow_row(enum isa isa, float *row, const uint32_t *panel, size_t n, size_t K)
+{
+    const size_t width = pack_width(isa);
+
+    for (size_t k = 0; k < K; k++) {
+        const uint32_t w = panel[k / 2 * width + n];
+        const uint32_t u = k & 1 ? w & 0xffff0000u : w << 16;
+
+        memcpy(row + k, &u, sizeof u);
+    }
+}
+
+void narrow_widen(enum isa isa, float *out, const uint32_t *panel, size_t k0,
+                  size_t deep)
+{
+    ISA_CALL(isa, narrow_widen, (out, panel + k0 / 2 * pack_width(isa), deep));
+}
+
+/* Several tiles of rows read one panel: it is widened for all of them. */
+static void multiply_widened(enum isa isa, float *c, size_t ldc, const float *a,
+                             size_t lda, const uint32_t *b, size_t M, size_t N,
+                             size_t deep, int add)
+{
+    _Alignas(64) float block[PACK_DEPTH * WIDTH_MAX];
+
+    ISA_CALL(isa, narrow_widen, (block, b, deep));
+    pack_multiply(isa, c, ldc, pack_left_rows(a, lda), block, 0, M, N, deep,
+                  add ? 1 : 0);
+}
+
+void narrow_multiply(enum isa isa, float *c, size_t ldc, const float *a, size_t lda,
+                     const uint32_t *panel, size_t M, size_t N, size_t K)
+{
+    const size_t depth = pack_depth(K);
+
+    for (size_t k = 0; k < K; k += depth) {
+        const size_t deep = K - k < depth ? K - k : depth;
+        const uint32_t *b = panel + k / 2 * pack_width(isa);
+
+        if (M <= pack_height(isa))
+            ISA_CALL(isa, narrow_tile, (c, ldc, a + k, lda, b, M, N, deep, k > 0));
+        else
+            multiply_widened(isa, c, ldc, a + k, lda, b, M, N, deep, k > 0);
+    }
+}

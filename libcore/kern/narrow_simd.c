@@ -1,0 +1,139 @@
+#include "kern/narrow_simd.h"
+
+#include "kern/shape.h"
+#include "kern/vec.h"
+
+#if defined(__AVX512F__)
+enum { WIDTH = AVX512_WIDTH, HEIGHT = AVX512_HEIGHT };
+#elif defined(__AVX2__)
+enum { WIDTH = AVX2_WIDTH, HEIGHT = AVX2_HEIGHT };
+#else
+enum { WIDTH = PLAIN_WIDTH, HEIGHT = PLAIN_HEIGHT };
+#endif
+enum { VECS = WIDTH / VEC };
+
+/* Words that are asked for before they are used. */
+enum { AHEAD = 24 * WIDTH };
+
+typedef uint32_t vword __attribute__((vector_size(VEC_BYTES)));
+
+ISA_BODY vword words(const void *p)
+{
+    vword w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+ISA_BODY vfloat even(vword w)
+{
+    return (vfloat)(w << 16);
+}
+
+ISA_BODY vfloat odd(vword w)
+{
+    return (vfloat)(w & 0xffff0000u);
+}
+
+/* The upper half of what is nearest, in the lower half of a word.  To the order of a float's
+ * bits half of the last place is added, and less if the bit that becomes the last is even;
+ * NaN stays NaN. */
+ISA_BODY vword rounded(const float *p)
+{
+    const vword u = words(p);
+    const vword nan = (vword)((u & 0x7fffffffu) > 0x7f800000u);
+    const vword near = (u + 0x7fffu + (u >> 16 & 1)) >> 16;
+
+    return (nan & (u >> 16 | 0x40)) | (~nan & near);
+}
+
+/* A tile's sums; every index is a constant once the loops are unrolled, or they would be kept
+ * in memory. */
+ISA_BODY void tile(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
+                   const uint32_t *b, size_t deep, size_t R)
+{
+    vfloat acc[HEIGHT][VECS];
+    size_t k = 0;
+
+#pragma GCC unroll 8
+    for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < VECS; v++)
+            acc[r][v] = vec_set(0);
+    for (; k + 1 < deep; k += 2, b += WIDTH) {
+        __builtin_prefetch(b + AHEAD);
+#pragma GCC unroll 8
+        for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (size_t v = 0; v < VECS; v++)
+                acc[r][v] += even(words(b + v * VEC)) * vec_set(a[r * lda + k]);
+#pragma GCC unroll 8
+        for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (size_t v = 0; v < VECS; v++)
+                acc[r][v] += odd(words(b + v * VEC)) * vec_set(a[r * lda + k + 1]);
+    }
+    if (k < deep)
+#pragma GCC unroll 8
+        for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (size_t v = 0; v < VECS; v++)
+                acc[r][v] += even(words(b + v * VEC)) * vec_set(a[r * lda + k]);
+#pragma GCC unroll 8
+    for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < VECS; v++)
+            vec_store(sum[r] + v * VEC, acc[r][v]);
+}
+
+static void sums(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
+                 const uint32_t *b, size_t deep, size_t R)
+{
+    switch (R) {
+    case 1: tile(sum, a, lda, b, deep, 1); break;
+    case 2: tile(sum, a, lda, b, deep, 2); break;
+    case 3: tile(sum, a, lda, b, deep, 3); break;
+    case 4: tile(sum, a, lda, b, deep, 4); break;
+#if defined(__AVX2__)
+    case 5: tile(sum, a, lda, b, deep, 5); break;
+    case 6: tile(sum, a, lda, b, deep, 6); break;
+#endif
+#if defined(__AVX512F__)
+    case 7: tile(sum, a, lda, b, deep, 7); break;
+    case 8: tile(sum, a, lda, b, deep, 8); break;
+#endif
+    }
+}
+
+void ISA_NAME(narrow_tile)(float *c, size_t ldc, const float *a, size_t lda,
+                           const uint32_t *b, size_t R, size_t N, size_t deep, int add)
+{
+    float sum[HEIGHT][WIDTH];
+
+    sums(sum, a, lda, b, deep, R);
+    for (size_t r = 0; r < R; r++)
+        for (size_t n = 0; n < N; n++)
+            c[r * ldc + n] = add ? c[r * ldc + n] + sum[r][n] : sum[r][n];
+}
+
+void ISA_NAME(narrow_round)(uint32_t *b, const float *panel, size_t deep)
+{
+    for (size_t k = 0; k < deep; k += 2, b += WIDTH, panel += 2 * (size_t)WIDTH)
+        for (size_t v = 0; v < WIDTH; v += VEC) {
+            vword w = rounded(panel + v);
+
+            if (k + 1 < deep)
+                w |= rounded(panel + WIDTH + v) << 16;
+            memcpy(b + v, &w, sizeof w);
+        }
+}
+
+void ISA_NAME(narrow_widen)(float *out, const uint32_t *b, size_t deep)
+{
+    for (size_t k = 0; k < deep; k += 2, b += WIDTH, out += 2 * (size_t)WIDTH)
+        for (size_t v = 0; v < WIDTH; v += VEC) {
+            vec_store(out + v, even(words(b + v)));
+            if (k + 1 < deep)
+                vec_store(out + WIDTH + v, odd(words(b + v)));
+        }
+}
