@@ -29,13 +29,14 @@ struct opts {
     struct cli_common common;
     struct rec_limits limits;
     const char *layers, *heads, *logp, *score;
-    int reduce, no_logp, no_attn;
+    int reduce, dtype, no_logp, no_attn;
     size_t batch;
 };
 
 #define AT(member) offsetof(struct opts, member)
 
 static const char *const reduces[] = {"mean", "norm", NULL};
+static const char *const dtypes[] = {"f32", "bf16", NULL}; /* enum kern_dtype */
 
 static const struct cli_option options[] = {
     {"layers", 'l', CLI_STRING, AT(layers), "all|last|upper|A:B",
@@ -59,6 +60,9 @@ static const struct cli_option options[] = {
     {"batch", 0, CLI_SIZE, AT(batch), "ROWS",
      "positions computed at once (default 4096); more take more memory", .lo = 1,
      .hi = 1 << 24},
+    {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
+     "type that the model's matrices are rounded to: f32 or bf16 (default f32)",
+     .choices = dtypes},
     REC_LIMITS_OPTIONS(struct opts, limits),
     {0},
 };
@@ -396,7 +400,8 @@ static int open_model(struct run *x, struct err *e)
     int rc = par_new(&x->par, o->common.threads, e);
 
     if (rc >= 0)
-        rc = kern_new(&x->kern, x->par, NULL, e);
+        rc = kern_new(&x->kern, x->par,
+                      &(struct kern_opts){.dtype = (enum kern_dtype)o->dtype}, e);
     if (rc >= 0)
         rc = model_open_with(&x->model, o->common.model, o->common.adapter, x->kern,
                              MODEL_SAMPLE, e);
@@ -427,7 +432,7 @@ static int start(struct run *x, struct err *e)
                         .version = CAGSR_VERSION,
                         .command_line = o->common.command_line,
                         .model = x->hash,
-                        .dtype = "f32"};
+                        .dtype = dtypes[o->dtype]};
     int rc = check_opts(o, e);
 
     if (rc >= 0)

@@ -23,7 +23,7 @@ struct opts {
 
 #define AT(member) offsetof(struct opts, member)
 
-static const char *const dtypes[] = {"f32", NULL};
+static const char *const dtypes[] = {"f32", "bf16", NULL}; /* enum kern_dtype */
 
 static const struct cli_option options[] = {
     {"candidates", 'n', CLI_SIZE, AT(run.n), "N", "candidates per prompt (8)", .lo = 1,
@@ -49,7 +49,8 @@ static const struct cli_option options[] = {
      "capture attention: upper (default), all, last, A:B"},
     {"batch", 0, CLI_SIZE, AT(run.rows), "ROWS", "candidates that step together (32)",
      .lo = 1, .hi = 4096},
-    {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE", "arithmetic of the model: f32",
+    {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
+     "type that the model's matrices are rounded to: f32 or bf16 (f32)",
      .choices = dtypes},
     {"shard", 0, CLI_STRING, AT(shard), "I/K",
      "of every K prompts only number I, from 1"},
@@ -192,7 +193,8 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
         (rc = take_stops(&r->emit.stops, &o->stop, p->tok, e)) < 0 ||
         (rc = open_in(p, o, e)) < 0 ||
         (rc = par_new(&p->par, o->common.threads, e)) < 0 ||
-        (rc = kern_new(&p->kern, p->par, NULL, e)) < 0)
+        (rc = kern_new(&p->kern, p->par,
+                       &(struct kern_opts){.dtype = (enum kern_dtype)o->dtype}, e)) < 0)
         return rc;
     r->kern = p->kern;
     r->source = p->source;

@@ -43,7 +43,9 @@ void narrow_widen(enum isa isa, float *out, const uint32_t *panel, size_t k0,
     ISA_CALL(isa, narrow_widen, (out, panel + k0 / 2 * pack_width(isa), deep));
 }
 
-/* Several tiles of rows read one panel: it is widened for all of them. */
+/* Beyond so many tiles of rows a panel is widened once for all of them. */
+enum { DIRECT_TILES = 2 };
+
 static void multiply_widened(enum isa isa, float *c, size_t ldc, const float *a,
                              size_t lda, const uint32_t *b, size_t M, size_t N,
                              size_t deep, int add)
@@ -55,6 +57,19 @@ static void multiply_widened(enum isa isa, float *c, size_t ldc, const float *a,
                   add ? 1 : 0);
 }
 
+static void multiply_direct(enum isa isa, float *c, size_t ldc, const float *a,
+                            size_t lda, const uint32_t *b, size_t M, size_t N,
+                            size_t deep, int add)
+{
+    const size_t tiles = (M + pack_height(isa) - 1) / pack_height(isa);
+    const size_t rows = (M + tiles - 1) / tiles;
+
+    for (size_t m = 0; m < M; m += rows)
+        ISA_CALL(isa, narrow_tile,
+                 (c + m * ldc, ldc, a + m * lda, lda, b, M - m < rows ? M - m : rows, N,
+                  deep, add));
+}
+
 void narrow_multiply(enum isa isa, float *c, size_t ldc, const float *a, size_t lda,
                      const uint32_t *panel, size_t M, size_t N, size_t K)
 {
@@ -64,8 +79,8 @@ void narrow_multiply(enum isa isa, float *c, size_t ldc, const float *a, size_t 
         const size_t deep = K - k < depth ? K - k : depth;
         const uint32_t *b = panel + k / 2 * pack_width(isa);
 
-        if (M <= pack_height(isa))
-            ISA_CALL(isa, narrow_tile, (c, ldc, a + k, lda, b, M, N, deep, k > 0));
+        if (M <= DIRECT_TILES * pack_height(isa))
+            multiply_direct(isa, c, ldc, a + k, lda, b, M, N, deep, k > 0);
         else
             multiply_widened(isa, c, ldc, a + k, lda, b, M, N, deep, k > 0);
     }

@@ -91,6 +91,10 @@ struct rec_value rec_field_value(const struct rec *r, size_t i);
 struct rec_str rec_kind(const struct rec *r);
 int rec_is(const struct rec *r, const char *kind);
 
+/* In which arithmetic the record was made: the dtype of the first program in the header's
+ * chain that names one, which is the sampler.  An empty text where nobody says. */
+struct rec_str rec_dtype_of(const struct rec *r);
+
 int rec_get_str(const struct rec *r, const char *key, struct rec_str *out,
                 struct err *e) MUST_CHECK; /* valid UTF-8 */
 int rec_get_uint(const struct rec *r, const char *key, uint64_t *out,

@@ -149,6 +149,7 @@ int train_data_cand(struct train_data *d, const struct train_new *c, struct err 
         .temperature = c->temperature,
         .has_logp = c->logp != NULL,
         .has_ref = c->ref != NULL,
+        .rounded = c->rounded,
         .ended = c->ended,
     };
     d->of_group[i] = d->ngroups - 1;
@@ -172,7 +173,8 @@ int train_data_pick(struct train_data *d, const struct train_data *src, size_t k
                                 .ids = src->ids + c->ids0,
                                 .reward = c->reward,
                                 .temperature = c->temperature,
-                                .ended = c->ended};
+                                .ended = c->ended,
+                                .rounded = c->rounded};
     const int rc = train_data_cand(d, &n, e);
 
     if (rc < 0)

@@ -38,6 +38,7 @@ struct train_cand {
     double reward;      /* NaN: abstained */
     double temperature; /* > 0 */
     int has_logp, has_ref;
+    int rounded; /* logp is of a sampler whose weights were rounded to bfloat16 */
     int ended; /* finished by itself, not cut by a length limit */
 };
 
@@ -68,7 +69,7 @@ struct train_new {
     const float *logp, *ref;
     double reward, temperature;
     const double *component;
-    int ended;
+    int ended, rounded;
 };
 
 void train_data_release(struct train_data *d); /* zeroed is fine */

@@ -50,10 +50,12 @@ struct train_opts {
 
 /* How far the samples' own log-probabilities are from what this model gives. */
 struct train_check {
-    size_t tokens;
+    size_t tokens, rounded; /* of all; of samplers with rounded weights */
     double max, mean; /* of |difference|, nats */
 };
-enum { TRAIN_RATIO_PERCENT = 1 }; /* the largest that is taken for rounding: 1e-2 */
+/* What is taken for rounding: the largest |ratio - 1|; where weights of the sampler were
+ * rounded to bfloat16, the mean |difference| in nats, which grows with the model's depth. */
+enum { TRAIN_RATIO_PERCENT = 1, TRAIN_ROUNDED_PERCENT = 5 };
 
 /* What an update did. */
 struct train_result {

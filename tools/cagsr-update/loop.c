@@ -110,12 +110,15 @@ static int update(struct run *r, struct train_result *res, struct err *e)
         return rc;
     move_on(r, res);
     if (r->train->iterations == 1 && res->check.tokens) {
-        const int off = expm1(res->check.max) > 1e-4;
+        const int off = !res->check.rounded && expm1(res->check.max) > 1e-4;
         cli_note(r->tool, &r->o->common,
                  "first step: %sratio 1 within %.2g (mean %.2g) over %zu tokens of the "
                  "sampler%s",
                  off ? "warning: " : "", expm1(res->check.max), expm1(res->check.mean),
-                 res->check.tokens, off ? "; float32 should be within 1e-4" : "");
+                 res->check.tokens,
+                 res->check.rounded ? ", whose weights are bf16"
+                 : off              ? "; float32 should be within 1e-4"
+                                    : "");
     }
     return metric_put(&r->metric, r->train, &r->data, res, &r->source,
                       cli_now() - start, e);

@@ -194,6 +194,7 @@ static int add_sample(struct source *s, const struct rec *r, struct err *e)
         .temperature = temperature_of(s),
         .component = component,
         .ended = v->finish == FINISH_EOS || v->finish == FINISH_STOP,
+        .rounded = rec_str_is(rec_dtype_of(r), "bf16"),
     };
     s->eos += v->finish == FINISH_EOS;
     return train_data_cand(&s->one, &n, e);
