@@ -156,21 +156,6 @@ const char *rec_reader_forgiven(const struct rec_reader *rd)
     return rd->forgiven[0] ? rd->forgiven : NULL;
 }
 
-struct rec_str rec_dtype_of(const struct rec *r)
-{
-    struct rec_str dtype = {0};
-    struct rec_iter it;
-    struct rec_value k, pg;
-
-    if (!r->header)
-        return dtype;
-    for (rec_iter_start(&it, rec_find(&r->header->rec, "pg"));
-         rec_iter_next(&it, &k, &pg);)
-        if (rec_value_str(&dtype, rec_value_member(pg, "dtype")) == 0)
-            return dtype;
-    return (struct rec_str){0};
-}
-
 const struct rec_header *rec_reader_header(const struct rec_reader *rd)
 {
     return rd->last;

@@ -130,6 +130,21 @@ struct rec_str rec_kind(const struct rec *r)
     return s;
 }
 
+struct rec_str rec_dtype_of(const struct rec *r)
+{
+    struct rec_str dtype = {0};
+    struct rec_iter it;
+    struct rec_value k, pg;
+
+    if (!r->header)
+        return dtype;
+    for (rec_iter_start(&it, rec_find(&r->header->rec, "pg"));
+         rec_iter_next(&it, &k, &pg);)
+        if (rec_value_str(&dtype, rec_value_member(pg, "dtype")) == 0)
+            return dtype;
+    return (struct rec_str){0};
+}
+
 int rec_is(const struct rec *r, const char *kind)
 {
     return rec_str_is(rec_kind(r), kind);

@@ -39,7 +39,7 @@ struct train_cand {
     double temperature; /* > 0 */
     int has_logp, has_ref;
     int rounded; /* logp is of a sampler whose weights were rounded to bfloat16 */
-    int ended; /* finished by itself, not cut by a length limit */
+    int ended;   /* finished by itself, not cut by a length limit */
 };
 
 struct train_group {

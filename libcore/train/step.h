@@ -51,7 +51,7 @@ struct train_opts {
 /* How far the samples' own log-probabilities are from what this model gives. */
 struct train_check {
     size_t tokens, rounded; /* of all; of samplers with rounded weights */
-    double max, mean; /* of |difference|, nats */
+    double max, mean;       /* of |difference|, nats */
 };
 /* What is taken for rounding: the largest |ratio - 1|; where weights of the sampler were
  * rounded to bfloat16, the mean |difference| in nats, which grows with the model's depth. */

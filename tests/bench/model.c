@@ -342,6 +342,7 @@ static const struct work works[] = {
 
 struct opts {
     const char *model;
+    enum kern_dtype dtype;
     int threads;
     size_t times;
     struct shape shape; /* 0: the work's own */
@@ -362,7 +363,7 @@ static int open_bench(struct bench *b, const struct opts *o, const struct work *
     b->s = shaped(&w->shape, &o->shape);
     b->attn = w->attn;
     if (rc >= 0)
-        rc = kern_new(&b->kern, b->par, NULL, e);
+        rc = kern_new(&b->kern, b->par, &(struct kern_opts){.dtype = o->dtype}, e);
     if (rc >= 0)
         rc = model_open(&b->m, o->model, b->kern, w->mode, e);
     if (rc >= 0 && w->attn)
@@ -407,7 +408,8 @@ static void measure(const struct opts *o, const struct work *w)
 
         rc = w->run(&b, &units, &e);
         if (i > 0 && rc >= 0) /* the first one warms up */
-            report(w->who, w->as ? w->as : w->name, now(o->threads) - t, units,
+            report(o->dtype == KERN_BF16 ? "ours-bf16" : w->who,
+                   w->as ? w->as : w->name, now(o->threads) - t, units,
                    peak_kb(RUSAGE_SELF));
     }
     if (rc < 0)
@@ -420,7 +422,8 @@ static void measure(const struct opts *o, const struct work *w)
 static void usage(void)
 {
     fputs("usage: model -m MODEL [-j THREADS] [-n TIMES] [-G GROUPS] [-N CANDIDATES]\n"
-          "             [-P PROMPT] [-T TOKENS] WORK ...\nworks:",
+          "             [-P PROMPT] [-T TOKENS] [-b] WORK ...\n"
+          "  -b  with weights in bf16\nworks:",
           stderr);
     for (size_t i = 0; i < sizeof works / sizeof *works; i++)
         fprintf(stderr, " %s", works[i].name);
@@ -452,8 +455,9 @@ int main(int argc, char **argv)
     struct opts o = {.threads = 1, .times = 3};
     int c;
 
-    while ((c = getopt(argc, argv, "m:j:n:G:N:P:T:")) != -1)
+    while ((c = getopt(argc, argv, "bm:j:n:G:N:P:T:")) != -1)
         switch (c) {
+        case 'b': o.dtype = KERN_BF16; break;
         case 'm': o.model = optarg; break;
         case 'j': o.threads = (int)number(optarg); break;
         case 'n': o.times = number(optarg); break;

@@ -116,8 +116,8 @@ by_llama() {
     peer llama "$half" bf16 "$1"
 }
 
-ours() {
-    keep "$out/model" -m "$model" -j "$threads" -n "$times" "$1" || die "$1 failed"
+ours() { # work, options
+    keep "$out/model" -m "$model" -j "$threads" -n "$times" "$@" || die "$1 failed"
 }
 
 tools() { keep tests/bench/rl.sh "$1" || die "$1 failed"; }
@@ -125,8 +125,11 @@ tools() { keep tests/bench/rl.sh "$1" || die "$1 failed"; }
 turn() {
     for work in $works; do
         case $work in
-        decode1 | decode8 | decode32) ours "$work" && by_torch "$work" && by_llama "$work" ;;
-        decode* | score* | train) ours "$work" && by_torch "$work" ;;
+        decode1 | decode8 | decode32)
+            ours "$work" && ours "$work" -b && by_torch "$work" && by_llama "$work"
+            ;;
+        decode* | score*) ours "$work" && ours "$work" -b && by_torch "$work" ;;
+        train) ours "$work" && by_torch "$work" ;;
         adamw) ours adamw && ours triad && by_torch adamw ;;
         start)
             tools start
@@ -173,6 +176,6 @@ awk -f tests/bench/table.awk "$out/raw.txt" >"$out/table.tsv"
     machine | sed 's/$/  /'
     echo
     awk -F '\t' -v OFS=' | ' '{ $1 = $1; print "| " $0 " |" }
-        NR == 1 { print "|---|---|--:|--:|--:|--:|--:|" }' "$out/table.tsv"
+        NR == 1 { print "|---|---|--:|--:|--:|--:|--:|--:|" }' "$out/table.tsv"
 } >"$out/table.md"
 cat "$out/table.md"

@@ -1,4 +1,5 @@
-# Lines WHO WORK SECONDS UNITS PEAK_KB to a table: medians, and ours over theirs last.  A
+# Lines WHO WORK SECONDS UNITS PEAK_KB to a table: medians, and last ours over theirs, with
+# float32 and with bf16 weights.  A
 # work that has no peer of its own name is set beside the one its name begins with
 # (step-files beside TRL's step).
 function median(key, n,    i, j, t, v) {
@@ -16,10 +17,14 @@ function rate(key,    s) {
     s = median(key, count[key])
     return s > 0 ? units[key] / s : 0
 }
-function row(work, who, ratio,    key) {
+# Ours over theirs, where ours is there.
+function ratio(ours, work, peer, base) {
+    return (ours, work) in count ? sprintf("%.2f", rate(ours SUBSEP work) / rate(peer SUBSEP base)) : ""
+}
+function row(work, who, full, half,    key) {
     key = who SUBSEP work
-    printf "%s\t%s\t%d\t%.4g\t%.5g\t%.0f\t%s\n", work, who, count[key],
-        median(key, count[key]), rate(key), peak[key] / 1024, ratio
+    printf "%s\t%s\t%d\t%.4g\t%.5g\t%.0f\t%s\t%s\n", work, who, count[key],
+        median(key, count[key]), rate(key), peak[key] / 1024, full, half
 }
 NF == 5 && $3 ~ /^[0-9]+(\.[0-9]+)?$/ {
     key = $1 SUBSEP $2
@@ -35,15 +40,16 @@ NF == 5 && $3 ~ /^[0-9]+(\.[0-9]+)?$/ {
     peak[key] = $5 > peak[key] ? $5 : peak[key]
 }
 END {
-    print "work\twho\tn\tseconds\tunits/s\tpeak MiB\tours / theirs"
+    print "work\twho\tn\tseconds\tunits/s\tpeak MiB\tours / theirs\tbf16 / theirs"
     for (w = 1; w <= works; w++) {
         work = base = order[w]
         sub(/-files$/, "", base)
-        if (("ours", work) in count)
-            row(work, "ours", "")
         for (p = 1; p <= npeers; p++)
-            if (peers[p] != "ours" && (peers[p], base) in count)
-                row(base, peers[p], ("ours", work) in count ?
-                    sprintf("%.2f", rate("ours" SUBSEP work) / rate(peers[p] SUBSEP base)) : "")
+            if (peers[p] ~ /^ours/ && (peers[p], work) in count)
+                row(work, peers[p], "", "")
+        for (p = 1; p <= npeers; p++)
+            if (peers[p] !~ /^ours/ && (peers[p], base) in count)
+                row(base, peers[p], ratio("ours", work, peers[p], base),
+                    ratio("ours-bf16", work, peers[p], base))
     }
 }

@@ -6,6 +6,7 @@ llama-f32 decode8 4 512 1024
 ours decode8 1 512 4096
 llama-f32 decode8 2 512 1024
 ours decode8 8 512 1024
+ours-bf16 decode8 1 512 1024
 ours step 3 2048 1024
 trl-f32 step 36 2048 10240
 ours step-files 6 2048 1024
