@@ -78,10 +78,33 @@ static int find_tensor(const struct weights_tensor **t, const struct loader *ld,
                           turned ? p->rows : p->cols, e);
 }
 
-static int check_finite(const struct weights_tensor *t, const float *x, size_t n,
-                        struct err *e)
+/* What is read is looked at twice, from end to end: two tasks. */
+struct look {
+    struct hasher *hash; /* NULL: none is wanted */
+    const float *x;
+    size_t n;
+    int finite;
+};
+
+static void look_task(void *arg, size_t i, size_t worker)
 {
-    return all_finite(x, n)
+    struct look *k = arg;
+
+    (void)worker;
+    if (i == 0)
+        k->finite = all_finite(k->x, k->n);
+    else if (k->hash)
+        hasher_add(k->hash, k->x, k->n * sizeof *k->x);
+}
+
+/* Adds n values of a tensor to the hash, and refuses what is not a finite number. */
+static int look_through(const struct loader *ld, const struct weights_tensor *t,
+                        const float *x, size_t n, struct err *e)
+{
+    struct look k = {.hash = ld->hash, .x = x, .n = n};
+
+    par_for(n < 4096 ? NULL : kern_par(ld->m->kern), 2, look_task, &k);
+    return k.finite
                ? 0
                : err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                          t->file, t->name);
@@ -95,6 +118,8 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
 
     if (p->flags & PLAN_FROZEN && !weights_find(ld->w, file_name(ld, p))) {
         memset(out, 0, p->rows * p->cols * sizeof *out);
+        if (ld->hash)
+            hasher_add(ld->hash, out, p->rows * p->cols * sizeof *out);
         return 0;
     }
     int rc = find_tensor(&t, ld, p, e);
@@ -111,7 +136,7 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
         return rc;
     if (gguf && p->flags & PLAN_PLUS_ONE)
         subtract_one(out, p->rows * p->cols);
-    return check_finite(t, out, p->rows * p->cols, e);
+    return look_through(ld, t, out, p->rows * p->cols, e);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */
@@ -242,9 +267,8 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
         const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
 
         weights_read(t, n, n + rows, ld->stage, K, kern_par(m->kern));
-        if ((rc = check_finite(t, ld->stage, rows * K, e)) < 0)
+        if ((rc = look_through(ld, t, ld->stage, rows * K, e)) < 0)
             return rc;
-        hasher_add(ld->hash, ld->stage, rows * K * sizeof *ld->stage);
         gemm_pack_rows(w, m->kern, ld->stage, K, n, rows);
     }
     ld->from = ld->to = 0;
@@ -369,16 +393,6 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
     return 0;
 }
 
-static int load_whole(struct loader *ld, const struct plan_param *p, struct err *e)
-{
-    float *x = place(ld, p->offset);
-    const int rc = load_param(ld, p, x, e);
-
-    if (rc >= 0)
-        hasher_add(ld->hash, x, p->rows * p->cols * sizeof *x);
-    return rc;
-}
-
 /* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
  * norm, the head. */
 static int load_all(struct loader *ld, struct model *m, struct err *e)
@@ -395,8 +409,9 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
 
         if (packing && (rc = pack_layers(ld, p->offset, e)) < 0)
             return rc;
-        rc = p->offset == m->head && model_is_packed(m) ? load_head(ld, p, e)
-                                                        : load_whole(ld, p, e);
+        rc = p->offset == m->head && model_is_packed(m)
+                 ? load_head(ld, p, e)
+                 : load_param(ld, p, place(ld, p->offset), e);
         if (rc < 0)
             return rc;
     }
