@@ -145,6 +145,8 @@ parse()
     if [ "$cands" -eq 0 ] || [ "$batch" -eq 0 ] || [ "$eval_every" -eq 0 ]; then
         die 2 '-n, --batch and --eval-every must be at least 1'
     fi
+    [ "$onepipe$scorer" != 1own ] ||
+        die 2 '--scorer own does not go with --pipe: cagsr-attn follows no policy'
 }
 
 # A whole number below 10^9 that awk and the shell read alike, or exit 2.
@@ -195,12 +197,36 @@ sample_stage() # MODEL SEED
         "${threads:+ -j $threads}" "$cands" "$2" "${sample_opts:+ $sample_opts}"
 }
 
-attn_stage() # POLICY
+# Attention of MODEL, which also gives `ref`; of the policy as it moves only the attention, for
+# `ref` is what coherence and the KL are measured by, and stays that of the start.
+attn_stage() # MODEL
 {
-    who=${scorer:-$model}
-    [ "$scorer" != own ] || who=$1
-    printf 'cagsr-attn%s%s%s' "${who:+ -m $(quote "$who")}" "${threads:+ -j $threads}" \
-        "${attn_opts:+ $attn_opts}"
+    if [ "$1" != "$(frozen)" ]; then
+        printf 'cagsr-attn%s --no-attn |\n    ' "$(model_words "$(frozen)")"
+        printf 'cagsr-attn%s --no-logp%s' "$(model_words "$1")" "${attn_opts:+ $attn_opts}"
+    else
+        printf 'cagsr-attn%s%s' "$(model_words "$1")" "${attn_opts:+ $attn_opts}"
+    fi
+}
+
+model_words() # MODEL
+{
+    printf '%s' "${1:+ -m $(quote "$1")}${threads:+ -j $threads}"
+}
+
+# The model that stays as it is: what it says of different steps compares.
+frozen()
+{
+    if [ -z "$scorer" ] || [ "$scorer" = own ]; then
+        printf '%s' "$model"
+    else
+        printf '%s' "$scorer"
+    fi
+}
+
+scorer_of() # POLICY
+{
+    if [ "$scorer" = own ]; then printf '%s' "$1"; else frozen; fi
 }
 
 reward_stage() # SCALES
@@ -244,7 +270,7 @@ step_pipeline() # K DIR
 {
     policy=$(policy_of "$1")
     printf '%s %s |\n' "$(sample_stage "$policy" "$(step_seed "$1")")" "$(quote "$2/prompts")"
-    printf '    %s |\n' "$(attn_stage "$policy")"
+    printf '    %s |\n' "$(attn_stage "$(scorer_of "$policy")")"
     printf '    %s |\n' "$(reward_stage "$(scales)")"
     [ "$samples" -eq 0 ] || printf '    tee %s |\n' "$(quote "$2/samples")"
     printf '    %s |\n' "$(update_stage "$1" "$policy" "$2/model")"
@@ -254,7 +280,7 @@ step_pipeline() # K DIR
 calibration_pipeline() # DIR
 {
     printf '%s %s |\n' "$(sample_stage "$model" "$(step_seed 0)")" "$(quote "$1/prompts")"
-    printf '    %s |\n' "$(attn_stage "$model")"
+    printf '    %s |\n' "$(attn_stage "$(frozen)")"
     printf '    cagsr-reward%s --calibrate %s > %s\n' "${reward_opts:+ $reward_opts}" \
         "$(quote "$1/scales")" /dev/null
 }
@@ -262,7 +288,7 @@ calibration_pipeline() # DIR
 eval_pipeline() # MODEL DIR
 {
     printf '%s %s |\n' "$(sample_stage "$1" "$(step_seed 0)")" "$(quote "$eval_file")"
-    printf '    %s |\n' "$(attn_stage "$1")"
+    printf '    %s |\n' "$(attn_stage "$(frozen)")"
     printf '    %s > %s &&\n' "$(reward_stage "$(scales)")" "$(quote "$2/eval-samples")"
     printf '    { %s; } < %s > %s\n' "${eval_with:-measure $(quote "$2/eval-samples")}" \
         "$(quote "$2/eval-samples")" "$(quote "$2/eval")"
@@ -274,7 +300,7 @@ pipe_pipeline()
     printf 'cagsr-sample --follow %s --lag 0%s -n %d --batch-prompts %d --seed %s%s %s |\n' \
         "$(quote "$out/policy")" "${threads:+ -j $threads}" "$cands" "$batch" \
         "$(step_seed 1)" "${sample_opts:+ $sample_opts}" "$(quote "$out/prompts")"
-    printf '    %s |\n' "$(attn_stage "$model")"
+    printf '    %s |\n' "$(attn_stage "$(frozen)")"
     printf '    %s |\n' "$(reward_stage "$(scales)")"
     printf '    cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s%s' \
         "${model:+ -m $(quote "$model")}" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" \

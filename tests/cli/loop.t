@@ -31,6 +31,7 @@ awk -v seed="$seed" -v model="$(cat "$model/weights")" '
 END
 cat >bin/cagsr-attn <<'END'
 #!/bin/sh
+[ ! -d attn-lines ] || echo "$*" >attn-lines/$$
 if [ -f die-in-attn ]; then
     echo "cagsr-attn: killed" >&2
     cat | head -c 100
@@ -129,6 +130,12 @@ loop -o judged --steps 1 --eval held.jsonl --no-samples \
 ls judged/step-000001
 loop -o judged2 --steps 1 --eval held.jsonl --eval-with 'echo tfidf=0.5' -q
 cut -f 1,7 judged2/metrics.tsv
+echo "-- the policy's own attention; ref, and evaluations, by the model that stays"
+mkdir attn-lines
+loop -o own --steps 2 --scorer own --attn '-l last' --eval held.jsonl --eval-every 2 --calibrate 0 -q
+cat attn-lines/* | sort | uniq -c | sed 's/^ *//'
+rm -r attn-lines
+status loop -o own2 --scorer own --pipe
 echo "-- event files"
 loop -o board --steps 2 --tensorboard 'a board' -q
 grep -h -o -e "--tensorboard .* -o" board/step-*/model/line
