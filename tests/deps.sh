@@ -10,8 +10,9 @@ build="gcc libc6-dev make pkg-config libopenblas-dev libmsgpack-dev libpcre2-dev
     libutf8proc-dev libjansson-dev libxxhash-dev"
 test="libcriterion-dev clang clang-format mandoc jq gawk python3 python3-msgpack
     python3-numpy python3-pip unzip ca-certificates procps"
-# wanted: without them everything works, more slowly or with fewer checks.
-wanted="libdnnl-dev strace"
+# wanted: without them everything works, more slowly or with fewer checks.  DEPS_WANTED names
+# more: .ci/run wants chromium, for the tests of cagsr-view's page (50 MB, 20 seconds).
+wanted="libdnnl-dev strace ${DEPS_WANTED:-}"
 
 dnf="gcc make pkgconf-pkg-config openblas-devel msgpack-devel pcre2-devel utf8proc-devel
     jansson-devel xxhash-devel criterion-devel onednn-devel clang clang-tools-extra
