@@ -1,8 +1,9 @@
 /*
  * cagsr-cat: streams and JSON lines in; JSON lines, a table, or a stream out; or nothing
- * but the answer whether all is well (--check).
+ * but the answer whether all is well (--check); or metrics as an event file.
  */
 #include "base/file.h"
+#include "cagsr-cat/board.h"
 #include "cagsr-cat/schema.h"
 #include "cagsr-cat/select.h"
 #include "cagsr-cat/tsv.h"
@@ -23,7 +24,7 @@ struct opts {
     struct cli_common common;
     struct rec_limits limits;
     int json, stream, tsv, plain, ends, count, schema;
-    const char *check, *fields, *kind;
+    const char *check, *fields, *kind, *tensorboard;
     struct cli_list where;
     size_t head, tail;
 };
@@ -52,6 +53,8 @@ static const struct cli_option options[] = {
      "write which fields there are, of which types and lengths"},
     {"check", 'c', CLI_OPTARG, AT(check), "schema",
      "write nothing, find the first fault; =schema: in samples' fields too"},
+    {"tensorboard", 0, CLI_STRING, AT(tensorboard), "DIR",
+     "write nothing, but the numbers of metrics into an event file in DIR"},
     REC_LIMITS_OPTIONS(struct opts, limits),
     {0},
 };
@@ -60,7 +63,8 @@ static const struct cli_tool tool = {
     .name = "cagsr-cat",
     .synopsis =
         "[-s | -t | [-p] [-H]] [-F fields] [-k kind] [-w test] [-n N | --tail N] "
-        "[--count | --schema | --check[=schema]] [-o file] [file ...]",
+        "[--count | --schema | --check[=schema] | --tensorboard dir] [-o file] "
+        "[file ...]",
     .summary = "show, convert, cut and check streams of records",
     .common = CLI_OUTPUT | CLI_FORCE,
     .options = options,
@@ -82,6 +86,7 @@ struct cat {
     size_t records;   /* that are wanted, so far */
     struct schema schema;
     struct sample sample; /* --check=schema */
+    struct board board;
 };
 
 /* ---- the forms of output -------------------------------------------------------------- */
@@ -122,6 +127,8 @@ static int put(struct cat *c, const struct rec *r, struct err *e)
 {
     if (c->o->check)
         return *c->o->check ? check_schema(c, r, e) : 0;
+    if (c->o->tensorboard)
+        return board_put(&c->board, c->o->tensorboard, r, e);
     if (c->o->schema)
         return schema_add(&c->schema, r, e);
     if (c->o->count)
@@ -140,8 +147,14 @@ static int check_opts(const struct opts *o, struct err *e)
 {
     if (o->stream + o->tsv + (o->json || o->plain || o->ends) > 1)
         return err_set(e, ERR_USAGE, "one of JSON, --stream and --tsv, not two");
-    if ((o->check != NULL) + o->count + o->schema > 1)
-        return err_set(e, ERR_USAGE, "one of --check, --count and --schema, not two");
+    if ((o->check != NULL) + o->count + o->schema + (o->tensorboard != NULL) > 1)
+        return err_set(e, ERR_USAGE,
+                       "one of --check, --count, --schema and --tensorboard, not two");
+    if (o->tensorboard &&
+        (!*o->tensorboard || o->fields || o->stream || o->tsv || o->common.output))
+        return err_set(e, ERR_USAGE,
+                       "--tensorboard writes event files into a "
+                       "directory: no other form, file or fields");
     if ((o->count || o->schema) &&
         (o->stream || o->tsv || o->json || o->plain || o->ends))
         return err_set(e, ERR_USAGE, "--%s writes a text of its own",
@@ -174,7 +187,7 @@ static int start(struct cat *c, struct err *e)
         rc = select_parse(&c->fields, o->fields, e);
     if (rc >= 0)
         rc = rec_reader_new(&c->in, o->common.files, o->common.nfiles, &o->limits, e);
-    if (rc < 0 || o->check)
+    if (rc < 0 || o->check || o->tensorboard)
         return rc;
     rc = cli_output_open(&c->file, &o->common, e);
     if (rc < 0 || o->tsv || o->count || o->schema) {
@@ -240,6 +253,7 @@ static int finish(struct cat *c, int rc, struct err *e)
     const int wrote = c->file.fd >= 0 && !c->out ? flush_table(c, &late) : 0;
 
     rc = rec_writer_end(c->out, rc, e);
+    rc = board_close(&c->board, rc, e);
     if (rc >= 0 && wrote < 0) {
         *e = late;
         rc = wrote;

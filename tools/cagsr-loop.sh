@@ -50,7 +50,7 @@ Fine-tunes a model: sample, attention, reward and update, step after step; resum
       --eval-with COMMAND   what is computed: scored records in, 'name=value ...' or
                             the table of cagsr-eval -F tsv out
       --keep N              models of so many last steps are kept (default 2; 0: all)
-      --tensorboard DIR     event files of every number of the updates
+      --tensorboard DIR     an event file of every number of updates and evaluations
       --no-samples          do not keep each step's records
       --pipe                one pipe for the whole run: tools start once, not per step
   -j, --threads N           threads of each tool (default: all processors)
@@ -245,14 +245,9 @@ update_stage() # K POLICY TO
     else # the state of the optimizer goes on, the samples are new
         from=" --resume $(quote "$2") --new-data"
     fi
-    printf 'cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s%s -o %s' \
+    printf 'cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s -o %s' \
         "$from" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" "$batch" "$seed" \
-        "${update_opts:+ $update_opts}" "$(board)" "$(quote "$3")"
-}
-
-board()
-{
-    [ -z "$board" ] || printf ' --tensorboard %s' "$(quote "$board")"
+        "${update_opts:+ $update_opts}" "$(quote "$3")"
 }
 
 scales()
@@ -304,7 +299,8 @@ pipe_pipeline()
     printf '    %s |\n' "$(reward_stage "$(scales)")"
     printf '    cagsr-update%s%s --algo %s --lr %s --kl %s --batch %d --seed %s%s%s' \
         "${model:+ -m $(quote "$model")}" "${threads:+ -j $threads}" "$algo" "$lr" "$kl" \
-        "$batch" "$seed" "${update_opts:+ $update_opts}" "$(board)"
+        "$batch" "$seed" "${update_opts:+ $update_opts}" \
+        "${board:+ --tensorboard $(quote "$board")}"
     printf ' --publish %s |\n' "$(quote "$out/policy")"
     printf '    cagsr-cat -p -k metric\n'
 }
@@ -350,6 +346,20 @@ tabulate() # NAME: step-*/NAME to NAME.tsv
     cat "$out"/step-??????/"$1" "$out/$1" 2>/dev/null | awk '
 @include tools/cagsr-loop/tabulate.awk
 ' > "$out/$1.tsv.tmp" && mv "$out/$1.tsv.tmp" "$out/$1.tsv"
+}
+
+# Every number of a step and its evaluation into the event file.  A step that is done again
+# takes the place of what was written before the run was killed.
+board_step() # K DIR
+{
+    [ -n "$board" ] || return 0
+    {
+        [ ! -f "$2/metrics.jsonl" ] ||
+            tail -n 1 "$2/metrics.jsonl" | sed "s/\"step\":[0-9]*/\"step\":$1/"
+        [ ! -f "$2/eval" ] || awk '
+@include tools/cagsr-loop/board.awk
+' "$2/eval"
+    } | cagsr-cat --tensorboard "$board" || exit
 }
 
 say()
@@ -468,15 +478,19 @@ is_due() # K
 step_zero()
 {
     dir=$(step_dir 0)
-    [ ! -d "$dir" ] || return 0
-    mkdir "$dir.$part" || die 1 "$dir.$part: cannot be made"
-    if [ -n "$(scales)" ]; then
-        grep '[^[:space:]]' "$prompts" | head -n "$calibrate" > "$dir.$part/prompts"
-        run "$(calibration_pipeline "$dir.$part")" "$dir.$part/log"
+    if [ ! -d "$dir" ]; then
+        mkdir "$dir.$part" || die 1 "$dir.$part: cannot be made"
+        if [ -n "$(scales)" ]; then
+            grep '[^[:space:]]' "$prompts" | head -n "$calibrate" > "$dir.$part/prompts"
+            run "$(calibration_pipeline "$dir.$part")" "$dir.$part/log"
+        fi
+        finish "$dir.$part"
     fi
-    finish "$dir.$part"
     # The scales lie at their place now, where the evaluation looks for them.
-    [ -z "$eval_file" ] || evaluate 0 "$dir" "$model"
+    if [ -n "$eval_file" ] && ! grep -q '^step=0' "$dir/eval" 2>/dev/null; then
+        evaluate 0 "$dir" "$model"
+        board_step 0 "$dir"
+    fi
 }
 
 one_step() # K
@@ -492,6 +506,7 @@ one_step() # K
     ! is_due "$1" || evaluate "$1" "$dir.$part" "$dir.$part/model"
     echo "$line$(relevance "$dir.$part")" | sed "s/^step=[0-9]*/step=$1/" \
         > "$dir.$part/metrics"
+    board_step "$1" "$dir.$part"
     say "$(cat "$dir.$part/metrics")"
     finish "$dir.$part"
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,15 @@ static void little(unsigned char *out, uint64_t v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = (unsigned char)(v >> 8 * i);
+}
+
+static uint64_t number_of(const unsigned char *p, size_t n)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)p[i] << 8 * i;
+    return v;
 }
 
 /* ---- protobuf: a key is the field's number and its wire type ----------------------------- */
@@ -159,16 +169,23 @@ int event_send(struct event_file *w, uint64_t step, struct err *e)
     return rc;
 }
 
-static int send_start(struct event_file *w, uint64_t first, struct err *e)
+static int send_version(struct event_file *w, struct err *e)
 {
     static const char version[] = "brain.Event:2";
-    static const unsigned char start[] = {LOG_STATUS << 3 | VARINT, LOG_START};
     int rc;
 
     if ((rc = begin(w, 0, e)) < 0 ||
-        (rc = add_bytes(&w->frame, EVENT_VERSION, version, sizeof version - 1, e)) <
-            0 ||
-        (rc = end(w, e)) < 0 || (rc = begin(w, first, e)) < 0 ||
+        (rc = add_bytes(&w->frame, EVENT_VERSION, version, sizeof version - 1, e)) < 0)
+        return rc;
+    return end(w, e);
+}
+
+static int send_start(struct event_file *w, uint64_t first, struct err *e)
+{
+    static const unsigned char start[] = {LOG_STATUS << 3 | VARINT, LOG_START};
+    int rc;
+
+    if ((rc = begin(w, first, e)) < 0 ||
         (rc = add_bytes(&w->frame, EVENT_LOG, start, sizeof start, e)) < 0)
         return rc;
     return end(w, e);
@@ -199,20 +216,70 @@ static int make_dirs(const char *dir, struct err *e)
 }
 
 enum { SECONDS_DIGITS = 10 }; /* names sort as their seconds do */
+#define SUFFIX ".cagsr"       /* of files that are ours to go on with */
 
-/* *ctx: the latest second in a name so far. */
+/* The event file that sorts last: where readers wait for more. */
+struct newest {
+    char name[NAME_MAX + 1];
+    long long seconds;
+};
+
 static int look_at(void *ctx, const char *name, struct err *e)
 {
     const size_t n = sizeof PREFIX_OF_NAMES - 1;
-    long long *latest = ctx;
+    struct newest *x = ctx;
     char *rest;
 
     (void)e;
-    if (strncmp(name, PREFIX_OF_NAMES, n) != 0)
+    if (strncmp(name, PREFIX_OF_NAMES, n) != 0 || strcmp(name, x->name) <= 0 ||
+        strlen(name) >= sizeof x->name)
         return 0;
     const long long seconds = strtoll(name + n, &rest, 10);
-    if (rest == name + n + SECONDS_DIGITS && seconds > *latest)
-        *latest = seconds;
+    if (rest != name + n + SECONDS_DIGITS)
+        return 0;
+    x->seconds = seconds;
+    memcpy(x->name, name, strlen(name) + 1);
+    return 0;
+}
+
+/* 1 if all of a file is whole frames; one that was cut is of no use behind the cut. */
+static int is_whole(const char *path)
+{
+    struct file_map m = {0};
+    struct err unsaid = {0};
+    size_t at = 0;
+
+    if (file_map_open(&m, path, &unsaid) < 0)
+        return 0;
+    while (m.size - at >= FRAME_HEAD + FRAME_TAIL) {
+        const unsigned char *p = (const unsigned char *)m.data + at;
+        const uint64_t n = number_of(p, 8);
+
+        if (number_of(p + 8, 4) != crc32c_masked(p, 8) ||
+            n > m.size - at - FRAME_HEAD - FRAME_TAIL)
+            break;
+        at += FRAME_HEAD + (size_t)n + FRAME_TAIL;
+    }
+    const int whole = at > 0 && at == m.size;
+    file_map_close(&m);
+    return whole;
+}
+
+/* The newest file, if it is ours, whole, and nobody else writes it: 1. */
+static int go_on(struct event_file *w, const char *dir, const struct newest *x)
+{
+    const size_t n = strlen(x->name), suffix = sizeof SUFFIX - 1;
+
+    if (n <= suffix || strcmp(x->name + n - suffix, SUFFIX) != 0 ||
+        !(w->path = file_join(dir, x->name)))
+        return 0;
+    w->fd = open(w->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) == 0 && is_whole(w->path))
+        return 1;
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->path);
+    *w = (struct event_file){.fd = -1};
     return 0;
 }
 
@@ -220,28 +287,33 @@ static int make_file(struct event_file *w, const char *dir, long long seconds,
                      struct err *e)
 {
     char host[HOST_NAME_MAX + 1] = "host";
-    const size_t size = strlen(dir) + sizeof PREFIX_OF_NAMES + sizeof host + 64;
+    const size_t size =
+        strlen(dir) + sizeof PREFIX_OF_NAMES + sizeof host + sizeof SUFFIX + 64;
 
     gethostname(host, sizeof host - 1);
     w->path = malloc(size);
     if (!w->path)
         return err_set(e, ERR_NOMEM, "no memory");
-    snprintf(w->path, size, "%s/" PREFIX_OF_NAMES "%0*lld.%s.%ld.0", dir,
+    snprintf(w->path, size, "%s/" PREFIX_OF_NAMES "%0*lld.%s.%ld.0" SUFFIX, dir,
              SECONDS_DIGITS, seconds, host, (long)getpid());
-    w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    return w->fd < 0 ? err_set(e, ERR_IO, "%s: %s", w->path, strerror(errno)) : 0;
+    w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    if (w->fd < 0)
+        return err_set(e, ERR_IO, "%s: %s", w->path, strerror(errno));
+    flock(w->fd, LOCK_EX | LOCK_NB); /* where there are no locks, there is one writer */
+    return send_version(w, e);
 }
 
 int event_open(struct event_file *w, const char *dir, uint64_t first, struct err *e)
 {
-    long long latest = -1;
+    struct newest last = {.seconds = -1};
     int rc;
 
     *w = (struct event_file){.fd = -1};
-    if ((rc = make_dirs(dir, e)) < 0 || (rc = tree_list(dir, look_at, &latest, e)) < 0)
+    if ((rc = make_dirs(dir, e)) < 0 || (rc = tree_list(dir, look_at, &last, e)) < 0)
         return rc;
     const long long now = (long long)time(NULL);
-    if ((rc = make_file(w, dir, now > latest ? now : latest + 1, e)) < 0)
+    if (!go_on(w, dir, &last) &&
+        (rc = make_file(w, dir, now > last.seconds ? now : last.seconds + 1, e)) < 0)
         return rc;
     return send_start(w, first, e);
 }

@@ -8,11 +8,13 @@
  *     2 step       int64
  *     3 file_version "brain.Event:2"      of the first only
  *     5 summary    { 1 value { 1 tag  string;  2 simple_value  float } ... }
- *     7 session_log { 1 status START }    of the second only
+ *     7 session_log { 1 status START }    where a writer begins
  *
- * A run that is taken up again opens a file of its own, with a name that sorts behind those
- * that are there.  Its START at step k says that what older files have from k on is void:
- * TensorBoard drops it, so a step that was done twice is shown once.
+ * A run that is taken up again goes on in its file.  A START at step k says that what stands
+ * before it from step k on is void: TensorBoard drops it, so a step that was done twice is
+ * shown once.  A file of its own, with a name that sorts behind those that are there, is
+ * opened where the last one is another program's, was cut inside a frame, or is being
+ * written.
  */
 #ifndef CAGSR_EVENT_EVENT_H
 #define CAGSR_EVENT_EVENT_H
@@ -34,7 +36,7 @@ struct event_file {
     struct event_bytes summary, frame;
 };
 
-/* Makes DIR, with what leads to it, and a new file in it; `first` is the first step that
+/* Makes DIR, with what leads to it, and opens the file in it; `first` is the first step that
  * will come.  Close it in any case.  ERR_IO, ERR_FILE (DIR is no directory), ERR_NOMEM. */
 int event_open(struct event_file *w, const char *dir, uint64_t first,
                struct err *e) MUST_CHECK;

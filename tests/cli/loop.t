@@ -136,11 +136,18 @@ loop -o own --steps 2 --scorer own --attn '-l last' --eval held.jsonl --eval-eve
 cat attn-lines/* | sort | uniq -c | sed 's/^ *//'
 rm -r attn-lines
 status loop -o own2 --scorer own --pipe
-echo "-- event files"
-loop -o board --steps 2 --tensorboard 'a board' -q
-grep -h -o -e "--tensorboard .* -o" board/step-*/model/line
-loop -o board --dry-run --tensorboard 'a board' | grep -c -e "--tensorboard 'a board' -o"
+echo "-- one event file: updates and evaluations, the run taken up again, too"
+loop -o board --steps 1 --tensorboard 'a board' --eval held.jsonl -q
+loop -o board --steps 2 --tensorboard 'a board' --eval held.jsonl -q
+ls 'a board' | wc -l
+grep -a -o -E 'eval/reward|rewards/coverage/mean' 'a board'/* | sort | uniq -c | tr -s ' '
+grep -c tensorboard board/step-*/model/line || :
 loop -o board --dry-run --pipe --tensorboard 'a board' | grep -c -e "--tensorboard 'a board' --publish"
+echo "-- killed in the first evaluation: it is made when the run is taken up again"
+rm -rf board/step-000000/eval
+loop -o board --steps 2 --eval held.jsonl | sed 's/ length.*//'
+cut -f 1 board/eval.tsv | tr '\n' ' '
+echo
 echo "-- wrong command lines"
 status loop -o x --batch 6
 status loop --steps 1

@@ -1,5 +1,5 @@
-# cagsr-update --tensorboard: the numbers of the metric records, read back with TensorBoard's
-# own library; a run that is taken up again has each step once.
+# --tensorboard of cagsr-update, cagsr-cat and cagsr-loop: the numbers of the metric records,
+# read back with TensorBoard's own library; a run that is taken up again has each step once.
 . "$KIT"
 py=
 for p in "${CAGSR_TENSORBOARD:-python3}" python3; do
@@ -54,8 +54,36 @@ cp -r tb/whole cut
 truncate -s -10 cut/*
 head -n 7 whole.json >seven.json
 $py back.py cut seven.json
+echo "-- a recorded run; in two calls, the second of steps that were done again"
+cagsr-cat --tensorboard tb/cat whole.json
+$py back.py tb/cat whole.json
+head -n 5 whole.json | sed 's/"loss":[-0-9.e]*/"loss":9/' | cagsr-cat --tensorboard tb/calls
+tail -n +3 whole.json | cagsr-cat --tensorboard tb/calls
+head -n 2 whole.json | sed 's/"loss":[-0-9.e]*/"loss":9/' >both.json
+tail -n +3 whole.json >>both.json
+$py back.py tb/calls both.json
+echo "-- a loop, killed in a step and taken up again: one file, evaluations, too"
+head -n 4 prompts.jsonl >held.jsonl
+loop() { cagsr-loop -q -m "$M" -n 2 --batch 3 -j 1 --calibrate 6 --eval held.jsonl --eval-every 2 \
+    --reward-options '--salient sentence --rep-n 2 --t-min 0' \
+    --sample '--raw --max-tokens 6' -o run --tensorboard tb/loop "$@" prompts.jsonl; }
+loop --steps 2
+rm -rf run/step-000002 run/current # its events are there
+loop --steps 4
+rm -rf run/step-000000/model
+for k in 1 2 3 4; do sed "s/\"step\":[0-9]*/\"step\":$k/" run/step-00000$k/metrics.jsonl; done >loop.json
+for k in 0 2 4; do
+    tr ' ' '\n' <run/step-00000$k/eval | awk -F= -v k=$k '
+        BEGIN { printf "{\"step\":%d", k }
+        $1 != "step" { printf ",\"eval/%s\":%s", $1, $2 }
+        END { print "}" }'
+done >>loop.json
+$py back.py tb/loop loop.json
 echo "-- faults"
 echo x >file
+status cagsr-cat --tensorboard file whole.json
+status cagsr-cat --tensorboard tb/x -F loss whole.json
+status cagsr-cat --tensorboard tb/x --count whole.json
 status cagsr-update -q -m "$M" $P -o no --tensorboard file run.rec
 status cagsr-update -q -m "$M" $P -o no --tensorboard '' run.rec
 [ ! -e no ] && echo none

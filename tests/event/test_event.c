@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the checksum ---------------------------------------------------------------------- */
 
@@ -157,22 +158,23 @@ Test(event, bytes)
     scratch_remove(dir);
 }
 
-/* Files of one second sort in the order in which they were made. */
+/* Files of one second sort in the order in which they were made; each is still being written
+ * when the next is opened. */
 Test(event, names_sort)
 {
     char *top = scratch_make(), dir[512];
     char made[5][600];
+    struct event_file w[5];
     struct dirent **name;
     struct err e = {0};
 
     snprintf(dir, sizeof dir, "%s/runs/one", top);
     for (size_t i = 0; i < 5; i++) {
-        struct event_file w;
-
-        cr_assert_eq(event_open(&w, dir, 1, &e), 0, "%s", e.text);
-        snprintf(made[i], sizeof made[i], "%s", strrchr(w.path, '/') + 1);
-        cr_assert_eq(event_close(&w, 0, &e), 0);
+        cr_assert_eq(event_open(&w[i], dir, 1, &e), 0, "%s", e.text);
+        snprintf(made[i], sizeof made[i], "%s", strrchr(w[i].path, '/') + 1);
     }
+    for (size_t i = 0; i < 5; i++)
+        cr_assert_eq(event_close(&w[i], 0, &e), 0);
     cr_assert_eq(list(dir, &name), 7);
     for (size_t i = 0; i < 7; i++) {
         if (i > 1)
@@ -181,6 +183,75 @@ Test(event, names_sort)
     }
     free(name);
     scratch_remove(top);
+}
+
+/* One number in a file of the directory; its path. */
+static char *write_one(const char *dir, uint64_t step)
+{
+    struct event_file w;
+    struct err e = {0};
+
+    cr_assert_eq(event_open(&w, dir, step, &e), 0, "%s", e.text);
+    char *path = strdup(w.path);
+    cr_assert_eq(event_scalar(&w, "kl", 2, 1, &e), 0);
+    cr_assert_eq(event_send(&w, step, &e), 0);
+    cr_assert_eq(event_close(&w, 0, &e), 0);
+    return path;
+}
+
+/* A second writer goes on in the file: one version, a start of each. */
+Test(event, goes_on)
+{
+    char *dir = scratch_make();
+    size_t size, at = 0, n;
+
+    free(write_one(dir, 1));
+    free(write_one(dir, 2));
+    char *text = only_file(dir, &size);
+    const unsigned char *p = (const unsigned char *)text,
+                        *body = frame(p, size, &at, &n);
+    for (char step = 1; step < 3; step++) {
+        const char start[] = {0x10, step, 0x3a, 2, 8, 1};
+        const char value[] = {0x10, step, 0x2a, 0x0b, 0x0a, 9,    0x0a, 2,
+                              'k',  'l',  0x15, 0,    0,    0x80, 0x3f};
+
+        body = frame(p, size, &at, &n);
+        expect(body, n, start, sizeof start);
+        body = frame(p, size, &at, &n);
+        expect(body, n, value, sizeof value);
+    }
+    cr_expect_eq(at, size);
+    free(text);
+    scratch_remove(dir);
+}
+
+/* However the last file was cut, and whatever another program's last file is, it stays. */
+Test(event, not_ours)
+{
+    char *dir = scratch_make();
+    char *first = write_one(dir, 1), *text;
+    size_t size, n;
+
+    text = file_slurp(first, &size);
+    for (size_t cut = 0; cut < size; cut++) {
+        file_make(first, text, cut);
+        char *second = write_one(dir, 2);
+        const int same = strcmp(first, second) == 0;
+
+        cr_expect_eq(same, cut == 40 || cut == 40 + 31, "cut behind %zu bytes", cut);
+        free(file_slurp(first, &n));
+        cr_expect(same || n == cut);
+        if (!same)
+            unlink(second);
+        free(second);
+    }
+    file_make(path_in(dir, "events.out.tfevents.9999999990.host.1.0"), text, size);
+    char *other = write_one(dir, 3);
+    cr_expect_not_null(strstr(other, ".9999999991."), "%s", other);
+    free(other);
+    free(first);
+    free(text);
+    scratch_remove(dir);
 }
 
 Test(event, faults)
