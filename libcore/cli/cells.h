@@ -22,13 +22,16 @@ enum cell_kind {
     CELL_COUNT,
 };
 
-/* A number that is NaN is "-" in a table, empty in TSV, null in JSON. */
+/* A number that is NaN is "-" in a table, empty in TSV, null in JSON.  Texts in a table are
+ * padded by what they take on a terminal; characters that would do something there are
+ * dots.  The first column stands to the left, and so does a text in the last. */
 struct cell {
     const char *name; /* of the column */
     enum cell_kind kind;
     const char *text; /* of CELL_TEXT */
     double x;         /* of the others */
     int marked;       /* a table shows a star behind it */
+    int width; /* in a table: columns it takes at least; 0: 19 the first, others 9 */
 };
 
 /* Writes one line of n cells; `names` (not for JSON) puts the line of names above it.

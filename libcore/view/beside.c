@@ -1,6 +1,6 @@
 #include "view/beside.h"
 
-#include "view/chars.h"
+#include "base/chars.h"
 
 #include <string.h>
 

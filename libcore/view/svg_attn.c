@@ -4,7 +4,7 @@
  */
 #include "view/svg.h"
 
-#include "view/chars.h"
+#include "base/chars.h"
 #include "view/svg_parts.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "view/svg_parts.h"
 
-#include "view/chars.h"
+#include "view/escape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,9 +39,9 @@ void svg_begin(struct rec_buf *out, double w, double h, const char *title,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
         "width=\"%.0f\" height=\"%.0f\" role=\"img\">\n<title>",
         w, h, w, h);
-    chars_xml(out, title, strlen(title));
+    escape_xml(out, title, strlen(title));
     rec_buf_str(out, "</title>\n<desc>");
-    chars_xml(out, what, strlen(what));
+    escape_xml(out, what, strlen(what));
     rec_buf_str(out, "</desc>\n");
     rec_buf_str(out, style);
     rec_buf_printf(out, "<rect class=\"p\" width=\"%.0f\" height=\"%.0f\"/>\n", w, h);
@@ -54,7 +54,7 @@ void svg_text(struct rec_buf *out, double x, double y, const char *class,
     if (strcmp(anchor, "start") != 0)
         rec_buf_printf(out, " text-anchor=\"%s\"", anchor);
     rec_buf_str(out, ">");
-    chars_xml(out, text.s, text.n);
+    escape_xml(out, text.s, text.n);
     rec_buf_str(out, "</text>\n");
 }
 

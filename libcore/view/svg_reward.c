@@ -1,7 +1,8 @@
 /* Bars: what each term adds to a candidate's reward or takes off. */
 #include "view/svg.h"
 
-#include "view/chars.h"
+#include "base/chars.h"
+#include "view/escape.h"
 #include "view/palette.h"
 #include "view/svg_parts.h"
 
@@ -107,7 +108,7 @@ static void put_answer(struct rec_buf *out, const struct scene_cand *c, double y
         columns += chars_columns(k.s, k.n);
         if (columns > TEXT_COLUMNS)
             break;
-        chars_xml(out, k.s, k.n);
+        escape_xml(out, k.s, k.n);
     }
     rec_buf_str(out, t < c->tokens.n ? "\xe2\x80\xa6</text>\n" : "</text>\n");
 }

@@ -1,6 +1,6 @@
 #include "view/term.h"
 
-#include "view/chars.h"
+#include "base/chars.h"
 #include "view/palette.h"
 
 #include <math.h>

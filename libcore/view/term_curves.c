@@ -1,7 +1,7 @@
 /* Curves as lines of blocks. */
 #include "view/term.h"
 
-#include "view/chars.h"
+#include "base/chars.h"
 
 #include <math.h>
 #include <string.h>

@@ -35,9 +35,40 @@ Test(cells, table)
         CELLS_TABLE, 1,
         "name                      real      small      share     signed       none  "
         "a_long_name\n"
-        "a\t\"b\\\x01                    1235    -0.1235    0.5000*      +0.26         "
+        "a\u00b7\"b\\\u00b7                    1235    -0.1235    0.5000*      +0.26   "
+        "      "
         " "
         "-           12\n");
+}
+
+/* Ideographs take two columns, marks that combine none, whatever their bytes; a text in the
+ * last column stands to the left, and no blanks end a line. */
+Test(cells, columns_of_a_terminal)
+{
+    const struct {
+        const char *name, *word, *want;
+    } table[] = {
+        {"plain", "yes", "plain          1  yes\n"},
+        {"\u679c\u7269", "yes", "\u679c\u7269           1  yes\n"},
+        {"e\u0301te\u0301", "\u0646\u0639\u0645",
+         "e\u0301te\u0301            1  \u0646\u0639\u0645\n"},
+        {"\xff\x1b[2J", "", "\u00b7\u00b7[2J          1\n"},
+        {"longer than it", "x", "longer than it     1  x\n"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const struct cell cell[] = {{"name", CELL_TEXT, table[i].name, .width = 10},
+                                    {"n", CELL_COUNT, .x = 1, .width = 4},
+                                    {"word", CELL_TEXT, table[i].word}};
+        char *text = NULL;
+        size_t n = 0;
+        FILE *f = open_memstream(&text, &n);
+
+        cells_line(f, CELLS_TABLE, cell, 3, 0);
+        fclose(f);
+        cr_expect_str_eq(text, table[i].want, "'%s'", text);
+        free(text);
+    }
 }
 
 Test(cells, tsv)

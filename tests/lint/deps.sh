@@ -8,7 +8,7 @@ BEGIN {
     home["msgpack.h"] = home["msgpack/"] = "^libcore/rec/"
     home["cblas.h"] = home["dnnl.h"] = home["oneapi/"] = "^libcore/kern/(gemm|blas|onednn)"
     home["pcre2.h"] = "^libcore/(tok/|base/pattern)"
-    home["utf8proc.h"] = "^libcore/(tok|jinja|reward|metrics|view)/"
+    home["utf8proc.h"] = "^libcore/(base/chars|tok/|jinja/|reward/|metrics/)"
     home["xxhash.h"] = "^libcore/base/hash"
     home["pthread.h"] = "^libcore/(base/par|train/follow)\\.c$"
     home["jansson.h"] = "^libcore/(base/json|tok/|rec/|arch/|io/|model/|train/|reward/)"

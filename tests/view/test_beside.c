@@ -1,7 +1,7 @@
 #include "view/beside.h"
 
+#include "base/chars.h"
 #include "rec/buf.h"
-#include "view/chars.h"
 #include "view/screen.h"
 #include "view/term.h"
 

@@ -1,8 +1,9 @@
 /* Laws of what draws: text that is only seen, lines that fit, ticks, curves. */
+#include "base/chars.h"
 #include "base/json.h"
 #include "rec/json.h"
-#include "view/chars.h"
 #include "view/curves.h"
+#include "view/escape.h"
 #include "view/paint.h"
 #include "view/svg_parts.h"
 #include "view/table.h"
@@ -49,7 +50,7 @@ Test(chars, json_is_the_text)
                 rec_buf_add(&want, texts[i] + at, k);
         }
         rec_buf_str(&json, "[");
-        chars_json(&json, texts[i], strlen(texts[i]));
+        escape_json(&json, texts[i], strlen(texts[i]));
         rec_buf_str(&json, "]");
         cr_expect(!memchr(json.p, '<', json.n), "text %zu", i);
         cr_assert_eq(json_read_mem(&v, "test", (char *)json.p, json.n, &e), 0,
@@ -71,7 +72,7 @@ Test(chars, xml_is_text)
     for (size_t i = 0; i < TEXTS; i++) {
         struct rec_buf out = {0};
 
-        chars_xml(&out, texts[i], strlen(texts[i]));
+        escape_xml(&out, texts[i], strlen(texts[i]));
         cr_expect(rec_utf8_valid((char *)out.p, out.n), "text %zu", i);
         for (size_t k = 0; k < out.n; k++)
             cr_expect(out.p[k] >= ' ' && !strchr("<>\"'", out.p[k]) &&

@@ -1,9 +1,9 @@
 #include "diff.h"
 
 #include "attn/stats.h"
+#include "base/chars.h"
 #include "base/reserve.h"
 #include "explain/planes.h"
-#include "view/chars.h"
 
 #include <math.h>
 #include <stdlib.h>

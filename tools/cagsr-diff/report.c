@@ -8,8 +8,10 @@
 
 enum { CELLS = 13 };
 
-/* A table leaves out whose numbers they are, and what p_holm and the verdict say better. */
-enum { TABLE_FROM = 2, TABLE_P = 8, TABLE_BETTER = 11 };
+/* A table leaves out whose numbers they are, how many prompts have them (the sentence at its
+ * end has it), and what p_holm and the verdict say better: so it has 80 columns. */
+enum { TABLE_FROM = 2, TABLE_P = 8, TABLE_PROMPTS = 10, TABLE_BETTER = 11 };
+enum { WIDE = 18, NARROW = 7, NARROWER = 6 };
 
 struct report {
     struct diff *d;
@@ -31,16 +33,17 @@ static void put(struct report *r, const struct cell cell[CELLS])
     r->named = 1;
 }
 
-static void put_row(struct report *r, const struct cell cell[CELLS], size_t n,
-                    int first)
+static void put_row(struct report *r, struct cell cell[CELLS], size_t n, int first)
 {
-    struct cell kept[CELLS];
     size_t k = 0;
 
-    for (size_t i = TABLE_FROM; i < n; i++)
-        if (i != TABLE_P && i != TABLE_BETTER)
-            kept[k++] = cell[i];
-    cells_line(r->out, r->form, kept, k, first);
+    for (size_t i = TABLE_FROM; i < n; i++) {
+        if (i == TABLE_P || i == TABLE_PROMPTS || i == TABLE_BETTER)
+            continue;
+        cell[i].width = i == TABLE_FROM ? WIDE : i > TABLE_P ? NARROWER : NARROW;
+        cell[k++] = cell[i];
+    }
+    cells_line(r->out, r->form, cell, k, first);
 }
 
 static int flush(struct report *r, struct err *e)
@@ -99,14 +102,27 @@ static void put_texts(struct report *r, const struct pair *p)
     put(r, cell);
 }
 
+/* "12" of "attention/12" for what "attention/"; else NULL. */
+static const char *layer_of(const struct summary_row *s, const char *what)
+{
+    const size_t n = strlen(what);
+
+    return s->family == FAMILY_ATTENTION && strncmp(s->name, what, n) == 0 ? s->name + n
+                                                                           : NULL;
+}
+
+static int is_layer(const struct summary_row *s)
+{
+    return layer_of(s, "attention/") || layer_of(s, "moved/");
+}
+
 /* For people: what changed, of this pair and not of its group, all layers in one. */
 static int is_short(const struct summary_row *s, double before, double after)
 {
     const int group = s->is_metric && metric_table[s->key].of == OF_GROUP;
-    const int layer = s->family == FAMILY_ATTENTION && strchr(s->name, '/');
     const int same = before <= after && before >= after;
 
-    return !group && !layer && !same;
+    return !group && !is_layer(s) && !same;
 }
 
 static void put_numbers(struct report *r, const struct pair *p)
@@ -164,10 +180,9 @@ static int put_pairs(struct report *r, struct err *e)
 }
 
 /* ---- all of them ----------------------------------------------------------------------- */
-static void put_stat(struct report *r, const struct summary_row *s, int first)
+static void fill(const struct report *r, const struct summary_row *s,
+                 struct cell cell[CELLS])
 {
-    struct cell cell[CELLS];
-
     blank(cell);
     cell[2] = (struct cell){"measure", CELL_TEXT, s->name};
     cell[3].x = s->d.b;
@@ -180,10 +195,58 @@ static void put_stat(struct report *r, const struct summary_row *s, int first)
     cell[10].x = (double)s->d.d.n;
     cell[11].x = s->better;
     cell[12].text = stats_verdict(r->d, s);
-    if (r->form == CELLS_TABLE)
+}
+
+static void put_stats(struct report *r)
+{
+    int first = 1;
+
+    for (size_t k = 0; k < r->d->stats; k++) {
+        struct cell cell[CELLS];
+
+        if (r->form == CELLS_TABLE && is_layer(&r->d->stat[k]))
+            continue;
+        fill(r, &r->d->stat[k], cell);
+        if (r->form == CELLS_TABLE)
+            put_row(r, cell, CELLS, first);
+        else
+            put(r, cell);
+        first = 0;
+    }
+}
+
+static double moved_in(const struct diff *d, const char *layer)
+{
+    for (size_t k = 0; k < d->stats; k++) {
+        const char *x = layer_of(&d->stat[k], "moved/");
+
+        if (x && strcmp(x, layer) == 0)
+            return d->stat[k].d.d.value;
+    }
+    return (double)NAN;
+}
+
+/* For people: a line for each layer, with how far it moved in the place of p_holm. */
+static void put_layers(struct report *r)
+{
+    int first = 1;
+
+    for (size_t k = 0; k < r->d->stats; k++) {
+        const char *layer = layer_of(&r->d->stat[k], "attention/");
+        struct cell cell[CELLS];
+
+        if (!layer)
+            continue;
+        fill(r, &r->d->stat[k], cell);
+        cell[2] = (struct cell){"attention of layer", CELL_TEXT, layer};
+        cell[9] = real("moved", moved_in(r->d, layer));
+        if (first)
+            fputs("\n", r->out);
         put_row(r, cell, CELLS, first);
-    else
-        put(r, cell);
+        first = 0;
+    }
+    if (!first)
+        fputs("\n", r->out);
 }
 
 /* The sentences at the end of a table. */
@@ -216,10 +279,12 @@ int report_write(int fd, struct diff *d, struct err *e)
 
     if (rc >= 0)
         rc = put_pairs(&r, e);
-    for (size_t k = 0; k < d->stats && rc >= 0; k++)
-        put_stat(&r, &d->stat[k], k == 0);
-    if (rc >= 0 && r.form == CELLS_TABLE)
+    if (rc >= 0)
+        put_stats(&r);
+    if (rc >= 0 && r.form == CELLS_TABLE) {
+        put_layers(&r);
         rc = put_sentences(&r, e);
+    }
     rec_buf_release(&r.text);
     return cells_close(r.out, rc, e);
 }

@@ -17,7 +17,7 @@
 
 #include "base/base64.h"
 #include "rec/buf.h"
-#include "view/chars.h"
+#include "view/escape.h"
 #include "view/palette.h"
 #include "view/svg.h"
 
@@ -63,7 +63,7 @@ static void put_policy(struct rec_buf *out)
 static void put_name(struct rec_buf *out, const struct opts *o)
 {
     if (o->title) {
-        chars_xml(out, o->title, strlen(o->title));
+        escape_xml(out, o->title, strlen(o->title));
         return;
     }
     for (size_t i = 0; i < o->common.nfiles; i++) {
@@ -71,7 +71,7 @@ static void put_name(struct rec_buf *out, const struct opts *o)
 
         f = strcmp(f, "-") == 0 ? "a stream" : f;
         rec_buf_str(out, i ? ", " : "");
-        chars_xml(out, f, strlen(f));
+        escape_xml(out, f, strlen(f));
     }
 }
 
@@ -114,7 +114,7 @@ static void put_tokens(struct rec_buf *out, const struct scene_tokens *k)
     rec_buf_str(out, "[");
     for (size_t i = 0; i < k->n; i++) {
         rec_buf_str(out, i ? "," : "");
-        chars_json(out, k->token[i].s, k->token[i].n);
+        escape_json(out, k->token[i].s, k->token[i].n);
     }
     rec_buf_str(out, "]");
 }
@@ -201,7 +201,7 @@ static void put_terms(struct rec_buf *out, const struct scene_cand *c)
     rec_buf_str(out, ",\"terms\":[");
     for (size_t i = 0; i < c->terms; i++) {
         rec_buf_str(out, i ? ",[" : "[");
-        chars_json(out, c->term[i].name.s, c->term[i].name.n);
+        escape_json(out, c->term[i].name.s, c->term[i].name.n);
         rec_buf_printf(out, ",%zu,", palette_find(c->term[i].name));
         put_number(out, c->term[i].value, 6);
         rec_buf_str(out, ",");
@@ -218,7 +218,7 @@ static void put_words(struct rec_buf *out, const struct scene_cand *c)
         const struct scene_word *w = &c->word[g];
 
         rec_buf_str(out, g ? ",[" : "[");
-        chars_json(out, w->name, strlen(w->name));
+        escape_json(out, w->name, strlen(w->name));
         rec_buf_str(out, ",[");
         for (size_t i = 0; i < w->n; i++)
             rec_buf_printf(out, "%s%u", i ? "," : "", w->pos[i]);
@@ -285,7 +285,7 @@ static void put_snippet(struct rec_buf *out, const struct scene *s)
     for (size_t j = 0; j < s->prompt.n && text.n < SNIPPET; j++)
         if (!s->user || s->user[j])
             rec_buf_add(&text, s->prompt.token[j].s, s->prompt.token[j].n);
-    chars_json(out, (const char *)text.p, text.n);
+    escape_json(out, (const char *)text.p, text.n);
     out->oom |= text.oom;
     rec_buf_release(&text);
 }
@@ -301,7 +301,7 @@ static void put_entry(struct rec_buf *out, const struct scene *s)
             n++;
         }
     rec_buf_str(out, out->n ? ",[" : "[");
-    chars_json(out, s->id.s, s->id.n);
+    escape_json(out, s->id.s, s->id.n);
     rec_buf_str(out, ",");
     put_snippet(out, s);
     rec_buf_printf(out, ",%zu,", s->n);
@@ -320,7 +320,7 @@ int html_group(struct draw *d, struct err *e)
     put_entry(&d->index, s);
     rec_buf_printf(
         out, "<script type=\"application/json\" id=\"g%zu\">{\"id\":", d->prompts);
-    chars_json(out, s->id.s, s->id.n);
+    escape_json(out, s->id.s, s->id.n);
     rec_buf_str(out, ",\"p\":");
     put_tokens(out, &s->prompt);
     rec_buf_str(out, ",\"user\":");
@@ -328,7 +328,7 @@ int html_group(struct draw *d, struct err *e)
     rec_buf_str(out, ",\"support\":");
     put_mask(out, s->support, s->prompt.n);
     rec_buf_printf(out, ",\"first\":%zu,\"layers\":", planes_first_layer(a));
-    chars_json(out, s->cand[0].A ? a->layers.s : "", s->cand[0].A ? a->layers.n : 0);
+    escape_json(out, s->cand[0].A ? a->layers.s : "", s->cand[0].A ? a->layers.n : 0);
     put_words(out, &s->cand[0]);
     rec_buf_str(out, ",\"c\":[");
     for (size_t i = 0; i < s->n; i++) {

@@ -1,11 +1,9 @@
 /*
  * Text that somebody else wrote, character by character, for places where it must be seen
- * and do nothing: terminals, XML, JSON inside HTML.
+ * and do nothing; and how wide it is on a terminal.
  */
-#ifndef CAGSR_VIEW_CHARS_H
-#define CAGSR_VIEW_CHARS_H
-
-#include "rec/buf.h"
+#ifndef CAGSR_BASE_CHARS_H
+#define CAGSR_BASE_CHARS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,13 +19,5 @@ size_t chars_next(int32_t *code, unsigned *columns, const char *s, size_t n);
 
 /* Columns of a text in which each unsafe character is a dot. */
 size_t chars_columns(const char *s, size_t n);
-
-/* Appends n bytes of text for XML or HTML, outside tags or inside quotes: line feeds are an
- * arrow, unsafe characters dots. */
-void chars_xml(struct rec_buf *out, const char *s, size_t n);
-
-/* Appends a JSON string with its quotes that may stand in a script element: no '<'; line
- * feeds and tabs stay, unsafe characters are dots. */
-void chars_json(struct rec_buf *out, const char *s, size_t n);
 
 #endif
