@@ -234,8 +234,15 @@ reward_stage() # SCALES
     if [ -n "$reward" ]; then
         printf '{ %s; }' "$reward"
     else
-        printf 'cagsr-reward%s%s' "${1:+ --scales $(quote "$1")}" "${reward_opts:+ $reward_opts}"
+        printf 'cagsr-reward%s%s%s' "$(explained)" "${1:+ --scales $(quote "$1")}" \
+            "${reward_opts:+ $reward_opts}"
     fi
+}
+
+# Records that are kept say how their rewards came about: the weights, for cagsr-view.
+explained()
+{
+    [ "$samples" -eq 0 ] || [ "$onepipe" -eq 1 ] || printf ' --explain=record'
 }
 
 update_stage() # K POLICY TO
