@@ -201,6 +201,21 @@ void flow_line(struct flow *f, const char *s, size_t n, struct paint p)
     }
 }
 
+void flow_joined(struct flow *f, const char *s, size_t n, struct paint p)
+{
+    for (size_t at = 0; at < n;) {
+        size_t word = 0;
+
+        while (at + word < n && s[at + word] != ' ' && s[at + word] != '\n')
+            word++;
+
+        flow_text(f, s + at, word, p);
+        if (at + word < n)
+            put_cell(f, " ", 1, 1, p);
+        at += word + 1;
+    }
+}
+
 void flow_str(struct flow *f, const char *s, struct paint p)
 {
     flow_text(f, s, strlen(s), p);

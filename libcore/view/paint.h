@@ -52,6 +52,8 @@ void flow_text(struct flow *f, const char *s, size_t n, struct paint p);
 /* The same, line feeds being blanks. */
 void flow_line(struct flow *f, const char *s, size_t n, struct paint p);
 void flow_str(struct flow *f, const char *s, struct paint p);
+/* The same, no line ending at its blanks. */
+void flow_joined(struct flow *f, const char *s, size_t n, struct paint p);
 
 /* Sends what is held back, and stays on the line; or ends it. */
 void flow_stay(struct flow *f);

@@ -131,8 +131,8 @@ static void put_legend(struct rec_buf *out, const struct scene *s,
             continue;
         flow_str(&f, "  ", plain);
         flow_str(&f, letter, (struct paint){.part = (int)(1 + p)});
-        flow_str(&f, " ", plain);
-        flow_line(&f, c->term[k].name.s, c->term[k].name.n, plain);
+        flow_joined(&f, " ", 1, plain);
+        flow_joined(&f, c->term[k].name.s, c->term[k].name.n, plain);
     }
     flow_end(&f);
     flow_release(&f);
@@ -313,9 +313,9 @@ static void put_words(struct rec_buf *out, const struct scene_cand *c, int hardl
         if (w->hardly != hardly)
             continue;
         flow_str(&f, shown++ ? ", " : "", plain);
-        flow_line(&f, w->name, strlen(w->name), hardly ? plain : strong);
+        flow_joined(&f, w->name, strlen(w->name), hardly ? plain : strong);
         snprintf(text, sizeof text, " %.3f@%zu", w->best, w->step);
-        flow_str(&f, text, faint);
+        flow_joined(&f, text, strlen(text), faint);
     }
     flow_str(&f, shown ? "" : "-", plain);
     flow_end(&f);
@@ -357,7 +357,7 @@ static void put_sum(struct rec_buf *out, const struct scene_cand *c,
             !(fabs(t->weight) > 0 && (isnan(t->value) || fabs(t->value) > 0)))
             continue; /* adds nothing */
         flow_str(&f, shown++ ? "  " : "", plain);
-        flow_line(&f, t->name.s, t->name.n, strong);
+        flow_joined(&f, t->name.s, t->name.n, strong);
         if (isnan(t->value))
             snprintf(text, sizeof text, " abstained");
         else if (weighed)
@@ -365,7 +365,7 @@ static void put_sum(struct rec_buf *out, const struct scene_cand *c,
                      scene_share(t));
         else
             snprintf(text, sizeof text, " %.4g", t->value);
-        flow_str(&f, text, plain);
+        flow_joined(&f, text, strlen(text), plain);
     }
     flow_end(&f);
     flow_release(&f);

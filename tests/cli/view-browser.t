@@ -57,6 +57,7 @@ echo "-- numbers are the records', to the page's precision"
 cagsr-reward "$G/run.jsonl" >run.rec
 cagsr-view -H -o run.html run.rec "$G/seed1.jsonl"
 cat >steps <<'END'
+document.title + ": " + document.querySelector("#prompts button").lastChild.textContent
 document.querySelector("#facts").textContent
 document.querySelector("#said").textContent
 [...document.querySelectorAll("#ranking .number")].map(x => x.textContent).join(" ")

@@ -117,6 +117,7 @@ int draw_group(struct draw *d, const struct rec_group *g, struct err *e)
         return 0;
     if ((rc = scene_read(&d->scene, g, &d->look, e)) < 0)
         return rc;
+    d->source = g->rec[0].source;
     rc = d->o->html ? html_next(d, e) : d->o->svg ? svg_group(d, e) : term_group(d, e);
     if (rc < 0)
         return rc;

@@ -59,20 +59,16 @@ static void put_policy(struct rec_buf *out)
                    text);
 }
 
-/* What the page is called: the title given, else the files. */
+/* What the page is called: the title given, else the first file, and how many more. */
 static void put_name(struct rec_buf *out, const struct opts *o)
 {
-    if (o->title) {
-        escape_xml(out, o->title, strlen(o->title));
-        return;
-    }
-    for (size_t i = 0; i < o->common.nfiles; i++) {
-        const char *f = o->common.files[i];
+    const char *name = o->title                               ? o->title
+                       : strcmp(o->common.files[0], "-") == 0 ? "a stream"
+                                                              : o->common.files[0];
 
-        f = strcmp(f, "-") == 0 ? "a stream" : f;
-        rec_buf_str(out, i ? ", " : "");
-        escape_xml(out, f, strlen(f));
-    }
+    escape_xml(out, name, strlen(name));
+    if (!o->title && o->common.nfiles > 1)
+        rec_buf_printf(out, " and %zu more", o->common.nfiles - 1);
 }
 
 /* Copies the page from *at up to the mark <!--NAME-->, and moves *at behind it. */
@@ -290,7 +286,7 @@ static void put_snippet(struct rec_buf *out, const struct scene *s)
     rec_buf_release(&text);
 }
 
-static void put_entry(struct rec_buf *out, const struct scene *s)
+static void put_entry(struct rec_buf *out, const struct scene *s, const char *source)
 {
     double sum = 0;
     size_t n = 0;
@@ -308,6 +304,10 @@ static void put_entry(struct rec_buf *out, const struct scene *s)
     put_number(out, s->cand[s->order[0]].reward, 4);
     rec_buf_str(out, ",");
     put_number(out, n ? sum / (double)n : (double)NAN, 4);
+    if (source) {
+        rec_buf_str(out, ",");
+        escape_json(out, source, strlen(source));
+    }
     rec_buf_str(out, "]");
 }
 
@@ -317,7 +317,7 @@ int html_group(struct draw *d, struct err *e)
     const struct sample_attn *a = &s->cand[0].sample.attn;
     struct rec_buf *out = &d->out;
 
-    put_entry(&d->index, s);
+    put_entry(&d->index, s, d->o->common.nfiles > 1 ? d->source : NULL);
     rec_buf_printf(
         out, "<script type=\"application/json\" id=\"g%zu\">{\"id\":", d->prompts);
     escape_json(out, s->id.s, s->id.n);

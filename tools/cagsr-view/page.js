@@ -390,11 +390,12 @@
   };
 
   const draw_prompts = () => {
-    $("prompts").replaceChildren(...index.prompts.map(([id, text, n, best, mean], k) => {
+    $("prompts").replaceChildren(...index.prompts.map(([id, text, n, best, mean, from], k) => {
       const item = make("li"), x = make("button");
       x.append(make("b", "", id), make("span", "", text.replace(/\s+/g, " ")),
         make("small", "", best === null ? n + " candidates" :
           n + " candidates, best " + signed(best) + ", mean " + signed(mean)));
+      if (from) x.append(make("small", "", from));
       x.addEventListener("click", () => choose_prompt(k));
       item.append(x);
       return item;
