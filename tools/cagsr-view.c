@@ -41,6 +41,8 @@ static const struct cli_option options[] = {
     {"run", 'r', CLI_LIST, AT(runs), "NAME=FILE",
      "a run of metrics, a stream or FILE.tsv; runs of one NAME are averaged"},
     {"fields", 'F', CLI_STRING, AT(fields), "A,B", "curves of these metrics"},
+    {"against", 'x', CLI_STRING, AT(against), "METRIC",
+     "curves against this metric, not the step"},
     {"title", 0, CLI_STRING, AT(title), "TEXT", "what to call the picture"},
     {"color", 0, CLI_CHOICE, AT(color), "WHEN", "auto (default), always, 256, never",
      .choices = screen_colors},
@@ -56,7 +58,7 @@ static const struct cli_option options[] = {
 static const struct cli_tool tool = {
     .name = "cagsr-view",
     .synopsis = "[-t | -s | -H] [-p plot] [-i id] [-n N] [-c K | -a] [-T T] [-l L] "
-                "[-r name=file] [-F metrics] [-o file] [file ...]",
+                "[-r name=file] [-F metrics] [-x metric] [-o file] [file ...]",
     .summary = "pictures of attention, reward and training",
     .common = CLI_OUTPUT,
     .options = options,

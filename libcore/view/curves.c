@@ -9,7 +9,7 @@
 
 /* What people look at first, in this order; patterns as in fnmatch(3). */
 static const struct {
-    const char *pattern, *title; /* NULL: see name_panel() */
+    const char *pattern, *title; /* NULL: see title_of() */
 } known[] = {
     {"reward", "reward"},
     {"rewards/*/mean", NULL},
@@ -56,6 +56,7 @@ int curves_put(struct curves *c, struct curve_point p, struct rec_str metric,
     p.set = (uint32_t)s;
     p.metric = (uint32_t)m;
     p.order = (uint32_t)c->n;
+    p.x = p.step;
     c->point[c->n++] = p;
     return 0;
 }
@@ -101,22 +102,22 @@ static void choose(struct choice *x, size_t metric)
 }
 
 /* The table's title, a component's name, or the metric's own. */
-static void name_panel(struct curve_panel *p)
+static void title_of(char title[64], const char *metric)
 {
-    const size_t n = strlen(p->metric), before = strlen("rewards/"),
+    const size_t n = strlen(metric), before = strlen("rewards/"),
                  behind = strlen("/mean");
 
     for (size_t k = 0; k < KNOWN; k++)
-        if (known[k].title && strcmp(known[k].pattern, p->metric) == 0) {
-            snprintf(p->title, sizeof p->title, "%s", known[k].title);
+        if (known[k].title && strcmp(known[k].pattern, metric) == 0) {
+            snprintf(title, 64, "%s", known[k].title);
             return;
         }
-    if (fnmatch("rewards/*/mean", p->metric, 0) == 0)
-        snprintf(p->title, sizeof p->title, "%.*s",
+    if (fnmatch("rewards/*/mean", metric, 0) == 0)
+        snprintf(title, 64, "%.*s",
                  (int)(n - before - behind < 60 ? n - before - behind : 60),
-                 p->metric + before);
+                 metric + before);
     else
-        snprintf(p->title, sizeof p->title, "%s", p->metric);
+        snprintf(title, 64, "%s", metric);
 }
 
 static int choose_named(struct choice *x, const struct curves *c, const char *names,
@@ -138,7 +139,8 @@ static void choose_known(struct choice *x, const struct curves *c)
 {
     for (size_t k = 0; k < KNOWN; k++)
         for (size_t m = 0; m < c->metrics.n; m++)
-            if (fnmatch(known[k].pattern, strtab_text(&c->metrics, m), 0) == 0)
+            if (m + 1 != c->against &&
+                fnmatch(known[k].pattern, strtab_text(&c->metrics, m), 0) == 0)
                 choose(x, m);
     for (size_t m = 0; m < c->metrics.n && x->n == 0; m++)
         choose(x, m);
@@ -160,10 +162,61 @@ static int compare(const void *a, const void *b)
     return x->order < y->order ? -1 : 1;
 }
 
+/* 1 with the last value that a metric's sorted points have where p is. */
+static int value_at(double *out, const struct curve_point *p,
+                    const struct curve_point *sorted, size_t n)
+{
+    struct curve_point key = *p;
+    size_t lo = 0, hi = n;
+
+    key.metric = n ? sorted->metric : 0;
+    key.order = UINT32_MAX;
+    while (lo < hi) { /* the first behind it */
+        const size_t mid = lo + (hi - lo) / 2;
+
+        if (compare(&sorted[mid], &key) <= 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    const struct curve_point *at = lo ? &sorted[lo - 1] : NULL;
+    if (!at || at->set != p->set || at->run != p->run || at->step < p->step ||
+        at->step > p->step)
+        return 0;
+    *out = at->value;
+    return 1;
+}
+
+int curves_against(struct curves *c, const char *metric, struct err *e)
+{
+    const size_t m = strtab_find(&c->metrics, metric, strlen(metric));
+    struct curve_point *xs = malloc((c->n + 1) * sizeof *xs);
+    size_t n = 0, kept = 0;
+
+    if (!xs)
+        return err_set(e, ERR_NOMEM, "no memory for curves");
+    if (m == SIZE_MAX) {
+        free(xs);
+        return err_set(e, ERR_USAGE, "no metric '%s' in the input", metric);
+    }
+    for (size_t i = 0; i < c->n; i++)
+        if (c->point[i].metric == m)
+            xs[n++] = c->point[i];
+    qsort(xs, n, sizeof *xs, compare);
+    for (size_t i = 0; i < c->n; i++) {
+        c->point[kept] = c->point[i];
+        kept += (size_t)value_at(&c->point[kept].x, &c->point[i], xs, n);
+    }
+    c->n = kept;
+    c->against = 1 + m;
+    free(xs);
+    return 0;
+}
+
 /* Points of one metric, set and step, runs ascending: the last of each run counts. */
 static struct curve_at at_step(const struct curve_point *p, size_t n)
 {
-    struct curve_at at = {.step = p->step};
+    struct curve_at at = {0};
     double ss = 0;
 
     for (int pass = 0; pass < 2; pass++) {
@@ -173,13 +226,17 @@ static struct curve_at at_step(const struct curve_point *p, size_t n)
             if (i + 1 < n && p[i + 1].run == p[i].run)
                 continue;
             runs++;
-            if (pass)
+            if (pass) {
                 ss += (p[i].value - at.mean) * (p[i].value - at.mean);
-            else
+            } else {
                 at.mean += p[i].value;
+                at.x += p[i].x;
+            }
         }
-        if (!pass)
+        if (!pass) {
             at.mean /= (double)runs;
+            at.x /= (double)runs;
+        }
         at.runs = runs;
     }
     at.sd = at.runs > 1 ? sqrt(ss / (double)(at.runs - 1)) : 0;
@@ -206,7 +263,7 @@ static int make_line(struct curve_panel *panel, const struct curves *c,
             k++;
         const struct curve_at at = l->at[l->n++] = at_step(p + i, k);
 
-        widen(panel->x, at.step, at.step);
+        widen(panel->x, at.x, at.x);
         widen(panel->y, at.mean - at.sd, at.mean + at.sd);
     }
     return 0;
@@ -221,7 +278,7 @@ static int make_panel(struct curve_panel *panel, const struct curves *c,
     *panel = (struct curve_panel){.metric = strtab_text(&c->metrics, metric),
                                   .x = {INFINITY, -INFINITY},
                                   .y = {INFINITY, -INFINITY}};
-    name_panel(panel);
+    title_of(panel->title, panel->metric);
     panel->line = calloc(c->sets.n, sizeof *panel->line);
     if (!panel->line)
         return err_set(e, ERR_NOMEM, "no memory for curves");
@@ -272,6 +329,8 @@ int curves_panels(struct curve_panels *out, const struct curves *c, const char *
     int rc = 0;
 
     *out = (struct curve_panels){calloc(M, sizeof *out->panel), 0};
+    if (c->against)
+        title_of(out->against, strtab_text(&c->metrics, c->against - 1));
     if (!x.metric || !sorted || !out->panel)
         rc = err_set(e, ERR_NOMEM, "no memory for curves");
     else if (names)

@@ -1,5 +1,6 @@
 /*
- * Curves: the numbers of metric records over steps, from one run or several.
+ * Curves: the numbers of metric records over steps, or against one of them, from one run or
+ * several.
  *
  * A point is (set, metric, step, value).  Runs of one set stand together: at each step the
  * line is their mean, the band one standard deviation (n - 1 below) to both sides.  A set
@@ -26,6 +27,7 @@ struct curve_point {
     uint32_t set, run, metric;
     uint32_t order; /* as it came */
     double step, value;
+    double x; /* where it is drawn: its step, until curves_against */
 };
 
 /* Zeroed is empty. */
@@ -33,6 +35,7 @@ struct curves {
     struct strtab metrics, sets;
     struct curve_point *point;
     size_t n, cap;
+    size_t against; /* 0: steps; else 1 + the metric */
 };
 
 /* Adds the finite numbers of a metric record; run numbers the runs of all sets.  1, or 0
@@ -44,11 +47,16 @@ int curves_add(struct curves *c, const struct rec *r, const char *set, size_t ru
 int curves_put(struct curves *c, struct curve_point p, struct rec_str metric,
                const char *set, struct err *e) MUST_CHECK;
 
+/* From now on points lie where another metric of the same set, run and step has its value;
+ * points without one are dropped.  ERR_USAGE for a name that never occurred; ERR_NOMEM. */
+int curves_against(struct curves *c, const char *metric, struct err *e) MUST_CHECK;
+
 void curves_release(struct curves *c); /* zeroes it */
 
 /* One line with its band. */
 struct curve_at {
-    double step, mean, sd; /* sd 0: one run */
+    double x, mean,
+        sd; /* x: the step, or the mean of what stands for it; sd 0: one run */
     size_t runs;
 };
 struct curve {
@@ -69,6 +77,7 @@ struct curve_panel {
 struct curve_panels {
     struct curve_panel *panel;
     size_t n;
+    char against[64]; /* the title of what they are drawn against; "": steps */
 };
 
 /* The panels of the metrics in `names` (separated by commas; NULL: the table's).  ERR_USAGE

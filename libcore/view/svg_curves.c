@@ -8,7 +8,21 @@
 #include <string.h>
 
 enum { ACROSS = 3, PANEL_W = 300, PANEL_H = 190, LEFT = 52, RIGHT = 14, TOP = 28 };
-enum { FOOT = 32, HEAD = 66, MARGIN = 12 };
+enum { FOOT = 32, HEAD = 66, MARGIN = 12, LEGEND_LINE = 18 };
+
+/* How a set is drawn: its colour, and when colours come again, dashes. */
+struct style {
+    const unsigned char *rgb;
+    const char *dashes;
+};
+
+/* What all panels share. */
+struct plot {
+    const struct curve_panels *panels;
+    const struct curve_panel *most; /* the panel with most sets: their order */
+    size_t runs;                    /* the most that one point is the mean of */
+    double head;                    /* above the panels: the title, the sets' names */
+};
 
 /* One panel's place and scales. */
 struct frame {
@@ -35,11 +49,12 @@ static void span(double *lo, double *hi, const double range[2], double margin)
     *hi = range[1] + room;
 }
 
-static struct frame frame_of(const struct curve_panel *p, size_t at)
+static struct frame frame_of(const struct plot *plot, size_t at)
 {
+    const struct curve_panel *p = &plot->panels->panel[at];
     struct frame f = {
         .x0 = MARGIN + LEFT + PANEL_W * (double)(at % ACROSS),
-        .y0 = HEAD + TOP + PANEL_H * (double)(at / ACROSS),
+        .y0 = plot->head + TOP + PANEL_H * (double)(at / ACROSS),
         .w = PANEL_W - LEFT - RIGHT,
         .h = PANEL_H - TOP - FOOT,
     };
@@ -79,111 +94,158 @@ static void put_band(struct rec_buf *out, const struct frame *f, const struct cu
     rec_buf_printf(out, "<path fill=\"#%02x%02x%02x\" fill-opacity=\".22\" d=\"",
                    rgb[0], rgb[1], rgb[2]);
     for (size_t i = 0; i < l->n; i++)
-        rec_buf_printf(out, "%c%.1f %.1f", i ? 'L' : 'M', fx(f, l->at[i].step),
+        rec_buf_printf(out, "%c%.1f %.1f", i ? 'L' : 'M', fx(f, l->at[i].x),
                        fy(f, l->at[i].mean + l->at[i].sd));
     for (size_t i = l->n; i-- > 0;)
-        rec_buf_printf(out, "L%.1f %.1f", fx(f, l->at[i].step),
+        rec_buf_printf(out, "L%.1f %.1f", fx(f, l->at[i].x),
                        fy(f, l->at[i].mean - l->at[i].sd));
     rec_buf_str(out, "z\"/>\n");
 }
 
+static void put_dots(struct rec_buf *out, const struct frame *f, const struct curve *l,
+                     struct style st, double radius)
+{
+    for (size_t i = 0; i < l->n; i++)
+        rec_buf_printf(
+            out,
+            "<circle fill=\"#%02x%02x%02x\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.0f\"/>\n",
+            st.rgb[0], st.rgb[1], st.rgb[2], fx(f, l->at[i].x), fy(f, l->at[i].mean),
+            radius);
+}
+
+/* The open tag's begin of a line. */
+static void put_stroke(struct rec_buf *out, struct style st, double width)
+{
+    rec_buf_printf(out,
+                   "<path fill=\"none\" stroke=\"#%02x%02x%02x\" stroke-width=\"%g\" ",
+                   st.rgb[0], st.rgb[1], st.rgb[2], width);
+    if (*st.dashes)
+        rec_buf_printf(out, "stroke-dasharray=\"%s\" ", st.dashes);
+}
+
+/* Against another metric, steps do not show on the axis: each has a dot. */
 static void put_line(struct rec_buf *out, const struct frame *f, const struct curve *l,
-                     const unsigned char rgb[3])
+                     struct style st, const struct plot *plot)
 {
     int band = 0;
 
     for (size_t i = 0; i < l->n; i++)
         band |= l->at[i].runs > 1;
     if (band)
-        put_band(out, f, l, rgb);
+        put_band(out, f, l, st.rgb);
     if (l->n == 1)
-        rec_buf_printf(
-            out, "<circle fill=\"#%02x%02x%02x\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n",
-            rgb[0], rgb[1], rgb[2], fx(f, l->at[0].step), fy(f, l->at[0].mean));
-    rec_buf_printf(out,
-                   "<path fill=\"none\" stroke=\"#%02x%02x%02x\" stroke-width=\"1.8\" "
-                   "stroke-linejoin=\"round\" d=\"",
-                   rgb[0], rgb[1], rgb[2]);
+        put_dots(out, f, l, st, 3);
+    else if (*plot->panels->against)
+        put_dots(out, f, l, st, 2);
+    put_stroke(out, st, 1.8);
+    rec_buf_str(out, "stroke-linejoin=\"round\" d=\"");
     for (size_t i = 0; i < l->n; i++)
-        rec_buf_printf(out, "%c%.1f %.1f", i ? 'L' : 'M', fx(f, l->at[i].step),
+        rec_buf_printf(out, "%c%.1f %.1f", i ? 'L' : 'M', fx(f, l->at[i].x),
                        fy(f, l->at[i].mean));
     rec_buf_str(out, "\"/>\n");
 }
 
-/* The sets' names and colours, from the panel that has most of them. */
-struct names {
-    const struct curve_panel *panel;
-    size_t runs; /* the most that one point is the mean of */
-};
-
-static struct names names_of(const struct curve_panels *p)
+/* ---- the sets' names --------------------------------------------------------------------- */
+static struct plot plot_of(const struct curve_panels *p)
 {
-    struct names n = {0};
+    struct plot x = {.panels = p, .head = HEAD};
 
     for (size_t i = 0; i < p->n; i++) {
-        if (!n.panel || p->panel[i].n > n.panel->n)
-            n.panel = &p->panel[i];
+        if (!x.most || p->panel[i].n > x.most->n)
+            x.most = &p->panel[i];
         for (size_t k = 0; k < p->panel[i].n; k++)
             for (size_t t = 0; t < p->panel[i].line[k].n; t++)
-                if (p->panel[i].line[k].at[t].runs > n.runs)
-                    n.runs = p->panel[i].line[k].at[t].runs;
+                if (p->panel[i].line[k].at[t].runs > x.runs)
+                    x.runs = p->panel[i].line[k].at[t].runs;
     }
-    return n;
+    return x;
 }
 
-static size_t color_of(const struct names *n, const char *set)
+static struct style style_at(size_t k)
 {
-    for (size_t k = 0; n->panel && k < n->panel->n; k++)
-        if (n->panel->line[k].set == set)
-            return k % PALETTE_LINES;
-    return PALETTE_LINES - 1;
+    static const char *const dashes[] = {"", "6 3", "2 3", "8 3 2 3"};
+
+    return (struct style){palette_lines[k % PALETTE_LINES],
+                          dashes[k / PALETTE_LINES % (sizeof dashes / sizeof *dashes)]};
 }
 
-static void put_legend(struct rec_buf *out, const struct names *n)
+static struct style style_of(const struct plot *x, const char *set)
 {
-    double x = 16;
+    for (size_t k = 0; x->most && k < x->most->n; k++)
+        if (x->most->line[k].set == set)
+            return style_at(k);
+    return style_at(PALETTE_LINES - 1);
+}
+
+/* Where the next entry of the legend stands, so many pixels wide. */
+struct pen {
+    double x, y, width; /* of the picture */
+};
+
+static void make_room(struct pen *pen, double wide)
+{
+    if (pen->x > MARGIN + 4 && pen->x + wide > pen->width - MARGIN) {
+        pen->x = MARGIN + 4;
+        pen->y += LEGEND_LINE;
+    }
+}
+
+static void put_legend(struct rec_buf *out, struct plot *plot, double width)
+{
+    struct pen pen = {MARGIN + 4, 46, width};
     char text[96];
 
-    for (size_t k = 0; n->panel && n->panel->n > 1 && k < n->panel->n; k++) {
-        const unsigned char *c = palette_lines[k % PALETTE_LINES];
-        const char *set = *n->panel->line[k].set ? n->panel->line[k].set : "(unnamed)";
+    for (size_t k = 0; plot->most && plot->most->n > 1 && k < plot->most->n; k++) {
+        const char *set =
+            *plot->most->line[k].set ? plot->most->line[k].set : "(unnamed)";
 
-        rec_buf_printf(out,
-                       "<path stroke=\"#%02x%02x%02x\" stroke-width=\"3\" "
-                       "d=\"M%.1f 46h22\"/>\n",
-                       c[0], c[1], c[2], x);
-        svg_str(out, x + 28, 50, "t", "start", set);
-        x += 48 + svg_width(strlen(set));
+        make_room(&pen, 28 + svg_width(strlen(set)));
+        put_stroke(out, style_at(k), 3);
+        rec_buf_printf(out, "d=\"M%.1f %.0fh22\"/>\n", pen.x, pen.y);
+        svg_str(out, pen.x + 28, pen.y + 4, "t", "start", set);
+        pen.x += 48 + svg_width(strlen(set));
     }
-    if (n->runs > 1) {
+    if (plot->runs > 1) {
         snprintf(text, sizeof text,
                  "mean of up to %zu runs; band: one standard deviation to both sides",
-                 n->runs);
-        svg_str(out, x, 50, "m s", "start", text);
+                 plot->runs);
+        make_room(&pen, .85 * svg_width(strlen(text)));
+        svg_str(out, pen.x, pen.y + 4, "m s", "start", text);
     }
+    plot->head = HEAD - 46 + pen.y;
+}
+
+static void put_panel(struct rec_buf *out, const struct plot *plot, size_t i)
+{
+    const struct curve_panel *panel = &plot->panels->panel[i];
+    const struct frame f = frame_of(plot, i);
+
+    svg_str(out, f.x0, f.y0 - 9, "t b", "start", panel->title);
+    put_axes(out, &f);
+    if (*plot->panels->against)
+        svg_str(out, f.x0 + f.w, f.y0 + f.h + 28, "m s", "end", plot->panels->against);
+    for (size_t k = 0; k < panel->n; k++)
+        put_line(out, &f, &panel->line[k], style_of(plot, panel->line[k].set), plot);
 }
 
 void svg_curves(struct rec_buf *out, const struct curve_panels *p, const char *title)
 {
-    const struct names n = names_of(p);
+    struct plot plot = plot_of(p);
     const size_t rows = (p->n + ACROSS - 1) / ACROSS;
     const size_t across = p->n < ACROSS ? p->n : ACROSS;
+    const double width = 2 * MARGIN + PANEL_W * (double)across;
+    struct rec_buf legend = {0};
 
     title = title ? title : "Training";
-    svg_begin(out, 2 * MARGIN + PANEL_W * (double)across,
-              HEAD + PANEL_H * (double)rows + MARGIN, title,
-              "Curves over training steps, one panel for each metric.");
+    put_legend(&legend, &plot, width); /* says how high it is */
+    svg_begin(out, width, plot.head + PANEL_H * (double)rows + MARGIN, title,
+              *p->against ? "Curves against another metric, one panel for each metric."
+                          : "Curves over training steps, one panel for each metric.");
     svg_str(out, 16, 26, "t b h", "start", title);
-    put_legend(out, &n);
-    for (size_t i = 0; i < p->n; i++) {
-        const struct curve_panel *panel = &p->panel[i];
-        const struct frame f = frame_of(panel, i);
-
-        svg_str(out, f.x0, f.y0 - 9, "t b", "start", panel->title);
-        put_axes(out, &f);
-        for (size_t k = 0; k < panel->n; k++)
-            put_line(out, &f, &panel->line[k],
-                     palette_lines[color_of(&n, panel->line[k].set)]);
-    }
+    rec_buf_add(out, legend.p, legend.n);
+    out->oom |= legend.oom;
+    rec_buf_release(&legend);
+    for (size_t i = 0; i < p->n; i++)
+        put_panel(out, &plot, i);
     rec_buf_str(out, "</svg>\n");
 }

@@ -87,10 +87,11 @@ void term_curves(struct rec_buf *out, const struct curve_panels *p,
 {
     const size_t names = name_columns(p), used = names + NUMBERS,
                  width = st->width > used + 10 ? st->width - used : 10;
-    char text[64];
+    char text[128];
 
     if (p->n) { /* the head: which steps */
-        snprintf(text, sizeof text, "steps %.6g to %.6g", p->panel[0].x[0],
+        snprintf(text, sizeof text, "%s %.6g to %.6g",
+                 *p->against ? p->against : "steps", p->panel[0].x[0],
                  p->panel[0].x[1]);
         put_padded(out, text, names);
         rec_buf_printf(out, "%-*s %9s %9s\n", (int)width, "", "first", "last");

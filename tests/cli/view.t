@@ -46,6 +46,14 @@ cagsr-view --width 120 run.rec | awk 'length($0) > 110 { n++ } END { print (n > 
 echo "-- curves"
 cagsr-view -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
 cagsr-view -F seconds "$G/seed1.jsonl"
+cagsr-view -x objective/kl -F reward "$G/seed1.jsonl"
+echo "-- nine sets: colours come again with dashes, the legend has lines"
+set --
+for i in 1 2 3 4 5 6 7 8 9; do
+    cp "$G/seed1.jsonl" run$i.jsonl
+    set -- "$@" -r "set $i=run$i.jsonl"
+done
+cagsr-view -s -F reward "$@" | grep -oE 'dasharray="[^"]*"|d="M[0-9.]+ [0-9]+h22' | sed 's/M[0-9.]* /M /' | sort | uniq -c | tr -s ' '
 echo "-- tables of a run, alone and beside a stream"
 printf 'step\treward\n1\t0.5\n2\t1.5\n' >metrics.tsv
 printf 'step\treward\n0\t0.25\n2\t1.25\n' >eval.tsv
@@ -56,9 +64,10 @@ echo "-- SVG"
 golden attn.svg -c 2 --title 'A <title> & more' run.rec
 golden heads.svg -i hats -l 6 --head 1 run.rec
 golden reward.svg -p reward run.rec
+golden against.svg -x objective/kl -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
 golden curves.svg -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
 echo "-- they are XML"
-for f in attn heads reward curves; do
+for f in attn heads reward curves against; do
     python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])" $f.svg
 done
 echo "-- HTML: no markup of a model's, one script that may run, nothing to fetch"
@@ -81,6 +90,7 @@ status cagsr-view -c 0 -T 9 run.rec
 status cagsr-view -l 2 run.rec
 status cagsr-view -p curves run.rec
 status cagsr-view -F no "$G/seed1.jsonl"
+status cagsr-view -x no "$G/seed1.jsonl"
 status cagsr-view -r nameless run.rec
 printf 'reward\n1\n' >eval.tsv
 status cagsr-view eval.tsv

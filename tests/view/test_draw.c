@@ -268,6 +268,40 @@ static const struct {
     {"eval/reward", "eval/reward"},
 };
 
+/* Points lie at the other metric's last value of the same run and step, at the mean over runs;
+ * those without one are gone, and steps stay in order. */
+Test(curves, against)
+{
+    struct curves c = {0};
+    struct curve_panels p;
+    struct err e = {0};
+
+    add(&c, "a", 0, "{\"kind\":\"metric\",\"step\":2,\"reward\":5,\"kl\":0.5}");
+    add(&c, "a", 0, "{\"kind\":\"metric\",\"step\":1,\"reward\":1,\"kl\":9}");
+    add(&c, "a", 0, "{\"kind\":\"metric\",\"step\":1,\"kl\":2}");
+    add(&c, "a", 1, "{\"kind\":\"metric\",\"step\":1,\"reward\":3,\"kl\":4}");
+    add(&c, "a", 1, "{\"kind\":\"metric\",\"step\":3,\"reward\":8}");
+    add(&c, "b", 2, "{\"kind\":\"metric\",\"step\":3,\"reward\":7,\"kl\":-1}");
+    add(&c, "c", 3, "{\"kind\":\"metric\",\"step\":3,\"reward\":7}");
+    cr_expect_eq(curves_against(&c, "no", &e), ERR_USAGE);
+    cr_expect_str_eq(e.text, "no metric 'no' in the input");
+    cr_assert_eq(curves_against(&c, "kl", &e), 0);
+    cr_assert_eq(curves_panels(&p, &c, NULL, &e), 0);
+    cr_expect_str_eq(p.against, "KL to the reference (nats)");
+    cr_assert_eq(p.n, 1, "the metric itself is no panel");
+    cr_assert_eq(p.panel[0].n, 2, "nothing is left of c");
+    const struct curve *a = &p.panel[0].line[0], *b = &p.panel[0].line[1];
+    cr_assert(a->n == 2 && b->n == 1);
+    cr_expect_float_eq(a->at[0].x, 3, 1e-12);
+    cr_expect_float_eq(a->at[0].mean, 2, 1e-12);
+    cr_expect_float_eq(a->at[1].x, 0.5, 1e-12);
+    cr_expect_float_eq(b->at[0].x, -1, 1e-12);
+    cr_expect_float_eq(p.panel[0].x[0], -1, 1e-12);
+    cr_expect_float_eq(p.panel[0].x[1], 3, 1e-12);
+    curves_panels_release(&p);
+    curves_release(&c);
+}
+
 Test(curves, titles)
 {
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {

@@ -165,6 +165,12 @@ static int draw_curves(struct draw *d, struct err *e)
 
 int draw_end(struct draw *d, struct err *e)
 {
+    if (d->o->against) {
+        const int rc = curves_against(&d->curves, d->o->against, e);
+
+        if (rc < 0)
+            return rc;
+    }
     if (d->o->html && (d->prompts || d->curves.n)) {
         const int rc = html_end(d, e);
 

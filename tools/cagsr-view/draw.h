@@ -25,7 +25,7 @@ struct opts {
     int term, svg, html, plot, over, color, ground;
     int all, share, whole;
     size_t prompts, cand, token, layer, head, width; /* SIZE_MAX: not given */
-    const char *id, *fields, *title;
+    const char *id, *fields, *title, *against;
     struct cli_list runs;
 };
 
