@@ -24,6 +24,26 @@ echo "-- numbers of each"
 awk -F '\t' 'NR > 1 { n[$2]++ } END { for (s in n) print s, n[s] }' out/results.tsv | sort
 head -n 1 out/table.tsv
 awk -F '\t' 'NR > 1 && $5 == "t1" && $6 == "right" && ($7 < 0 || $7 > 1) { print "no share:", $0 }' out/results.tsv
+echo "-- the page: two pictures for each question, a table for each decoding, nothing to fetch"
+grep -c '</svg>' out/report.html
+grep -c '</table>' out/report.html
+grep -c '<th scope="row">' out/report.html
+grep -oE '(src|href)="[^"]*"|https?://[^" ]*|@import|url\(|<script' out/report.html | sort -u
+grep -o '>best-of-n</text>' out/report.html | wc -l
+echo "-- two seeds: means, their range, bands; names are text"
+mkdir -p two/1 two/2
+cp -r out/1/start out/1/grpo out/1/best-of-n two/1
+for system in start grpo best-of-n; do
+    mkdir two/2/$system
+    awk -F '\t' -v OFS='\t' '{ $1 = 2; if ($6 == "reward") $7 += 1; print }' out/1/$system/rows.tsv >two/2/$system/rows.tsv
+done
+mkdir 'two/1/a&b'
+sed 's/\tgrpo\t/\ta\&b\t/' out/1/grpo/rows.tsv >'two/1/a&b/rows.tsv'
+"$compare/report.sh" two
+awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "reward") k = i; next }
+    $1 == "start" && $2 == "t1" { split($k, x, /[][, ]+/); printf "%d seeds, range %.3f\n", $3, x[3] - x[2] }' two/table.tsv
+grep -c 'one standard deviation to both sides' two/report.html
+grep -o 'a&amp;b</th>' two/report.html | sort | uniq -c | tr -s ' '
 echo "-- of the start, the policy has not moved; later it has"
 awk -F '\t' '$6 == "kl" && $5 == "t1" && $2 == "start" { print $7 + 0 }
     $6 == "kl" && $5 == "t1" && $2 == "grpo" && $3 == 2 { print ($7 != 0 ? "moved" : "not moved") }' out/results.tsv
