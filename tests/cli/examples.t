@@ -1,5 +1,7 @@
 # The EXAMPLES of the manual pages, run as a user would: each display of a page, line by line
 # as it stands there, in a directory where the files it names are those of the small example.
+# A display that is `-unfilled` shows what the one before it writes, and must be that; where
+# `.\" numbers vary` stands above it, for models are run, but for numbers.
 . "$KIT"
 need jq
 tiny=$SRC/examples/tiny-qa
@@ -28,12 +30,15 @@ cagsr-update -q -m base --algo rm -o rm first.rec >/dev/null
 cagsr-update -q -m base --lora-rank 2 -o adapter first.rec >/dev/null
 cagsr-reward -q --calibrate scales attn.rec >/dev/null
 
-# A page's displays under EXAMPLES, one script each: NAME.1, NAME.2 ...
+# A page's displays under EXAMPLES, one script each: NAME.1, NAME.2 ...; what they write in
+# NAME.N.want, or NAME.N.like.
 displays() { # PAGE
     awk -v name="$(basename "$1")" '
         /^\.Sh/ { on = $2 == "EXAMPLES"; next }
         !on { next }
+        /^\.\\" numbers vary/ { vary = 1; next }
         /^\.Dl / { file = name "." ++n; sub(/^\.Dl /, ""); print >file; close(file); next }
+        /^\.Bd -unfilled/ { file = name "." n (vary ? ".like" : ".want"); inside = 1; vary = 0; next }
         /^\.Bd -literal/ { file = name "." ++n; inside = 1; next }
         /^\.Ed/ { inside = 0; close(file); next }
         inside { sub(/^\$ /, ""); print >file }
@@ -42,6 +47,27 @@ displays() { # PAGE
 
 # What mdoc writes otherwise than the shell.
 plain() { sed -e 's/\\(dq/"/g' -e 's/\\e/\\/g' -e 's/\\&//g' "$1"; }
+
+# Numbers, with signs and stars, and how often a line comes do not count, nor blanks.
+vague() { sed -E 's/[-+]?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?\*?/N/g' "$@" | tr -s ' ' | sed 's/ $//' | uniq; }
+
+# A line that says whether the output is what the page shows.
+compare() { # NAME.N
+    for form in want like; do
+        [ -f "$1.$form" ] || continue
+        plain "$1.$form" >want
+        cp out got
+        if [ $form = like ]; then
+            vague want >want.vague && mv want.vague want
+            vague out >got
+        fi
+        if cmp -s want got; then
+            echo "  and writes what the page shows"
+        else
+            diff want got || :
+        fi
+    done
+}
 
 # Whether all programs are there that a display names.
 missing() {
@@ -65,6 +91,8 @@ for page in "$SRC"/man/*.1; do
     cp first.rec run.rec
     cp first.metrics metrics.rec
     cp scales s.json
+    cp "$SRC/examples/pictures/recorded/smollm2.rec" answers.rec
+    cp "$SRC/tests/golden/smollm2-run/start.rec" "$SRC/tests/golden/smollm2-run/step4.rec" .
     for name_of_run in seed1 seed2 seed3 random; do cp first.metrics $name_of_run.rec; done
     while [ $i -lt "$n" ]; do
         i=$((i + 1))
@@ -78,6 +106,7 @@ for page in "$SRC"/man/*.1; do
         timeout 60 sh -e script <attn.rec >out 2>err || rc=$?
         if [ $rc -eq 0 ] && ! grep -q '^cagsr-[a-z]*: .*\(No such\|not an option\)' err; then
             echo "$name $i: ok"
+            compare "$name.1.$i"
         else
             echo "$name $i: exit $rc"
             cat script
