@@ -72,3 +72,11 @@ char_model() {
         "{% for message in messages %}{{\"<|im_start|>\" + message[\"role\"] + \"\n\" + message[\"content\"] + \"<|im_end|>\n\"}}{% endfor %}{% if add_generation_prompt %}{{\"<|im_start|>assistant\n\"}}{% endif %}"}' \
         >"$1/tokenizer_config.json"
 }
+
+# A run of 200 prompts with 8 answers of 64 tokens, which read 67, as streams one after another.
+large_run() {
+    python3 "$SRC/tests/cli/large-run.py" | cagsr-reward -o two.rec
+    set --
+    while [ $# -lt 100 ]; do set -- "$@" two.rec; done
+    cat "$@"
+}

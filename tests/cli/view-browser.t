@@ -122,37 +122,7 @@ END
 in_browser run.html <steps
 
 echo "-- 200 prompts of 8 candidates, 64 tokens that read 67: under 10 MB, drawn in 5 s"
-cat >large.py <<'END'
-import json, random
-random.seed(1)
-words = "the library of old town opens at nine on weekdays and eleven Saturdays members may borrow six books".split()
-def text(n):
-    parts = [" " + random.choice(words) for _ in range(n)]
-    at, ends = 0, []
-    for p in parts:
-        at += len(p)
-        ends.append(at)
-    return "".join(parts), ends
-for group in range(2):
-    prompt, prompt_ends = text(67)
-    ids = [random.randrange(50000) for _ in range(67)]
-    for cand in range(8):
-        answer, ends = text(64)
-        rows = [[round(random.expovariate(200), 6) for _ in range(67)] for _ in range(64)]
-        print(json.dumps({"kind": "sample", "id": "prompt-%d" % group, "cand": cand, "n": 8, "prompt": prompt, "text": answer,
-            "prompt_ids": ids, "ids": [random.randrange(50000) for _ in range(64)], "prompt_ends": prompt_ends, "ends": ends,
-            "ref": [-2.0] * 64, "finish": "length", "attn": {"kind": "self", "layers": "15:30", "heads": "mean",
-            "reduce": "mean", "model": "0", "rows": {"$nd": [64, 67], "type": "<f4", "data": rows}}}))
-END
-python3 large.py | cagsr-reward -o two.rec
-head -n 0 two.rec
-set --
-i=0
-while [ $i -lt 100 ]; do
-    set -- "$@" two.rec
-    i=$((i + 1))
-done
-cat "$@" | cagsr-view -H -o large.html
+large_run | cagsr-view -H -o large.html
 [ "$(wc -c <large.html)" -lt 10000000 ] && echo "under 10 MB"
 cat >steps <<'END'
 document.querySelector("#facts").textContent

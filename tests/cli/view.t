@@ -82,6 +82,8 @@ grep -c "script-src 'sha256-$hash'" run.html
 echo "-- the same input, the same bytes; a pipe will do"
 cagsr-view -H <run.rec >a.html
 cagsr-view -H <run.rec | cmp - a.html && echo same
+echo "-- 200 prompts of 8 answers, 64 tokens that read 67: under 10 MB"
+large_run | cagsr-view -H | wc -c | awk '{ print ($1 > 5e6 && $1 < 1e7 ? "yes" : $1) }'
 echo "-- refused"
 status cagsr-view -s -H run.rec
 status cagsr-view -i nobody run.rec
