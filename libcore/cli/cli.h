@@ -128,26 +128,31 @@ int cli_finish(const struct cli_tool *tool, struct cli_common *c, int rc,
  *
  * without total and eta where the end is not known.  The last line has end=ok or end=error
  * behind them.  `unit` as in "prompts"; total 0 when unknown. */
-struct cli_progress {
-    const struct cli_common *common;
-    const char *name, *unit;
-    size_t total, done;
-    double started, drawn; /* seconds, monotonic */
-    int shown;
-};
-void cli_progress_start(struct cli_progress *p, const struct cli_tool *tool,
-                        const struct cli_common *c, const char *unit, size_t total);
-
 /* What else is known: name=value for programs, "312 tokens/s" for people. */
 struct cli_figure {
     const char *name, *unit;
     double value;
     int digits; /* behind the point, for people */
 };
-/* `done` units so far; n figures (may be NULL, 0). */
+enum { CLI_FIGURES = 4 };
+
+struct cli_progress {
+    const struct cli_common *common;
+    const char *name, *unit;
+    size_t total, done;
+    double started, drawn; /* seconds, monotonic */
+    int shown;
+    struct cli_figure figure[CLI_FIGURES]; /* as they were told last */
+    size_t figures;
+};
+void cli_progress_start(struct cli_progress *p, const struct cli_tool *tool,
+                        const struct cli_common *c, const char *unit, size_t total);
+
+/* `done` units so far; n <= CLI_FIGURES figures (may be NULL, 0), whose names and units are
+ * literals. */
 void cli_progress_update(struct cli_progress *p, size_t done,
                          const struct cli_figure *figure, size_t n);
-/* rc: the tool's result. */
+/* rc: the tool's result.  What the last update said is shown, however soon it came. */
 void cli_progress_end(struct cli_progress *p, int rc);
 
 /* Seconds on the monotonic clock. */

@@ -35,9 +35,9 @@ static double rate_of(const struct cli_progress *p, double now)
 }
 
 /* ---- for people -------------------------------------------------------------------------- */
-static void draw(const struct cli_progress *p, double now, const struct cli_figure *f,
-                 size_t n)
+static void draw(const struct cli_progress *p, double now)
 {
+    const struct cli_figure *f = p->figure;
     const double rate = rate_of(p, now);
 
     fprintf(stderr, "\r\033[K%s: %zu", p->name, p->done);
@@ -46,7 +46,7 @@ static void draw(const struct cli_progress *p, double now, const struct cli_figu
     fprintf(stderr, " %s, %.3g/s", p->unit, rate);
     if (p->total && rate > 0 && p->done < p->total)
         fprintf(stderr, ", %.0f s left", (double)(p->total - p->done) / rate);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < p->figures; i++)
         fprintf(stderr, ", %.*f %s", f[i].digits, f[i].value, f[i].unit);
     fflush(stderr);
 }
@@ -68,8 +68,7 @@ static void write_quietly(int fd, const char *line, size_t n)
 }
 
 /* In one write, so that lines of several tools on one descriptor stay whole. */
-static void tell(const struct cli_progress *p, double now, const struct cli_figure *f,
-                 size_t n, const char *end)
+static void tell(const struct cli_progress *p, double now, const char *end)
 {
     const double rate = rate_of(p, now);
     char line[512];
@@ -85,8 +84,8 @@ static void tell(const struct cli_progress *p, double now, const struct cli_figu
     PUT(" seconds=%.3f rate=%.6g", now - p->started, rate);
     if (p->total && rate > 0 && p->done <= p->total)
         PUT(" eta=%.1f", (double)(p->total - p->done) / rate);
-    for (size_t i = 0; i < n; i++)
-        PUT(" %s=%.6g", f[i].name, f[i].value);
+    for (size_t i = 0; i < p->figures; i++)
+        PUT(" %s=%.6g", p->figure[i].name, p->figure[i].value);
     PUT("%s\n", end);
 #undef PUT
     if (at < sizeof line)
@@ -100,22 +99,29 @@ void cli_progress_update(struct cli_progress *p, size_t done,
     const double now = cli_now();
 
     p->done = done;
+    p->figures = n < CLI_FIGURES ? n : CLI_FIGURES;
+    for (size_t i = 0; i < p->figures; i++)
+        p->figure[i] = f[i];
     if (p->drawn != 0 && now - p->drawn < REDRAW)
         return;
     if (p->common->progress) {
-        draw(p, now, f, n);
+        draw(p, now);
         p->shown = 1;
     }
     if (p->common->progress_fd)
-        tell(p, now, f, n, "");
+        tell(p, now, "");
     p->drawn = now;
 }
 
 void cli_progress_end(struct cli_progress *p, int rc)
 {
-    if (p->shown)
+    const double now = cli_now();
+
+    if (p->shown) {
+        draw(p, now);
         fputc('\n', stderr);
+    }
     p->shown = 0;
     if (p->common && p->common->progress_fd)
-        tell(p, cli_now(), NULL, 0, rc < 0 ? " end=error" : " end=ok");
+        tell(p, now, rc < 0 ? " end=error" : " end=ok");
 }
