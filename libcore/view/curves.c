@@ -19,9 +19,10 @@ static const struct {
     {"repetition", NULL},
     {"copy", NULL},
     {"no_end", NULL},
-    {"kl", "KL to the reference (nats)"},
-    {"length", "length (tokens)"},
     {"objective/kl", "KL to the reference (nats)"},
+    {"kl", "KL to the reference (nats)"},
+    {"relevance", NULL},
+    {"length", "length (tokens)"},
     {"policy/entropy_avg", "entropy (nats per token)"},
     {"completions/mean_length", "length (tokens)"},
     {"completions/clipped_ratio", "share cut at the limit"},
@@ -316,6 +317,10 @@ static int make_panels(struct curve_panels *out, const struct curves *c,
     for (size_t i = 0; i < x->n && rc >= 0; i++) {
         out->n = i + 1;
         rc = make_panel(&out->panel[i], c, sorted, x->metric[i], e);
+        for (size_t k = 0; k < i; k++) /* a record and a table have it: both names */
+            if (strcmp(out->panel[k].title, out->panel[i].title) == 0)
+                snprintf(out->panel[i].title, sizeof out->panel[i].title, "%s",
+                         out->panel[i].metric);
     }
     return rc;
 }

@@ -302,6 +302,23 @@ Test(curves, against)
     curves_release(&c);
 }
 
+/* Two metrics that would be called the same: the second by its own name. */
+Test(curves, titles_differ)
+{
+    struct curves c = {0};
+    struct curve_panels p;
+    struct err e = {0};
+
+    add(&c, "", 0, "{\"kind\":\"metric\",\"step\":1,\"kl\":2,\"objective/kl\":4}");
+    cr_assert_eq(curves_panels(&p, &c, NULL, &e), 0);
+    cr_assert_eq(p.n, 2);
+    cr_expect_str_eq(p.panel[0].title, "KL to the reference (nats)");
+    cr_expect_str_eq(p.panel[0].metric, "objective/kl");
+    cr_expect_str_eq(p.panel[1].title, "kl");
+    curves_panels_release(&p);
+    curves_release(&c);
+}
+
 Test(curves, titles)
 {
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
