@@ -47,8 +47,40 @@ ISA_BODY vword rounded(const float *p)
     return (nan & (u >> 16 | 0x40)) | (~nan & near);
 }
 
-/* A tile's sums; every index is a constant once the loops are unrolled, or they would be kept
- * in memory. */
+/* acc += w a, a row of W's numbers for one k times the rows' numbers for it.  Every index is
+ * a constant once the loops are unrolled, or the sums would be kept in memory. */
+ISA_BODY void add_products(vfloat acc[HEIGHT][VECS], const vfloat w[VECS],
+                           const float *a, size_t lda, size_t R)
+{
+#pragma GCC unroll 8
+    for (size_t r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < VECS; v++)
+            acc[r][v] += w[v] * vec_set(a[r * lda]);
+}
+
+ISA_BODY void add_even(vfloat acc[HEIGHT][VECS], const uint32_t *b, const float *a,
+                       size_t lda, size_t R)
+{
+    vfloat w[VECS];
+
+#pragma GCC unroll 8
+    for (size_t v = 0; v < VECS; v++)
+        w[v] = even(words(b + v * VEC));
+    add_products(acc, w, a, lda, R);
+}
+
+ISA_BODY void add_odd(vfloat acc[HEIGHT][VECS], const uint32_t *b, const float *a,
+                      size_t lda, size_t R)
+{
+    vfloat w[VECS];
+
+#pragma GCC unroll 8
+    for (size_t v = 0; v < VECS; v++)
+        w[v] = odd(words(b + v * VEC));
+    add_products(acc, w, a, lda, R);
+}
+
 ISA_BODY void tile(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
                    const uint32_t *b, size_t deep, size_t R)
 {
@@ -62,23 +94,11 @@ ISA_BODY void tile(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
             acc[r][v] = vec_set(0);
     for (; k + 1 < deep; k += 2, b += WIDTH) {
         __builtin_prefetch(b + AHEAD);
-#pragma GCC unroll 8
-        for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-            for (size_t v = 0; v < VECS; v++)
-                acc[r][v] += even(words(b + v * VEC)) * vec_set(a[r * lda + k]);
-#pragma GCC unroll 8
-        for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-            for (size_t v = 0; v < VECS; v++)
-                acc[r][v] += odd(words(b + v * VEC)) * vec_set(a[r * lda + k + 1]);
+        add_even(acc, b, a + k, lda, R);
+        add_odd(acc, b, a + k + 1, lda, R);
     }
     if (k < deep)
-#pragma GCC unroll 8
-        for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-            for (size_t v = 0; v < VECS; v++)
-                acc[r][v] += even(words(b + v * VEC)) * vec_set(a[r * lda + k]);
+        add_even(acc, b, a + k, lda, R);
 #pragma GCC unroll 8
     for (size_t r = 0; r < R; r++)
 #pragma GCC unroll 8
