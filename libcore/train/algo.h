@@ -68,6 +68,7 @@ struct algo_opts {
     int kl_given; /* a reference is required */
     double gamma, lambda;
     double value_coef, value_clip;
+    double value_trunk; /* share of the value loss's gradient that the model gets */
     double entropy_coef;
     enum advantage_scale scale;
     struct advantage_eps eps;

@@ -17,18 +17,26 @@ static void head_values(const struct train *t, const float *hidden, double *out)
             t->head.w, hidden + mi->item[i].row * t->head.C, t->head.C);
 }
 
-/* dh += dv w,  dw += dv h, in item order. */
+/*
+ * dw += dv h,  dh += share dv w, in item order.
+ *
+ * A score is what its whole model is trained for: share 1.  A critic is one linear on a
+ * trunk that is the policy: with share 1 its errors, as large as rewards are in their own
+ * units, drown the policy's gradient, whose advantages have unit variance.  With share 0,
+ * the default, it reads the trunk and leaves it alone, and rewards may have any unit.
+ */
 static void head_values_backward(struct train *t, const float *hidden, const double *dv)
 {
     const struct micro *mi = &t->work->micro;
     struct train_head *h = &t->head;
+    const double share = work_flags(t) & ALGO_SCORE ? 1 : t->o.algo.value_trunk;
 
     for (size_t i = 0; i < mi->n; i++) {
-        const float d = (float)dv[mi->token[i]];
+        const float d = (float)dv[mi->token[i]], into = (float)(share * d);
         const float *row = hidden + mi->item[i].row * h->C;
         float *dh = t->work->dh + mi->item[i].row * h->C;
         for (size_t c = 0; c < h->C; c++) {
-            dh[c] += d * h->w[c];
+            dh[c] += into * h->w[c];
             h->g[c] += d * row[c];
         }
         h->g[h->C] += d;

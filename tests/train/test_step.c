@@ -72,6 +72,13 @@ static void forget_sampler(struct bench *b)
         b->d.cand[c].has_logp = 0;
 }
 
+static void fill_head(struct train *t)
+{
+    if (t->head.C)
+        for (size_t i = 0; i <= t->head.C; i++)
+            t->head.w[i] = (float)(0.2 * (rng_uniform(9, 9, 9, (uint32_t)i) - .5));
+}
+
 static double loss_at(struct bench *b, float *x, const float *g, size_t n,
                       const float *base, double h)
 {
@@ -132,10 +139,9 @@ ParameterizedTest(size_t *which, step, finite_differences)
     if (k != ALGO_RM)
         b.o.epochs = 2; /* old log-probabilities have a pass of their own */
     b.o.algo.value_clip = 100;
+    b.o.algo.value_trunk = k == ALGO_PPO; /* a score has its whole model anyway */
     bench_start(&b);
-    if (b.t->head.C)
-        for (size_t i = 0; i <= b.t->head.C; i++)
-            b.t->head.w[i] = (float)(0.2 * (rng_uniform(9, 9, 9, (uint32_t)i) - .5));
+    fill_head(b.t);
     fill(&b, 3, 2, 11);
     forget_sampler(&b);
     ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
@@ -149,6 +155,55 @@ ParameterizedTest(size_t *which, step, finite_differences)
         check_direction(&b, b.t->head.w, b.t->head.g, b.t->head.C + 1, 1e-2, "head");
     }
     bench_close(&b);
+}
+
+/* ---- the critic on the policy's trunk -------------------------------------------------- */
+
+/* The model's gradient under PPO, for these weights of the value loss; malloc'd. */
+static float *ppo_gradient(double coef, double trunk, size_t *n)
+{
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", 1);
+    bench_algo(&b, ALGO_PPO);
+    b.o.algo.value_coef = coef;
+    b.o.algo.value_trunk = trunk;
+    bench_start(&b);
+    fill_head(b.t);
+    fill(&b, 3, 2, 11);
+    forget_sampler(&b);
+    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+    *n = b.m->plan.size;
+    float *g = malloc(*n * sizeof *g);
+    memcpy(g, b.t->grads, *n * sizeof *g);
+    bench_close(&b);
+    return g;
+}
+
+/* With share 0 the weight of the value loss does not matter to the model, to the bit; a
+ * share between is between: g(s) = g(0) + s (g(1) - g(0)). */
+Test(step, critic_leaves_the_trunk_alone)
+{
+    size_t n;
+    float *none = ppo_gradient(0, 1, &n), *apart = ppo_gradient(50, 0, &n);
+    float *whole = ppo_gradient(2, 1, &n), *half = ppo_gradient(2, .5, &n);
+    double moved = 0, worst = 0;
+
+    cr_expect_eq(memcmp(none, apart, n * sizeof *none), 0);
+    for (size_t i = 0; i < n; i++) {
+        const double full = (double)whole[i] - none[i],
+                     part = (double)half[i] - none[i];
+        moved = fmax(moved, fabs(full));
+        worst = fmax(worst, fabs(part - .5 * full));
+    }
+    cr_expect_gt(moved, 1e-3, "the critic moves the trunk by %g", moved);
+    cr_expect_leq(worst, 1e-5 * moved, "off by %g of %g", worst, moved);
+    free(none);
+    free(apart);
+    free(whole);
+    free(half);
 }
 
 /* ---- the first step -------------------------------------------------------------------- */
