@@ -44,6 +44,8 @@ awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "reward") k = i; next
     $1 == "start" && $2 == "t1" { split($k, x, /[][, ]+/); printf "%d seeds, range %.3f\n", $3, x[3] - x[2] }' two/table.tsv
 grep -c 'one standard deviation to both sides' two/report.html
 grep -o 'a&amp;b</th>' two/report.html | sort | uniq -c | tr -s ' '
+echo "-- four passes over a batch go with a quarter of the rate"
+cat out/1/*/run/settings | sed -n 's/^algo \([a-z]* lr [^ ]*\).*/\1/p' | sort -u
 echo "-- of the start, the policy has not moved; later it has"
 awk -F '\t' '$6 == "kl" && $5 == "t1" && $2 == "start" { print $7 + 0 }
     $6 == "kl" && $5 == "t1" && $2 == "grpo" && $3 == 2 { print ($7 != 0 ? "moved" : "not moved") }' out/results.tsv

@@ -1,6 +1,7 @@
 # A language model and prompts with references.  What is measured needs no attention: relevance
 # by a sentence encoder (ENCODER, a directory of sentence-transformers; without it, by words),
 # overlap with the references, perplexity under the start.
+lr_ppo=7.5e-6 # four passes over a batch where the others make one: a quarter each
 steps=20 eval_steps='10 20' batch=4 n=8 lr=3e-5 kl=0.05 eval_n=${EVAL_N:-2} calibrate=${CALIBRATE:-50}
 lexical=.6 pairs=200 few=32 rm_lr=1e-5 rm_epochs=1
 tokens=${TOKENS:-32}

@@ -1,2 +1,3 @@
-# The default reward with the attention of the policy itself, which moves.
+# The default reward with the attention of the policy itself, which moves; coherence and the KL
+# stay those of the start.
 algo=grpo scorer=own
