@@ -146,8 +146,13 @@ static void put_begin_of(struct rec_buf *out, const struct scene_cand *c, size_t
 
     flow_begin(&f, "");
     for (size_t t = 0; t < c->tokens.n; t++) {
-        const struct rec_str k = c->tokens.token[t];
+        struct rec_str k = c->tokens.token[t];
 
+        while (used == 0 && k.n &&
+               *k.s == ' ') { /* a line does not begin with blanks */
+            k.s++;
+            k.n--;
+        }
         used += chars_columns(k.s, k.n);
         if (used > room)
             break;
@@ -186,7 +191,7 @@ void term_ranking(struct rec_buf *out, const struct scene *s,
                   const struct scene_look *look, const struct term_style *st)
 {
     const struct bars b = bars_of(s);
-    const size_t used = MARGIN + BAR + 1;
+    const size_t used = MARGIN + BAR + 2; /* the zero, a blank */
 
     put_title(out, s, look, st);
     if (!(b.below + b.above > 0))

@@ -41,7 +41,14 @@ echo "-- no escape of a model's reaches the terminal"
 cagsr-view -c 2 run.rec | grep -c "$esc" || :
 cagsr-view -c 2 --color always run.rec | grep -c "$esc\[31m" || :
 echo "-- width"
-COLUMNS=50 cagsr-view run.rec | awk 'length($0) > 60 { print "too wide: " $0 }'
+for w in 50 51 64 72 80 100; do
+    COLUMNS=$w cagsr-view -a -n 9 run.rec | python3 -c '
+import sys, unicodedata
+for line in sys.stdin.buffer.read().decode().splitlines():
+    wide = sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+    if wide > int(sys.argv[1]):
+        print("of %s columns:" % sys.argv[1], wide, line)' $w
+done
 cagsr-view --width 120 run.rec | awk 'length($0) > 110 { n++ } END { print (n > 0) }'
 echo "-- curves"
 cagsr-view -r cagsr="$G/seed1.jsonl" -r cagsr="$G/seed2.jsonl" -r random="$G/random.jsonl"
