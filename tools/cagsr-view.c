@@ -158,6 +158,7 @@ int main(int argc, char **argv)
             o.whole};
 
         draw_begin(&d, file.fd, &style);
+        d.streams = in.streams;
         rc = draw_all(&d, &in, &e);
     }
     rc = cli_output_close(&file, rc, &e);

@@ -67,6 +67,23 @@ printf 'step\treward\n0\t0.25\n2\t1.25\n' >eval.tsv
 cagsr-view metrics.tsv eval.tsv
 cagsr-view -F eval/reward "$G/seed1.jsonl" eval.tsv
 echo '{"kind":"metric","reward":1.0}' | cagsr-view metrics.tsv - 2>&1 | head -n 1
+echo "-- a directory is a run of cagsr-loop: its steps in order, not one under way, and evaluations"
+mkdir -p run/step-000000 run/step-000001 run/step-000002 run/step-000003.tmp9 empty
+cp run.rec run/step-000001/samples
+cagsr-cat -s "$G/run.jsonl" | cagsr-reward -o run/step-000002/samples
+for k in 1 2 3; do echo "{\"kind\":\"metric\",\"step\":$k,\"reward\":$k.5}"; done >three
+sed -n 1p three >run/step-000001/metrics.jsonl
+sed -n 2p three >run/step-000002/metrics.jsonl
+sed -n 3p three >run/step-000003.tmp9/metrics.jsonl
+printf 'step\treward\n0\t0.25\n2\t1.25\n' >run/eval.tsv
+cagsr-view run | tail -n 3
+cagsr-view -H run | grep -oE '"run/step-00000[0-9]/samples"' | uniq -c | tr -s ' '
+cagsr-view -H run | grep '<title>'
+cagsr-view -p curves -r a=run -r b=run/eval.tsv | sort
+cat three >empty/metrics.jsonl
+cagsr-view empty | tail -n 1
+rm empty/metrics.jsonl
+status cagsr-view empty
 echo "-- SVG"
 golden attn.svg -c 2 --title 'A <title> & more' run.rec
 golden heads.svg -i hats -l 6 --head 1 run.rec

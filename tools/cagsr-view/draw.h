@@ -39,6 +39,7 @@ struct draw {
     struct rec_buf out;   /* not written yet */
     size_t prompts;       /* drawn */
     size_t stepless;      /* records of metrics that have no step */
+    size_t streams;       /* that are read */
     const char *source;   /* the file of the group under way; NULL: standard input */
     struct rec_buf index; /* html: what the list of prompts says */
     const char *page;     /* html: what of page.html is still to come */

@@ -317,7 +317,7 @@ int html_group(struct draw *d, struct err *e)
     const struct sample_attn *a = &s->cand[0].sample.attn;
     struct rec_buf *out = &d->out;
 
-    put_entry(&d->index, s, d->o->common.nfiles > 1 ? d->source : NULL);
+    put_entry(&d->index, s, d->streams > 1 ? d->source : NULL);
     rec_buf_printf(
         out, "<script type=\"application/json\" id=\"g%zu\">{\"id\":", d->prompts);
     escape_json(out, s->id.s, s->id.n);
