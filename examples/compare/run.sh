@@ -13,7 +13,8 @@
 #
 # A %s in MODEL stands for the seed: a start of its own for each.  A cell is a system with a
 # seed: OUT/SEED/SYSTEM.  Whatever stops a run, the same command goes on behind the last
-# whole step, and ends with the same bytes.  OUT/results.tsv has a row for every number:
+# whole step, and ends with the same bytes.  OUT/report.html shows what came out, with curves
+# and tables; OUT/results.tsv has a row for every number:
 #
 #     seed system step kl decoding metric value low high
 #
