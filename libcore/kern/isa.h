@@ -32,6 +32,13 @@ const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
 
 #define ISA_BODY static inline __attribute__((always_inline))
 
+/* Before a loop of at most 8 turns, a constant: none is left of it. */
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
 #if defined(__x86_64__)
 #define ISA_X86 1
 #define TARGET_AVX2 __attribute__((target("avx2,fma,f16c,bmi,bmi2")))

@@ -47,38 +47,41 @@ ISA_BODY vword rounded(const float *p)
     return (nan & (u >> 16 | 0x40)) | (~nan & near);
 }
 
-/* acc += w a, a row of W's numbers for one k times the rows' numbers for it.  Every index is
- * a constant once the loops are unrolled, or the sums would be kept in memory. */
-ISA_BODY void add_products(vfloat acc[HEIGHT][VECS], const vfloat w[VECS],
-                           const float *a, size_t lda, size_t R)
+/* A row of a tile, VECS vectors; every index is a constant once the loops are unrolled, or
+ * the sums would be kept in memory. */
+ISA_BODY void row_clear(vfloat acc[VECS])
 {
-#pragma GCC unroll 8
+    UNROLL
+    for (size_t v = 0; v < VECS; v++)
+        acc[v] = vec_set(0);
+}
+
+ISA_BODY void row_add(vfloat acc[VECS], const vfloat w[VECS], float a)
+{
+    UNROLL
+    for (size_t v = 0; v < VECS; v++)
+        acc[v] += w[v] * vec_set(a);
+}
+
+ISA_BODY void row_store(float *sum, const vfloat acc[VECS])
+{
+    UNROLL
+    for (size_t v = 0; v < VECS; v++)
+        vec_store(sum + v * VEC, acc[v]);
+}
+
+/* All rows, for one k: the even half of the words, or the odd one. */
+ISA_BODY void add(vfloat acc[HEIGHT][VECS], const uint32_t *b, int is_odd,
+                  const float *a, size_t lda, size_t R)
+{
+    vfloat w[VECS];
+
+    UNROLL
+    for (size_t v = 0; v < VECS; v++)
+        w[v] = is_odd ? odd(words(b + v * VEC)) : even(words(b + v * VEC));
+    UNROLL
     for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-        for (size_t v = 0; v < VECS; v++)
-            acc[r][v] += w[v] * vec_set(a[r * lda]);
-}
-
-ISA_BODY void add_even(vfloat acc[HEIGHT][VECS], const uint32_t *b, const float *a,
-                       size_t lda, size_t R)
-{
-    vfloat w[VECS];
-
-#pragma GCC unroll 8
-    for (size_t v = 0; v < VECS; v++)
-        w[v] = even(words(b + v * VEC));
-    add_products(acc, w, a, lda, R);
-}
-
-ISA_BODY void add_odd(vfloat acc[HEIGHT][VECS], const uint32_t *b, const float *a,
-                      size_t lda, size_t R)
-{
-    vfloat w[VECS];
-
-#pragma GCC unroll 8
-    for (size_t v = 0; v < VECS; v++)
-        w[v] = odd(words(b + v * VEC));
-    add_products(acc, w, a, lda, R);
+        row_add(acc[r], w, a[r * lda]);
 }
 
 ISA_BODY void tile(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
@@ -87,23 +90,19 @@ ISA_BODY void tile(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
     vfloat acc[HEIGHT][VECS];
     size_t k = 0;
 
-#pragma GCC unroll 8
+    UNROLL
     for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-        for (size_t v = 0; v < VECS; v++)
-            acc[r][v] = vec_set(0);
+        row_clear(acc[r]);
     for (; k + 1 < deep; k += 2, b += WIDTH) {
         __builtin_prefetch(b + AHEAD);
-        add_even(acc, b, a + k, lda, R);
-        add_odd(acc, b, a + k + 1, lda, R);
+        add(acc, b, 0, a + k, lda, R);
+        add(acc, b, 1, a + k + 1, lda, R);
     }
     if (k < deep)
-        add_even(acc, b, a + k, lda, R);
-#pragma GCC unroll 8
+        add(acc, b, 0, a + k, lda, R);
+    UNROLL
     for (size_t r = 0; r < R; r++)
-#pragma GCC unroll 8
-        for (size_t v = 0; v < VECS; v++)
-            vec_store(sum[r] + v * VEC, acc[r][v]);
+        row_store(sum[r], acc[r]);
 }
 
 static void sums(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
