@@ -119,22 +119,43 @@ struct rows_job {
     const float *x;
     size_t ldy, ldx, M;
     const struct gemm_weight *w;
+    size_t run; /* panels of a task, one behind the other in memory */
 };
 
-static void rows_panel(void *arg, size_t j, size_t worker)
+static void rows_panel(const struct rows_job *r, size_t j)
 {
-    const struct rows_job *r = arg;
     const struct gemm_weight *w = r->w;
     const size_t width = pack_width(r->isa), wide = panel_wide(r->isa, j, w->N);
     float *y = r->y + j * width;
 
-    (void)worker;
     if (w->pairs)
         narrow_multiply(r->isa, y, r->ldy, r->x, r->ldx, pairs_of(r->isa, w, j), r->M,
                         wide, w->K);
     else
         pack_multiply(r->isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
                       w->panels + j * width * w->K, w->K * width, r->M, wide, w->K, 0);
+}
+
+static void rows_task(void *arg, size_t i, size_t worker)
+{
+    const struct rows_job *r = arg;
+    const size_t end = panels(r->isa, r->w->N);
+
+    (void)worker;
+    for (size_t j = i * r->run; j < end && j < (i + 1) * r->run; j++)
+        rows_panel(r, j);
+}
+
+/* Several panels a task: while one is computed with, the next is asked for (kern/pack.c). */
+enum { TASKS_PER_THREAD = 8 };
+
+static void rows_few(struct kern *k, struct rows_job *r)
+{
+    const size_t n = panels(k->isa, r->w->N);
+    const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
+
+    r->run = (n + tasks - 1) / tasks;
+    kern_share(k, r->M * r->w->N * r->w->K, (n + r->run - 1) / r->run, rows_task, r);
 }
 
 static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
@@ -149,7 +170,7 @@ enum { FEW_ROWS = 48 };
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w)
 {
-    struct rows_job r = {k->isa, y, x, ldy, ldx, M, w};
+    struct rows_job r = {k->isa, y, x, ldy, ldx, M, w, 1};
 
     if (M == 0 || w->N == 0)
         return;
@@ -158,7 +179,7 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
     else if (k->backend == KERN_OPENBLAS)
         blas_rows(k, y, ldy, x, ldx, M, w);
     else if (M <= FEW_ROWS)
-        kern_share(k, M * w->N * w->K, panels(k->isa, w->N), rows_panel, &r);
+        rows_few(k, &r);
     else
         product_multiply(&(struct product){k, PACKED_B, x, w->panels, y, ldx, 0, ldy, M,
                                            w->N, w->K, 0, w->pairs});

@@ -17,9 +17,14 @@
 
 /* Weights come from memory: a panel is asked for so many k ahead of its use.  Where several
  * tiles read one panel, the first would wait for memory and the others for nothing: so
- * all of them ask for the block behind, which comes to the second cache while they
- * compute. */
+ * each of them asks for its share of the block behind, which comes to the second cache
+ * while they compute. */
 enum { AHEAD = 24 };
+
+/* What a tile asks for: with its k, the float `from` + k * `step` behind the panel's begin. */
+struct ahead {
+    size_t from, step;
+};
 
 size_t pack_width(enum isa isa)
 {
@@ -242,7 +247,7 @@ struct panel {
     const float *b;
     size_t K, wide;
     float beta;
-    size_t ahead; /* floats from what is read to what is asked for */
+    struct ahead ahead;
 };
 
 /* The same of all panels, N columns. */
@@ -253,13 +258,26 @@ struct panels {
 };
 
 ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
-                               size_t ahead)
+                               struct ahead ahead)
 {
     return (struct panel){.b = p->b + n / width * p->step,
                           .K = p->K,
                           .wide = p->N - n < width ? p->N - n : width,
                           .beta = p->beta,
                           .ahead = ahead};
+}
+
+/* What tile i of M rows asks for: of many panels the next; of one, what is its. */
+static inline struct ahead ask_ahead(const struct panels *p, size_t i, size_t M,
+                                     size_t width, size_t height)
+{
+    const size_t tiles = (M + height - 1) / height;
+
+    if (p->N > width)
+        return (struct ahead){p->step, width};
+    if (tiles == 1)
+        return (struct ahead){AHEAD * width, width};
+    return (struct ahead){p->K * width + p->K * (width / tiles) * i, width / tiles};
 }
 
 static void finish_plain(float *c, const float *acc, struct panel p)
@@ -288,7 +306,7 @@ static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
         for (size_t n = 0; n < p.N; n += PLAIN_WIDTH) {
             float *to = c + m * ldc + n;
             const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
-            const struct panel pn = panel_at(&p, n, PLAIN_WIDTH, 0);
+            const struct panel pn = panel_at(&p, n, PLAIN_WIDTH, (struct ahead){0});
 
             switch (M - m) {
             case 1: tile_plain(to, ldc, am, pn, 1); break;
@@ -333,6 +351,7 @@ TARGET_AVX2 ISA_BODY void finish_avx2(float *c, const float *sum, struct panel p
 TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
                                     struct panel p, size_t R)
 {
+    const float *ahead = p.b + p.ahead.from;
     __m256 acc[AVX2_HEIGHT][2];
     float sum[AVX2_HEIGHT * AVX2_WIDTH];
 
@@ -342,7 +361,7 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
         const float *b = p.b + k * AVX2_WIDTH;
         const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
 
-        _mm_prefetch((const char *)(b + p.ahead), _MM_HINT_T1);
+        _mm_prefetch((const char *)(ahead + k * p.ahead.step), _MM_HINT_T1);
         for (size_t r = 0; r < R; r++) {
             const __m256 x = _mm256_broadcast_ss(a.a + r * a.row + k * a.column);
 
@@ -360,7 +379,8 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
 
 /* Panels of one tile, any rows: a row of c from end to end. */
 TARGET_AVX2 ISA_BODY void along_avx2(float *c, size_t ldc, struct pack_left a,
-                                     const struct panels *p, size_t ahead, size_t R)
+                                     const struct panels *p, struct ahead ahead,
+                                     size_t R)
 {
     for (size_t n = 0; n < p->N; n += AVX2_WIDTH)
         tile_avx2(c + n, ldc, a, panel_at(p, n, AVX2_WIDTH, ahead), R);
@@ -369,12 +389,12 @@ TARGET_AVX2 ISA_BODY void along_avx2(float *c, size_t ldc, struct pack_left a,
 TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                   struct panels p)
 {
-    const size_t block = (M > AVX2_HEIGHT ? p.K : AHEAD) * AVX2_WIDTH;
-    const size_t ahead = p.N > AVX2_WIDTH ? p.step : block;
-
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+
+        const struct ahead ahead =
+            ask_ahead(&p, m / AVX2_HEIGHT, M, AVX2_WIDTH, AVX2_HEIGHT);
 
         rows = tile_rows(&a, M - m, AVX2_HEIGHT);
         switch (rows) {
@@ -437,7 +457,7 @@ TARGET_AVX512 ISA_BODY void along_avx512(float *c, size_t ldc, struct pack_left 
                                          const struct panels *p, size_t R)
 {
     for (size_t n = 0; n < p->N; n += AVX512_WIDTH)
-        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, 0), R);
+        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, (struct ahead){0}), R);
 }
 
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
