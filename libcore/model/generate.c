@@ -340,11 +340,9 @@ static int admit(struct generator *g, struct err *e)
     for (size_t s = 0; s < g->o.rows; s++)
         while (!g->slots[s].c && g->waiting < AHEAD * g->o.rows) {
             struct candidate *c = NULL;
-            int rc;
+            int rc = g->current ? 1 : g->ended ? 0 : next_prompt(g, e);
 
-            if (!g->current && (g->ended || (rc = next_prompt(g, e)) == 0))
-                return 0;
-            if (!g->current)
+            if (rc <= 0)
                 return rc;
             if (g->current->next == g->current->p.n) {
                 prompt_drop(g->current);

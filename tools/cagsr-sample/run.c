@@ -173,7 +173,6 @@ static int give(void *ctx, struct generate_prompt *out, struct err *e)
             return 0;
         }
         r->left--;
-        r->asked++;
         enqueue(r, p);
         *out = (struct generate_prompt){.ids = p->ids,
                                         .P = p->P,
@@ -236,7 +235,7 @@ static void show(struct run *r)
     const struct cli_figure speed = {
         "tokens_per_s", "tokens/s", seconds > 0 ? (double)r->tokens / seconds : 0.0, 0};
 
-    cli_progress_update(&r->progress, r->asked, &speed, 1);
+    cli_progress_update(&r->progress, r->answered, &speed, 1);
 }
 
 static int take(struct run *r, const struct generate_completion *c, struct err *e)
@@ -247,6 +246,7 @@ static int take(struct run *r, const struct generate_completion *c, struct err *
     if (rc == 0)
         rc = emit_sample(&r->emit, p, r->model, c, e);
     r->tokens += c->T;
+    r->answered += c->cand + 1 == c->n;
     show(r);
     if (rc == 0 && c->cand + 1 == c->n) {
         dequeue(r);

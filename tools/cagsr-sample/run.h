@@ -43,7 +43,7 @@ struct run {
     int ended;                   /* the source has; if by a fault, it is in why */
     struct err why;
     size_t left; /* prompts that this batch may still take */
-    size_t asked, tokens;
+    size_t answered, tokens;
     double started;
 };
 
