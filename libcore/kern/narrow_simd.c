@@ -60,7 +60,7 @@ ISA_BODY void row_add(vfloat acc[VECS], const vfloat w[VECS], float a)
 {
     UNROLL
     for (size_t v = 0; v < VECS; v++)
-        acc[v] += w[v] * vec_set(a);
+        acc[v] = vec_fma(w[v], vec_set(a), acc[v]);
 }
 
 ISA_BODY void row_store(float *sum, const vfloat acc[VECS])

@@ -17,6 +17,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 enum { VEC = 16 };
 #elif defined(__AVX2__)
@@ -87,6 +91,19 @@ ISA_BODY void vec_put(float *p, size_t i, size_t n, vfloat v)
 ISA_BODY vfloat vec_select(vint m, vfloat a, vfloat b)
 {
     return (vfloat)((m & (vint)a) | (~m & (vint)b));
+}
+
+/* a b + c, rounded once where the instruction set has that (all but the plain one), whatever
+ * the compiler makes of the plain expression: where bits must be those of other loops. */
+ISA_BODY vfloat vec_fma(vfloat a, vfloat b, vfloat c)
+{
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
 }
 
 /* The larger; b where a is not a number. */

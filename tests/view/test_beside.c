@@ -45,8 +45,8 @@ Test(beside, columns)
         "林檎林檎林檎林檎林檎 and 林檎林檎林檎林檎林檎林檎林檎林檎",
         "one\n\n\ntwo\n",
         "averylongwordthatdoesnotfitanywhereandmustbecutsomewhereintheend",
-        "e\xcc\x81"
-        "e\xcc\x81 combining",
+        ("e\xcc\x81"
+         "e\xcc\x81 combining"),
         "\xff\xfe\x80",
         "\033]0;title\007 \033[31m"};
     const size_t n = sizeof texts / sizeof *texts;
