@@ -36,7 +36,6 @@ struct opts {
 #define AT(member) offsetof(struct opts, member)
 
 static const char *const reduces[] = {"mean", "norm", NULL};
-static const char *const dtypes[] = {"f32", "bf16", NULL}; /* enum kern_dtype */
 
 static const struct cli_option options[] = {
     {"layers", 'l', CLI_STRING, AT(layers), "all|last|upper|A:B",
@@ -62,7 +61,7 @@ static const struct cli_option options[] = {
      .hi = 1 << 24},
     {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
      "type that the model's matrices are rounded to: f32 or bf16 (default f32)",
-     .choices = dtypes},
+     .choices = kern_dtype_names},
     REC_LIMITS_OPTIONS(struct opts, limits),
     {0},
 };
@@ -432,7 +431,7 @@ static int start(struct run *x, struct err *e)
                         .version = CAGSR_VERSION,
                         .command_line = o->common.command_line,
                         .model = x->hash,
-                        .dtype = dtypes[o->dtype]};
+                        .dtype = kern_dtype_names[o->dtype]};
     int rc = check_opts(o, e);
 
     if (rc >= 0)

@@ -23,8 +23,6 @@ struct opts {
 
 #define AT(member) offsetof(struct opts, member)
 
-static const char *const dtypes[] = {"f32", "bf16", NULL}; /* enum kern_dtype */
-
 static const struct cli_option options[] = {
     {"candidates", 'n', CLI_SIZE, AT(run.n), "N", "candidates per prompt (8)", .lo = 1,
      .hi = 65536},
@@ -51,7 +49,7 @@ static const struct cli_option options[] = {
      .lo = 1, .hi = 4096},
     {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
      "type that the model's matrices are rounded to: f32 or bf16 (f32)",
-     .choices = dtypes},
+     .choices = kern_dtype_names},
     {"shard", 0, CLI_STRING, AT(shard), "I/K",
      "of every K prompts only number I, from 1"},
     {"skip-long", 0, CLI_FLAG, AT(run.skip_long), NULL,
@@ -169,7 +167,7 @@ static int open_out(struct parts *p, const struct opts *o, struct err *e)
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
         .model = p->hash,
-        .dtype = dtypes[o->dtype],
+        .dtype = kern_dtype_names[o->dtype],
         .kernel = kern_name(p->kern),
     };
 

@@ -9,14 +9,18 @@
 
 /* ---- batch-invariant ------------------------------------------------------------- */
 
+static size_t panels(enum isa isa, size_t N)
+{
+    return (N + pack_width(isa) - 1) / pack_width(isa);
+}
+
 size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype type)
 {
-    const size_t width = pack_width(k->isa), panels = (N + width - 1) / width;
-
     if (k->backend == KERN_OPENBLAS)
         return 0;
     if (type == KERN_BF16)
-        return round_up(panels * narrow_words(k->isa, K) * sizeof(uint32_t), 64);
+        return round_up(panels(k->isa, N) * narrow_words(k->isa, K) * sizeof(uint32_t),
+                        64);
     return round_up(pack_floats(k->isa, N, K) * sizeof(float), 64);
 }
 
@@ -25,11 +29,6 @@ static size_t panel_wide(enum isa isa, size_t j, size_t N)
     const size_t width = pack_width(isa);
 
     return N - j * width < width ? N - j * width : width;
-}
-
-static size_t panels(enum isa isa, size_t N)
-{
-    return (N + pack_width(isa) - 1) / pack_width(isa);
 }
 
 static uint32_t *pairs_of(enum isa isa, const struct gemm_weight *w, size_t panel)
@@ -170,7 +169,7 @@ enum { FEW_ROWS = 48 };
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w)
 {
-    struct rows_job r = {k->isa, y, x, ldy, ldx, M, w, 1};
+    struct rows_job r = {k->isa, y, x, ldy, ldx, M, w};
 
     if (M == 0 || w->N == 0)
         return;
@@ -212,19 +211,17 @@ static void multiply(const struct product *p)
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(
-        &(struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta, NULL});
+    multiply(&(struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
 }
 
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta, NULL});
+    multiply(&(struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta});
 }
 
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
              const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(
-        &(struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta, NULL});
+    multiply(&(struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
 }

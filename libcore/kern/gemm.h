@@ -41,8 +41,9 @@ struct gemm_weight {
 size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype type);
 
 /* Packs W (N, K), rows ldw apart, into mem: gemm_pack_bytes() bytes, 64-byte aligned,
- * owned by the caller, alive as long as w.  With KERN_BF16 numbers are rounded to that type,
- * and products have the bits that the rounded W has with KERN_F32.  Where that is 0 bytes, W itself must stay
+ * owned by the caller, alive as long as w.  With KERN_BF16 numbers are rounded to that
+ * type, and products have the bits that the rounded W has with KERN_F32.  Where
+ * gemm_pack_bytes() is 0, W itself must stay
  * alive and unchanged; otherwise it may go.  ERR_NOMEM, or ERR_FILE if the library
  * refuses the shape; then w is zeroed. */
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,

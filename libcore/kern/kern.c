@@ -10,6 +10,8 @@
  * is what waking a thread may cost. */
 enum { RANGE_FLOATS = 16384 };
 
+const char *const kern_dtype_names[] = {"f32", "bf16", NULL};
+
 static int check(const struct kern_opts *o, struct err *e)
 {
     if (!isa_has(o->isa))
@@ -51,8 +53,8 @@ static void name(struct kern *k)
     if (k->backend == KERN_OPENBLAS)
         snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
     else
-        snprintf(k->name, sizeof k->name, "%s pack/%s",
-                 k->dtype == KERN_BF16 ? "bf16" : "f32", isa_name(k->isa));
+        snprintf(k->name, sizeof k->name, "%s pack/%s", kern_dtype_names[k->dtype],
+                 isa_name(k->isa));
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,

@@ -23,6 +23,7 @@ enum kern_backend {
 
 /* What weights of sampling are rounded to.  Products are summed in float32 always. */
 enum kern_dtype { KERN_F32, KERN_BF16 };
+extern const char *const kern_dtype_names[]; /* f32, bf16, NULL: for CLI_CHOICE */
 
 /* Zero-initialised: everything chosen for this machine. */
 struct kern_opts {

@@ -5,7 +5,8 @@
  * Numbers are widened to float32 as they are read (a bfloat16 is the upper half of a
  * float32) and multiplied and summed in float32 as in kern/pack.h, in the same order: the
  * bits are those of the product with float32 panels of the same numbers.  So a checkpoint in
- * bfloat16 loses nothing, and is not slower than one in float32 in any shape.
+ * bfloat16 loses nothing.  One row takes half the time; many rows, which wait for arithmetic
+ * and not for memory, pay for the widening (tests/bench/RESULTS.md).
  *
  * A panel is pack_width() columns, for each pair of k side by side: in a word of 32 bits,
  * the even k's number in the lower half, the odd one's in the upper, 0 behind an odd K.

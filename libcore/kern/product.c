@@ -8,7 +8,8 @@
  *
  * c is computed in parts of at most PART_ROWS x PART_COLS, each of them one block of depth
  * after the other.  Of a block all threads together pack both operands, a into tiles, b
- * into panels (or widen those that are bfloat16): every number is copied once, beside the hundreds or thousands of
+ * into panels (or widen those that are bfloat16): every number is copied once, beside the
+ * hundreds or thousands of
  * multiplications that it takes part in, and both copies, at most 6 MB, stay in the last
  * cache.  Then they multiply: a task is some panels, at most TASK_PANELS of 20 kB, which
  * stay in the second cache, times a range of tiles, each of which goes through the first

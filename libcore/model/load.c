@@ -171,10 +171,10 @@ static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, s
                 struct err *e)
 {
     const struct model *m = ld->m;
-    const size_t bytes = packed_bytes(ld, at, N, K);
+    const enum kern_dtype type = packed_type(ld, at, N * K);
+    const size_t bytes = gemm_pack_bytes(m->kern, N, K, type);
     void *mem = bytes ? m->pack.base + ld->packed : NULL;
-    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K,
-                             packed_type(ld, at, N * K), e);
+    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K, type, e);
 
     ld->packed += rc < 0 ? 0 : bytes;
     return rc;
@@ -255,14 +255,14 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
     struct model *m = ld->m;
     struct gemm_weight *w = &m->packed_head;
     const size_t N = p->rows, K = p->cols;
+    const enum kern_dtype type = packed_type(ld, p->offset, N * K);
     const struct weights_tensor *t;
     int rc = find_tensor(&t, ld, p, e);
 
     if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_PIECE * K, e)) < 0)
         return rc;
-    gemm_pack_begin(w, m->pack.base + ld->packed, N, K,
-                    packed_type(ld, p->offset, N * K));
-    ld->packed += packed_bytes(ld, p->offset, N, K);
+    gemm_pack_begin(w, m->pack.base + ld->packed, N, K, type);
+    ld->packed += gemm_pack_bytes(m->kern, N, K, type);
     for (size_t n = 0; n < N; n += HEAD_PIECE) {
         const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
 

@@ -83,9 +83,8 @@ struct model {
                                     NULL where no layer turns so */
     struct model_packed *packed; /* (L), MODEL_SAMPLE only */
     struct gemm_weight packed_head;
-    const struct gemm_weight
-        *table; /* MODEL_SAMPLE: the embedding, where it is the head
-                                        too and packed; else NULL */
+    /* MODEL_SAMPLE: the embedding, where it is the head too and packed; else NULL */
+    const struct gemm_weight *table;
     enum model_mode mode;
     struct weights *weights; /* MODEL_READ only: the open file */
     char *path;              /* as it was opened, for messages; the base's */
