@@ -14,6 +14,13 @@ enum cells_form { CELLS_TABLE, CELLS_TSV, CELLS_JSON };
 extern const char
     *const cells_form_names[]; /* table, tsv, json, NULL: for CLI_CHOICE */
 
+/* The row of a tool's option table for an int member m of struct T, an enum cells_form. */
+#define CELLS_OPTION(T, m)                                                             \
+    {                                                                                  \
+        "format", 'F', CLI_CHOICE, offsetof(T, m), "FORM",                             \
+            "table (default), tsv or json lines", .choices = cells_form_names          \
+    }
+
 enum cell_kind {
     CELL_TEXT,
     CELL_REAL,   /* four digits that matter, in a table */

@@ -63,4 +63,16 @@ int boot_differences(struct difference *out, const struct ratio *a,
  * does not count.  order (n): scratch. */
 void boot_holm(double *out, const double *p, size_t n, size_t *order);
 
+/* The rows of a tool's option table for its numbers of resamples (size_t, N by default) and
+ * level (double), members of struct T. */
+#define BOOT_OPTIONS(T, resamples, level, N)                                           \
+    {"resamples", 'B',                                                                 \
+     CLI_SIZE,    offsetof(T, resamples),                                              \
+     "N",         "of the bootstrap over prompts (default " #N ")",                    \
+     .lo = 100,   .hi = 1e7},                                                          \
+    {                                                                                  \
+        "level", 0, CLI_DOUBLE, offsetof(T, level), "X",                               \
+            "of the intervals (default .95)", .lo = 0.5, .hi = 0.9999                  \
+    }
+
 #endif
