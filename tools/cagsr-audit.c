@@ -18,6 +18,9 @@ static const struct cli_option options[] = {
      "copied, looped, half, endless, empty, or all"},
     {"with", 'w', CLI_STRING, AT(with), "NAME,...",
      "correlate with these of 'metrics' (default: the usual ones that are there)"},
+    {"given", 'g', CLI_STRING, AT(given), "NAME,...",
+     "correlate once more, given these of 'metrics' or 'rewards' (partial "
+     "correlation)"},
     {"by", 'b', CLI_CHOICE, AT(by), "WHAT",
      "nothing (default), layer or head: judge the coverage that each gives alone",
      .choices = bys},
@@ -37,8 +40,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_tool tool = {
     .name = "cagsr-audit",
-    .synopsis = "[--make kinds] [-w names] [-b what] [--fit file] [-F form] [-B N] "
-                "[-o file] [file ...]",
+    .synopsis = "[--make kinds] [-w names] [-g names] [-b what] [--fit file] [-F form] "
+                "[-B N] [-o file] [file ...]",
     .summary =
         "what a reward goes with, and whether it puts good answers above bad ones",
     .common = CLI_OUTPUT | CLI_SEEDED | CLI_FORCE,
@@ -48,7 +51,8 @@ static const struct cli_tool tool = {
 
 static int check_opts(const struct opts *o, struct err *e)
 {
-    static const char *const reports[] = {"with", "by", "fit", "format", "resamples"};
+    static const char *const reports[] = {"with", "given",  "by",
+                                          "fit",  "format", "resamples"};
 
     for (size_t i = 0; o->make && i < sizeof reports / sizeof *reports; i++)
         if (cli_given(&o->common, reports[i]))

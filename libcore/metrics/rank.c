@@ -90,6 +90,80 @@ double rank_spearman(const double *x, const double *y, size_t n, double *work,
     return pearson(rx, ry, k);
 }
 
+/* ---- given others ---------------------------------------------------------------------- */
+
+/* Places where all columns are present, those of a column one behind the other, n apart. */
+static size_t all_present(double *out, const double *const *col, size_t columns,
+                          size_t n)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t c = 0;
+
+        while (c < columns && !isnan(col[c][i]))
+            c++;
+        if (c < columns)
+            continue;
+        for (c = 0; c < columns; c++)
+            out[c * n + k] = col[c][i];
+        k++;
+    }
+    return k;
+}
+
+static double dot(const double *x, const double *y, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/* Ranks less their mean, which is the same for every column. */
+static void centred_ranks(double *x, size_t n, double *scratch, size_t *order)
+{
+    rank_average(scratch, x, n, order);
+    for (size_t i = 0; i < n; i++)
+        x[i] = scratch[i] - (double)(n + 1) / 2;
+}
+
+/* Takes from x its share along z. */
+static void project_out(double *x, const double *z, size_t n)
+{
+    const double share = dot(x, z, n) / dot(z, z, n);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] -= share * z[i];
+}
+
+double rank_partial(const double *const *col, size_t given, size_t n, double *work,
+                    size_t *order)
+{
+    /* Ranks are halves: a residue below this is rounding. */
+    const double nothing = 1e-9;
+    const size_t columns = given + 2, k = all_present(work, col, columns, n);
+
+    if (k < given + 3)
+        return (double)NAN;
+    for (size_t c = 0; c < columns; c++)
+        centred_ranks(work + c * n, k, work + columns * n, order);
+    for (size_t z = 2; z < columns; z++) {
+        const double *by = work + z * n;
+
+        if (dot(by, by, k) < nothing)
+            continue;
+        project_out(work, by, k);
+        project_out(work + n, by, k);
+        for (size_t c = z + 1; c < columns; c++)
+            project_out(work + c * n, by, k);
+    }
+    const double xx = dot(work, work, k), yy = dot(work + n, work + n, k);
+    return xx < nothing || yy < nothing ? (double)NAN
+                                        : dot(work, work + n, k) / sqrt(xx * yy);
+}
+
 double rank_auroc(const double *a, size_t na, const double *b, size_t nb)
 {
     size_t pairs = 0, twice = 0;

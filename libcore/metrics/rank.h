@@ -18,6 +18,15 @@ void rank_average(double *rank, const double *x, size_t n, size_t *order);
 double rank_spearman(const double *x, const double *y, size_t n, double *work,
                      size_t *order);
 
+/* What is left of Spearman's rho of col[0] and col[1] given col[2] .. col[1 + given]: Pearson's
+ * correlation of what their ranks have that is no linear function of the ranks of the given
+ * ones (the partial rank correlation), among the places where all are present.  A given
+ * column that is constant there, or follows from those before it, says nothing and is passed
+ * over.  NaN with fewer than given + 3 places, or where one side is constant or follows from
+ * the given ones.  work ((given + 3) n), order (n): scratch. */
+double rank_partial(const double *const *col, size_t given, size_t n, double *work,
+                    size_t *order);
+
 /* P(a > b) + P(a = b)/2 over all pairs: Mann-Whitney's U over its largest value.  NaN if
  * one side is empty.  O(na nb). */
 double rank_auroc(const double *a, size_t na, const double *b, size_t nb);

@@ -55,6 +55,10 @@ cagsr-audit -q mixed.rec | sed -n '/AUROC/,/^$/p'
 cagsr-audit -q -b head -w tfidf mixed.rec | sed -n '2,16p'
 cagsr-audit -q -F tsv -w tfidf mixed.rec | sed -n '1,3p'
 cagsr-audit -q -F json -w tfidf mixed.rec | tail -n 1
+echo "-- given another number: what follows it says nothing more, noise nothing less"
+cagsr-cat a.rec | sed 's/"cand":\([0-3]\)\(.*\)"metrics":{/"cand":\1\2"metrics":{"noise":0\1,/; s/"noise":00/"noise":2/; s/"noise":01/"noise":5/; s/"noise":02/"noise":1/; s/"noise":03/"noise":4/' >noise
+cagsr-audit -q -g noise -w tfidf,rougeL noise | sed -n '/given/,/^$/p'
+cagsr-audit -q -g length,coverage -w tfidf -F tsv noise | grep partial || echo none
 echo "-- weights"
 cagsr-audit -q --fit heads.tsv mixed.rec | tail -n 2
 cat heads.tsv
@@ -63,6 +67,7 @@ status cagsr-audit --make all,twice a.rec
 status cagsr-audit --make half -F tsv a.rec
 status sh -c 'cagsr-audit --make half bad.rec >/dev/null'
 status cagsr-audit -w nix a.rec
+status cagsr-audit -g nix a.rec
 status cagsr-audit --fit x a.rec
 cagsr-cat a.rec | sed 's/"rewards":[^}]*},"reward":[^,]*,//; s/"attn".*/"x":1}/' | status cagsr-audit
 cagsr-cat mixed.rec | sed 's/"attn".*/"x":1}/' | status cagsr-audit --fit x

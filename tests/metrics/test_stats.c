@@ -249,6 +249,83 @@ Test(rank, absent_places)
     cr_expect(isnan(rank_spearman(x, y, 2, work, order)));
 }
 
+/* Pearson's r of a and b given c, by the textbook's recursion, from the three without. */
+static double given_one(double ab, double ac, double bc)
+{
+    return (ab - ac * bc) / sqrt((1 - ac * ac) * (1 - bc * bc));
+}
+
+/* Four columns that go together in part: x, y, and two that are given. */
+static void four(double *c, size_t n, uint64_t seed)
+{
+    for (size_t k = 0; k < 4; k++)
+        normals(c + k * n, n, 100 * seed + k);
+    for (size_t i = 0; i < n; i++) {
+        c[i] += c[2 * n + i] - 0.5 * c[3 * n + i];
+        c[n + i] += 0.7 * c[2 * n + i] + c[3 * n + i];
+        c[2 * n + i] += 0.3 * c[3 * n + i];
+    }
+}
+
+Test(rank, partial_is_the_recursion)
+{
+    enum { N = 30 };
+    double c[4 * N], work[6 * N], rho[4][4];
+    const double *const col[] = {c, c + N, c + 2 * N, c + 3 * N};
+    const double *const turned[] = {c + N, c, c + 3 * N, c + 2 * N};
+    size_t order[N];
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        four(c, N, seed);
+        for (size_t a = 0; a < 4; a++)
+            for (size_t b = 0; b < 4; b++)
+                rho[a][b] = rank_spearman(col[a], col[b], N, work, order);
+        const double xy = given_one(rho[0][1], rho[0][2], rho[1][2]);
+        const double xz = given_one(rho[0][3], rho[0][2], rho[3][2]);
+        const double yz = given_one(rho[1][3], rho[1][2], rho[3][2]);
+
+        cr_expect_float_eq(rank_partial(col, 0, N, work, order), rho[0][1], 1e-12);
+        cr_expect_float_eq(rank_partial(col, 1, N, work, order), xy, 1e-12);
+        cr_expect_float_eq(rank_partial(col, 2, N, work, order), given_one(xy, xz, yz),
+                           1e-12);
+        cr_expect_float_eq(rank_partial(turned, 2, N, work, order),
+                           given_one(xy, xz, yz), 1e-12);
+    }
+}
+
+Test(rank, partial_of_little)
+{
+    enum { N = 12 };
+    double c[4 * N], work[7 * N], even[N] = {0}, twice[N];
+    const double *col[] = {c, c + N, c + 2 * N, even, twice};
+    size_t order[N];
+
+    four(c, N, 3);
+    const double one = rank_partial(col, 1, N, work, order);
+    for (size_t i = 0; i < N; i++)
+        twice[i] = exp(c[2 * N + i]);
+    /* A constant, and the same ranks once more, say nothing. */
+    cr_expect_float_eq(rank_partial(col, 3, N, work, order), one, 1e-12);
+    /* Ranks alone count; what is absent anywhere is left out. */
+    c[3] = (double)NAN;
+    col[2] = twice;
+    const double without = rank_partial(col, 1, N, work, order);
+    c[3] = 5;
+    twice[3] = (double)NAN;
+    cr_expect_float_eq(rank_partial(col, 1, N, work, order), without, 1e-12);
+    cr_expect(fabs(without - one) > 1e-6);
+    /* What is given explains itself; too few places; a constant side. */
+    col[2] = c;
+    cr_expect(isnan(rank_partial(col, 1, N, work, order)));
+    col[2] = c + 2 * N;
+    const double x[] = {1, 2, 3, 4}, y[] = {2, 1, 4, 3}, z[] = {1, 3, 2, 4};
+    const double *const few[] = {x, y, z};
+    cr_expect(!isnan(rank_partial(few, 1, 4, work, order)));
+    cr_expect(isnan(rank_partial(few, 1, 3, work, order)));
+    col[1] = even;
+    cr_expect(isnan(rank_partial(col, 1, N, work, order)));
+}
+
 Test(rank, auroc)
 {
     const double own[] = {3, 2, (double)NAN}, other[] = {1, 2, 2};

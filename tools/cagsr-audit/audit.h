@@ -29,7 +29,7 @@ enum by { BY_NOTHING, BY_LAYER, BY_HEAD };
 struct opts {
     struct cli_common common;
     struct rec_limits limits;
-    const char *make, *with, *fit;
+    const char *make, *with, *given, *fit;
     int format, by, salient;
     size_t resamples;
     double level, ridge;

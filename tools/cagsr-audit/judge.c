@@ -1,7 +1,7 @@
 /*
  * Three questions to each component of a reward, asked inside each prompt (all that a
  * group-relative learner can use) and averaged over prompts:
- *   spearman   does it rise and fall with what we measure?
+ *   spearman   does it rise and fall with what we measure?  (partial: given other numbers?)
  *   auroc      does it put a prompt's own answers above corrupted ones?
  *   best_of    what would choosing the best of N by the reward gain?
  */
@@ -30,9 +30,11 @@ struct view {
     size_t *first, *order;
     double *x, *y;       /* (rows) in the order of prompts */
     double *gx, *gy;     /* (rows) those of one prompt */
-    double *work;        /* (4 rows) */
+    double *work;        /* (4 rows), or (givens + 3, rows) */
     size_t *index;       /* (rows) */
     size_t *with, withs; /* measures: columns */
+    size_t *given, givens;
+    double *z, *gz; /* (givens, rows): the given columns, and those of one prompt */
 };
 
 /* ---- names ----------------------------------------------------------------------------- */
@@ -79,35 +81,75 @@ static const char *const usual[] = {
     "relevance", "tfidf", "similarity", "tfidf_reference", "rougeL", "length", "copy_4",
     "rep_3",     "ref",   NULL};
 
-static int add_measure(struct view *v, const char *name, size_t n)
+static size_t find_measure(const struct board *b, const char *name, size_t n)
 {
-    const size_t at = strtab_find(&v->b->columns, name, n);
-
-    if (at == SIZE_MAX)
-        return 0;
-    v->with[v->withs++] = at;
-    return 1;
+    return *name == '+' ? SIZE_MAX : strtab_find(&b->columns, name, n);
 }
 
-static int choose_measures(struct view *v, struct err *e)
+static size_t find_number(const struct board *b, const char *name, size_t n)
 {
-    const char *list = v->o->with;
+    char key[NAME];
+    const size_t at = find_measure(b, name, n);
 
-    v->with = calloc(v->b->columns.n + (list ? strlen(list) : 0) +
-                         sizeof usual / sizeof *usual + 1,
-                     sizeof *v->with);
+    if (at != SIZE_MAX || n + 2 > sizeof key)
+        return at;
+    snprintf(key, sizeof key, "+%.*s", (int)n, name);
+    return strtab_find(&b->columns, key, n + 1);
+}
+
+/* The columns that a list names, malloc'd; SIZE_MAX of `find`: there is none. */
+static int choose(size_t **out, size_t *count, const struct view *v, const char *option,
+                  const char *list,
+                  size_t (*find)(const struct board *, const char *, size_t),
+                  struct err *e)
+{
+    *out = calloc(strlen(list) + 1, sizeof **out);
+    if (!*out)
+        return err_set(e, ERR_NOMEM, "no memory for columns");
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        const size_t at = find(v->b, list, n);
+        if (at == SIZE_MAX)
+            return err_set(e, ERR_RECORD,
+                           "--%s: no sample has '%.*s' among its 'metrics'%s; "
+                           "'cagsr-eval --each' adds them",
+                           option, (int)n, list,
+                           find == find_number ? " or 'rewards'" : "");
+        (*out)[(*count)++] = at;
+    }
+    return 0;
+}
+
+static int choose_usual(struct view *v, struct err *e)
+{
+    v->with = calloc(sizeof usual / sizeof *usual, sizeof *v->with);
     if (!v->with)
         return err_set(e, ERR_NOMEM, "no memory for columns");
-    for (size_t i = 0; !list && usual[i]; i++)
-        add_measure(v, usual[i], strlen(usual[i]));
-    for (size_t n; list && *list; list += n + (list[n] == ',')) {
-        n = strcspn(list, ",");
-        if (*list == '+' || !add_measure(v, list, n))
-            return err_set(e, ERR_RECORD,
-                           "--with: no sample has '%.*s' among its 'metrics'; "
-                           "'cagsr-eval --each' adds them",
-                           (int)n, list);
+    for (size_t i = 0; usual[i]; i++) {
+        const size_t at = find_measure(v->b, usual[i], strlen(usual[i]));
+
+        if (at != SIZE_MAX)
+            v->with[v->withs++] = at;
     }
+    return 0;
+}
+
+static int choose_given(struct view *v, struct err *e)
+{
+    const size_t n = v->rows + 1;
+    const int rc =
+        choose(&v->given, &v->givens, v, "given", v->o->given, find_number, e);
+
+    if (rc < 0)
+        return rc;
+    if (v->givens > COLUMNS_MAX)
+        return err_set(e, ERR_USAGE, "--given: at most %d names", COLUMNS_MAX);
+    v->z = calloc((3 * v->givens + 3) * n, sizeof *v->z);
+    if (!v->z)
+        return err_set(e, ERR_NOMEM, "no memory for %zu samples", n);
+    v->gz = v->z + v->givens * n;
+    for (size_t k = 0; k < v->givens; k++)
+        board_column(v->z + k * v->rows, v->b, v->order, v->given[k]);
     return 0;
 }
 
@@ -140,6 +182,25 @@ static void spearman(struct ratio *out, const struct view *v)
     }
 }
 
+static void partial(struct ratio *out, const struct view *v)
+{
+    double *work = v->gz + v->givens * v->rows;
+    const double *col[2 + COLUMNS_MAX] = {v->gx, v->gy};
+
+    for (size_t p = 0; p < v->prompts; p++) {
+        const size_t n = take(v->gx, v, v->x, p, 0);
+
+        take(v->gy, v, v->y, p, 0);
+        for (size_t k = 0; k < v->givens; k++) {
+            double *g = v->gz + k * v->rows;
+
+            take(g, v, v->z + k * v->rows, p, 0);
+            col[2 + k] = g;
+        }
+        out[p] = present(rank_partial(col, v->givens, n, work, v->index));
+    }
+}
+
 static void auroc(struct ratio *out, const struct view *v, size_t kind)
 {
     for (size_t p = 0; p < v->prompts; p++) {
@@ -168,6 +229,7 @@ struct table {
     double null;         /* what says nothing */
     size_t plain;        /* columns in front that are no test of that */
     enum cell_kind kind; /* of its numbers, for people */
+    int given;           /* the title ends with what --given says */
 };
 
 /* One line of a table for people: n numbers under their names. */
@@ -182,7 +244,7 @@ static void wide_line(const struct view *v, const struct table *t, const char *o
                                     k >= t->plain && x[k].n >= MARK_LEAST &&
                                         (x[k].lo > t->null || x[k].hi < t->null)};
     if (first)
-        fprintf(v->out, "\n%s\n", t->title);
+        fprintf(v->out, "\n%s%s\n", t->title, t->given ? v->o->given : "");
     cells_line(v->out, CELLS_TABLE, cell, 1 + n, first);
 }
 
@@ -222,6 +284,8 @@ static void put_line(const struct view *v, const struct table *t, const char *of
 static const struct table spearman_table = {
     "spearman", "Spearman's correlation within a prompt (* is not 0)", 0, 0,
     CELL_SIGNED};
+static const struct table partial_table = {"partial", "the same, given ", 0,
+                                           0,         CELL_SIGNED,        1};
 static const struct table auroc_table = {
     "auroc", "own answers above corrupted ones of the same prompt, AUROC (* is not .5)",
     0.5, 0, CELL_SHARE};
@@ -247,8 +311,9 @@ static int any_number(const struct interval *x, size_t n)
     return 0;
 }
 
-static int correlate(struct view *v, const struct component *c, size_t n, int *names,
-                     struct err *e)
+static int correlate(struct view *v, const struct table *t,
+                     void (*correlation)(struct ratio *, const struct view *),
+                     const struct component *c, size_t n, int *names, struct err *e)
 {
     struct interval x[COLUMNS_MAX];
     const char *with[COLUMNS_MAX];
@@ -262,12 +327,12 @@ static int correlate(struct view *v, const struct component *c, size_t n, int *n
         for (size_t k = 0; k < m; k++) {
             with[k] = column_name(v->b, v->with[k]);
             board_column(v->y, v->b, v->order, v->with[k]);
-            spearman(r + k * v->prompts, v);
+            correlation(r + k * v->prompts, v);
         }
         rc = intervals(x, r, m, v, e);
         if (rc < 0 || !any_number(x, m))
             continue; /* constant in every prompt */
-        put_line(v, &spearman_table, c[i].name, x, with, m, first, names);
+        put_line(v, t, c[i].name, x, with, m, first, names);
         first = 0;
     }
     free(r);
@@ -337,8 +402,12 @@ static int view_begin(struct view *v, const struct opts *o, const struct board *
     v->gx = v->y + n;
     v->gy = v->gx + n;
     v->work = v->gy + n;
-    const int rc = board_sort(b, &v->first, &v->order, e);
-    return rc < 0 ? rc : choose_measures(v, e);
+    int rc = board_sort(b, &v->first, &v->order, e);
+    if (rc >= 0 && o->with)
+        rc = choose(&v->with, &v->withs, v, "with", o->with, find_measure, e);
+    else if (rc >= 0)
+        rc = choose_usual(v, e);
+    return rc < 0 || !o->given ? rc : choose_given(v, e);
 }
 
 static void view_end(struct view *v)
@@ -348,6 +417,8 @@ static void view_end(struct view *v)
     free(v->first);
     free(v->order);
     free(v->with);
+    free(v->given);
+    free(v->z);
 }
 
 /* The components of the reward, then the features asked for. */
@@ -380,7 +451,9 @@ int judge(FILE *out, const struct opts *o, const struct board *b, struct err *e)
                      "no sample has a reward: send the stream through "
                      "cagsr-reward first");
     if (rc >= 0)
-        rc = correlate(&v, c, n, &names, e);
+        rc = correlate(&v, &spearman_table, spearman, c, n, &names, e);
+    if (rc >= 0 && o->given)
+        rc = correlate(&v, &partial_table, partial, c, n, &names, e);
     if (rc >= 0)
         rc = discriminate(&v, c, n, &names, e);
     if (rc >= 0)
