@@ -8,8 +8,10 @@
 #   algo        of cagsr-update
 #   weights     of cagsr-reward
 #   options     more options for it
+#   words       what it counts, instead of the settings' $measures
 #   scales      its option --scales, or nothing for a sum that has none
 #   scorer      whose attention: start, or own, the policy's as it moves
+#   attn        more options for cagsr-attn
 #   update      more options for cagsr-update
 #   work        a function: what a cell does, if that is not training and evaluation
 #   prepare     a function that runs once before; not 0: the cell is left out, and why was said
@@ -18,12 +20,13 @@ set -eu
 seed=${1%%/*} system=${1#*/}
 cell=$out/$1 base=$out/$seed/start
 start=$(printf "$model" "$seed")
-algo=grpo weights='' options='' scales="-s $base/scales" scorer='' update=''
+. "$settings"
+algo=grpo weights='' options='' words=$measures scales="-s $base/scales" scorer='' attn='' update=''
 prepare() { :; }
 judge() { :; }
 rewarder() # the words of the reward stage
 {
-    printf 'cagsr-reward -q %s %s %s' "$measures" "$scales" "$options"
+    printf 'cagsr-reward -q %s %s %s' "$words" "$scales" "$options"
     printf ' -w %s --seed %s' "${weights:-$default_weights}" "$seed"
 }
 
@@ -85,7 +88,7 @@ reward_stage()
 train() # STEPS
 {
     cagsr-loop -q -m "$start" -o "$cell/run" -n "$n" --steps "$1" --batch "$batch" \
-        --algo "$algo" --lr "$lr" --kl "$kl" --seed "$seed" ${scorer:+--scorer "$scorer"} \
+        --algo "$algo" --lr "$lr" --kl "$kl" --seed "$seed" ${scorer:+--scorer "$scorer"} --attn "$attn" \
         --sample "$sample" --reward "$(reward_stage)" --update "--kl-stop 0 $update" \
         --calibrate 0 --keep 1 --no-samples "$out/train.jsonl"
 }
@@ -106,10 +109,10 @@ synthetic()
     awk -f "$here/synthetic-pairs.awk" -v n="$pairs" -v seed="$seed" "$cell/answers" "$cell/cool" "$cell/hot"
 }
 
-# 1/s of the scores that records bring, s their deviation inside a group, as --calibrate takes it.
-per_deviation()
+# 1/s of a component of `rewards`, s its deviation inside a group, as --calibrate takes it.
+per_deviation() # NAME
 {
-    cagsr-cat -k sample -t -F id,rewards.judge | awk -F '\t' '
+    cagsr-cat -k sample -t -F "id,rewards.$1" | awk -F '\t' '
         NR > 1 { n[$1]++; sum[$1] += $2; squares[$1] += $2 * $2 }
         END {
             for (id in n) {
@@ -139,7 +142,7 @@ reward_model() # FUNCTION [WORDS]
         --seed "$seed" -o "$cell/rm.held" "$cell/pairs.held" | cagsr-cat -k metric -t -F accuracy |
         tail -n 1 >"$cell/rm.accuracy.new"
     rm -rf "$cell/rm.held"
-    cagsr-attn -q -m "$cell/rm" --score judge "$base/first.rec" | per_deviation >"$cell/rm.weight"
+    cagsr-attn -q -m "$cell/rm" --score judge "$base/first.rec" | per_deviation judge >"$cell/rm.weight"
     [ -s "$cell/rm.accuracy.new" ] || die "$system: the reward model could not be measured"
     mv "$cell/rm.accuracy.new" "$cell/rm.accuracy"
     say "$system: the reward model orders $(cat "$cell/rm.accuracy") of the held-out pairs"
@@ -159,6 +162,31 @@ begin()
     evaluation "$start" 0
 }
 
+# The default weights without those that are named.
+without() # NAME...
+{
+    echo "$default_weights" | tr ',' '\n' | awk -F = -v names="$*" '
+        BEGIN { n = split(names, name, " "); for (i = 1; i <= n; i++) left_out[name[i]] }
+        !($1 in left_out) { printf "%s%s", comma, $0; comma = "," }'
+}
+
+# Scales of their own for systems that attend or count otherwise: $cell/scales.
+calibrate()
+{
+    [ -e "$cell/scales" ] ||
+        cagsr-attn -q -m "$start" $attn "$base/first.rec" |
+        cagsr-reward -q $words --calibrate "$cell/scales.new" >/dev/null
+    [ -e "$cell/scales" ] || mv "$cell/scales.new" "$cell/scales" || die "$system: no scales"
+    scales="-s $cell/scales"
+}
+
+# Systems that are told less of which words count than the settings tell: where these tell
+# nothing, there is nothing to leave out.
+told_nothing()
+{
+    [ "$all_words" != "$measures" ] || { say "$system: left out: all words count anyway"; return 1; }
+}
+
 work()
 {
     for step in $eval_steps; do
@@ -168,7 +196,6 @@ work()
     rm -rf "$cell/run/current" "$cell/run"/step-*/model
 }
 
-. "$settings"
 if [ "$system" = start ]; then
     work() { begin; }
 else

@@ -75,3 +75,14 @@ echo "-- command lines"
 status "$compare/run.sh" a b
 status "$compare/run.sh" -S nothing a prompts.jsonl o | sed "s|$SRC/||"
 status run o -S rlhf,start-over | sed "s|$SRC/||"
+echo "-- the audit: what it leaves, which rewards stand there; what is done is not done again"
+head -n 20 "$tiny/questions.jsonl" | tail -n 8 >few.jsonl
+"$compare/audit.sh" -n 4 -t 6 -k mismatched,half -f eval.jsonl "$tiny/model" few.jsonl aud >tables 2>log
+cat log
+cmp tables aud/audit.md && grep '^[A-Z]' tables
+sed -n '/corrupted/,/^Best/p' tables | grep '^|' | cut -d '|' -f 2
+rm aud/heads.tsv
+"$compare/audit.sh" -n 4 -t 6 -f eval.jsonl "$tiny/model" few.jsonl aud 2>&1 >again
+cmp tables again && echo same
+status "$compare/audit.sh" a b | sed "s|$SRC/||"
+status "$compare/audit.sh" "$tiny/model" nothing.jsonl o

@@ -1,11 +1,12 @@
 # The world of examples/tiny-qa: exact accuracy, a cell in half a minute.  MODEL: a folder of
 # models that examples/tiny-qa/recipe.sh has made, as models/%s/model.
 steps=60 eval_steps='15 30 45 60' batch=16 n=8 lr=3e-4 kl=0.05 eval_n=8 calibrate=100
-lr_ppo=7.5e-5 # four passes over a batch where the others make one: a quarter each
+lr_ppo=7.5e-5 update_ppo='' # four passes over a batch where the others make one: a quarter each
 lexical=4 pairs=600 few=32 rm_lr=1e-3 rm_epochs=3
 sample='--raw --max-tokens 6'
 # Answers have four tokens: bigrams count as repeats; one sentence is about each person.
 measures='--salient sentence --rep-n 2'
+all_words='--rep-n 2' # what systems count that are not told which words are asked about
 default_weights='coverage=1/s,focus=.5/s,coherence=1,repetition=-16,copy=-16,no_end=-1,short=-2'
 export CAGSR_THREADS=1
 

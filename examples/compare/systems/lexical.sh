@@ -1,2 +1,2 @@
 # Control: mention of the salient words, no attention; the penalties of the default stay.
-algo=grpo weights="lexical=$lexical,$(echo "$default_weights" | tr ',' '\n' | grep -v -e '^coverage' -e '^focus' | paste -sd, -)"
+algo=grpo weights="lexical=$lexical,$(without coverage focus)"

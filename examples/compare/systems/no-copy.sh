@@ -1,2 +1,2 @@
 # Ablation: the default without the penalty of copies.
-algo=grpo weights=$(echo "$default_weights" | tr ',' '\n' | grep -v '^copy' | paste -sd, -)
+algo=grpo weights=$(without copy)

@@ -1,2 +1,2 @@
 # Ablation: the default without coverage.
-algo=grpo weights=$(echo "$default_weights" | tr ',' '\n' | grep -v '^coverage' | paste -sd, -)
+algo=grpo weights=$(without coverage)

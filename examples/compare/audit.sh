@@ -1,0 +1,100 @@
+#!/bin/sh
+# What a reward goes with, before anything is trained on it:
+#
+#     audit.sh [options] MODEL PROMPTS OUT
+#
+#   -n N              answers to a prompt (default 8)
+#   -t, --tokens N    of an answer at most (default 48)
+#   -f, --fit FILE    other prompts: weights of heads are fitted on answers to them, without
+#                     labels, and judged on PROMPTS
+#   -k, --kinds LIST  of corrupted answers (default all, see cagsr-audit(1))
+#
+# MODEL answers PROMPTS and scores its own answers; the default reward, the paper's sums, the
+# last layer alone and fitted heads are compared, inside a prompt, with what needs no
+# attention: relevance by a sentence encoder (ENCODER, a directory of sentence-transformers;
+# without it by words), and likeness to the references.  OUT/NAME.tsv has every number with its
+# interval; OUT/audit.md the tables.  Whatever stops it, the same command goes on.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+PATH=${BUILD:-$here/../../build}:$PATH
+export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
+
+say() { printf '%s\n' "$*" >&2; }
+die()
+{
+    say "audit: $*"
+    exit 2
+}
+
+n=8 tokens=48 fit='' kinds=all
+while [ $# -gt 0 ]; do
+    case $1 in
+    -n) n=$2 ;;
+    -t | --tokens) tokens=$2 ;;
+    -f | --fit) fit=$2 ;;
+    -k | --kinds) kinds=$2 ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'; exit 0 ;;
+    -?*) die "unknown option '$1'; see $0 --help" ;;
+    *) break ;;
+    esac
+    shift 2
+done
+[ $# -eq 3 ] || die 'what is wanted: MODEL PROMPTS OUT; see --help'
+model=$1 prompts=$2 out=$3
+for file in "$prompts" ${fit:+"$fit"}; do
+    [ -r "$file" ] || die "$file: cannot be read"
+done
+mkdir -p "$out"
+
+# Everything is kept, for other questions.  make FILE FUNCTION [WORDS]
+make()
+{
+    file=$out/$1
+    shift
+    [ ! -e "$file" ] || return 0
+    "$@" >"$file.new"
+    case $file in *.rec) cagsr-cat --check -q "$file.new" ;; esac
+    mv "$file.new" "$file"
+    say "${file##*/}"
+}
+
+answers() { cagsr-sample -q -m "$model" -n "$n" --max-tokens "$tokens" -t 1 --seed 1 "$1"; }
+measures() { cagsr-eval -q --each ${ENCODER:+--encoder "$ENCODER"}; }
+default_reward() { cagsr-reward -q -s "$out/scales" -w +lexical=0,logp=0,random=0 "$1"; }
+verdict() { cagsr-audit -q -F tsv -g length,ref,lexical; }
+
+corrupted() { cagsr-audit -q --make "$kinds" "$out/own.rec" | cagsr-attn -q -m "$model" | measures; }
+calibrated()
+{
+    cagsr-cat -s -w '!corrupt' "$out/scored.rec" | cagsr-reward -q --calibrate "$out/scales.made" >/dev/null
+    cat "$out/scales.made"
+}
+by_default() { default_reward "$out/scored.rec" | verdict; }
+literal() { cagsr-reward -q --literal "$out/scored.rec" | cagsr-audit -q -F tsv; }
+attended() # WORDS of cagsr-attn
+{
+    cagsr-attn -q -m "$model" "$@" "$out/own.rec" | measures >"$out/part.rec"
+    default_reward "$out/part.rec" | verdict
+    rm "$out/part.rec"
+}
+fitted()
+{
+    cagsr-audit -q --make mismatched "$out/fit.rec" |
+        cagsr-attn -q -m "$model" --heads each --no-logp --max-record 256M |
+        cagsr-audit -q --max-record 256M --fit "$out/heads.made" >"$out/fit.txt"
+    cat "$out/heads.made"
+}
+
+make own.rec answers "$prompts"
+make scored.rec corrupted
+make scales calibrated
+make default.tsv by_default
+make literal.tsv literal
+make last.tsv attended -l last
+if [ -n "$fit" ]; then
+    make fit.rec answers "$fit"
+    make heads fitted
+    make heads.tsv attended --heads "$out/heads"
+fi
+(cd "$out" && awk -f "$here/audit.awk" default.tsv literal.tsv last.tsv ${fit:+heads.tsv}) >"$out/audit.md"
+cat "$out/audit.md"
