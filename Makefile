@@ -10,8 +10,8 @@
 #   make bench-peers   installs them, in build/peers (minutes)
 #   make asan | tsan | fuzz | lint | install | uninstall | clean
 #
-# MODE=asan|tsan|cov picks another build folder; CC=clang works; WITH_ONEDNN=0 goes without
-# oneDNN; WERROR=1 makes warnings errors.
+# MODE=asan|tsan|cov picks another build folder; CC=clang works; WERROR=1 makes warnings
+# errors.
 
 PREFIX ?= /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
@@ -58,9 +58,6 @@ $(error libraries are missing: run 'make deps')
 endif
 PKG_CFLAGS := $(shell $(PKGCONF) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKGCONF) --libs $(PKGS))
-# oneDNN ships no pkg-config file in Debian: the header tells.
-HAVE_ONEDNN := $(shell echo '\#include <oneapi/dnnl/dnnl.h>' | $(CC) -E - >/dev/null 2>&1 && echo 1)
-WITH_ONEDNN ?= $(HAVE_ONEDNN)
 endif
 
 # ---- flags -------------------------------------------------------------------------------
@@ -76,11 +73,9 @@ OPT = -O1 -g -fopenmp-simd -fno-math-errno -fsanitize=thread -Wno-pass-failed
 else ifeq ($(MODE),cov)
 OPT = -O0 -g --coverage
 endif
-CPPFLAGS += -Ilibcore $(PKG_CFLAGS) -D_GNU_SOURCE -DPREFIX='"$(PREFIX)"' \
-	$(if $(filter 1,$(WITH_ONEDNN)),-DWITH_ONEDNN)
+CPPFLAGS += -Ilibcore $(PKG_CFLAGS) -D_GNU_SOURCE -DPREFIX='"$(PREFIX)"'
 CFLAGS += $(CSTD) $(WARN) $(OPT) -fPIC
-LDLIBS = -Wl,--as-needed $(PKG_LIBS) $(if $(filter 1,$(WITH_ONEDNN)),-ldnnl) \
-	-lpthread -ldl -lm
+LDLIBS = -Wl,--as-needed $(PKG_LIBS) -lpthread -ldl -lm
 
 # The commands are shown with V=1, else one word and the file.
 V ?= 0

@@ -10,16 +10,16 @@ build="gcc libc6-dev make pkg-config libopenblas-dev libmsgpack-dev libpcre2-dev
     libutf8proc-dev libjansson-dev libxxhash-dev"
 test="libcriterion-dev clang clang-format mandoc jq gawk python3 python3-msgpack
     python3-numpy python3-pip unzip ca-certificates procps"
-# wanted: without them everything works, more slowly or with fewer checks.  DEPS_WANTED names
+# wanted: without them everything works, with fewer checks.  DEPS_WANTED names
 # more: .ci/run wants chromium, for the tests of cagsr-view's page (50 MB, 20 seconds).
-wanted="libdnnl-dev strace ${DEPS_WANTED:-}"
+wanted="strace ${DEPS_WANTED:-}"
 
 dnf="gcc make pkgconf-pkg-config openblas-devel msgpack-devel pcre2-devel utf8proc-devel
-    jansson-devel xxhash-devel criterion-devel onednn-devel clang clang-tools-extra
+    jansson-devel xxhash-devel criterion-devel clang clang-tools-extra
     compiler-rt mandoc jq gawk python3 python3-msgpack python3-numpy python3-pip unzip"
-pacman="gcc make pkgconf openblas msgpack-c pcre2 libutf8proc jansson xxhash criterion onednn
+pacman="gcc make pkgconf openblas msgpack-c pcre2 libutf8proc jansson xxhash criterion
     clang compiler-rt mandoc jq gawk python python-msgpack python-numpy python-pip unzip"
-brew="make pkg-config openblas msgpack pcre2 utf8proc jansson xxhash criterion onednn llvm
+brew="make pkg-config openblas msgpack pcre2 utf8proc jansson xxhash criterion llvm
     clang-format mandoc jq gawk python unzip"
 
 say() { printf 'deps: %s\n' "$*"; }

@@ -16,8 +16,6 @@ static int check(const struct kern_opts *o, struct err *e)
 {
     if (!isa_has(o->isa))
         return err_set(e, ERR_USAGE, "this processor has no %s", isa_name(o->isa));
-    if (o->backend == KERN_ONEDNN)
-        return err_set(e, ERR_USAGE, "this program was built without oneDNN");
     if (o->backend == KERN_OPENBLAS && o->dtype != KERN_F32)
         return err_set(e, ERR_USAGE, "OpenBLAS has no products with bf16 weights");
     return 0;

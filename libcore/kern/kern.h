@@ -18,7 +18,6 @@ enum kern_backend {
     KERN_PACK,     /* our kernels over packed weights (kern/pack.h) */
     KERN_OPENBLAS, /* cblas_sgemm on tiles of 8 rows; weights are borrowed, not packed
                     */
-    KERN_ONEDNN,   /* needs a build with oneDNN (WITH_ONEDNN) */
 };
 
 /* What weights of sampling are rounded to.  Products are summed in float32 always. */

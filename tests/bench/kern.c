@@ -125,8 +125,6 @@ int main(int argc, char **argv)
             rows = 0;
         else if (strcmp(argv[i], "openblas") == 0)
             o.backend = KERN_OPENBLAS;
-        else if (strcmp(argv[i], "onednn") == 0)
-            o.backend = KERN_ONEDNN;
         else if (strcmp(argv[i], "avx2") == 0)
             o.isa = ISA_AVX2;
         else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)

@@ -19,7 +19,6 @@ flags="-std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recov
     -Ilibcore -D_GNU_SOURCE $(pkg-config --cflags msgpack jansson)"
 libs="$BUILD/libcagsr.a $(pkg-config --libs openblas msgpack libpcre2-8 libutf8proc jansson \
     libxxhash) -lpthread -lm -ldl"
-[ ! -f /usr/include/oneapi/dnnl/dnnl.h ] || libs="$libs -ldnnl"
 
 # The parts of the tool that a target includes from.
 parts() {

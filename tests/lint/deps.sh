@@ -6,7 +6,7 @@ function report(text) { printf "%s:%d: %s\n", file, line, text; bad = 1 }
 # Where a library header may stand: a pattern of files.
 BEGIN {
     home["msgpack.h"] = home["msgpack/"] = "^libcore/rec/"
-    home["cblas.h"] = home["dnnl.h"] = home["oneapi/"] = "^libcore/kern/(gemm|blas|onednn)"
+    home["cblas.h"] = "^libcore/kern/blas"
     home["pcre2.h"] = "^libcore/(tok/|base/pattern)"
     home["utf8proc.h"] = "^libcore/(base/chars|tok/|jinja/|reward/|metrics/)"
     home["xxhash.h"] = "^libcore/base/hash"

@@ -20,10 +20,9 @@ class Err(ctypes.Structure):
 def load():
     archive, shared = f"{BUILD}/libcagsr.a", f"{BUILD}/libcagsr-differ.so"
     libs = subprocess.check_output(["pkg-config", "--libs"] + PACKAGES.split(), text=True).split()
-    dnnl = ["-ldnnl"] if os.path.exists("/usr/include/oneapi/dnnl/dnnl.h") else []
     if not os.path.exists(shared) or os.path.getmtime(shared) < os.path.getmtime(archive):
         subprocess.check_call(["cc", "-shared", "-o", shared, "-Wl,--whole-archive", archive,
-                               "-Wl,--no-whole-archive"] + libs + dnnl + ["-lpthread", "-lm", "-ldl"])
+                               "-Wl,--no-whole-archive"] + libs + ["-lpthread", "-lm", "-ldl"])
     return ctypes.CDLL(os.path.abspath(shared))
 
 
