@@ -119,7 +119,7 @@ static void one_panel(void *arg, size_t i, size_t worker)
 {
     const struct grid *g = arg;
     const struct product *p = g->p;
-    const int ta = p->trans & TRANS_A, tb = p->trans & TRANS_B;
+    const int ta = p->how & TRANS_A, tb = p->how & TRANS_B;
     const size_t r0 = i % g->row_panels * g->row_step;
     const size_t c0 = i / g->row_panels * g->col_step;
     const size_t r = p->rows - r0 < g->row_step ? p->rows - r0 : g->row_step;

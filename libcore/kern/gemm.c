@@ -9,9 +9,25 @@
 
 /* ---- batch-invariant ------------------------------------------------------------- */
 
-static size_t panels(enum isa isa, size_t N)
+static size_t count(size_t N, size_t width)
 {
-    return (N + pack_width(isa) - 1) / pack_width(isa);
+    return (N + width - 1) / width;
+}
+
+/* Words in pairs are for the unit, if there is one; else they are widened. */
+static size_t pairs_width(const struct kern *k)
+{
+    return k->unit ? (size_t)BF16_WIDTH : pack_width(k->isa);
+}
+
+static size_t pairs_words(const struct kern *k, size_t K)
+{
+    return k->unit ? bf16_pairs(K) * BF16_WIDTH : narrow_words(k->isa, K);
+}
+
+static size_t width_of(const struct kern *k, const struct gemm_weight *w)
+{
+    return w->pairs ? pairs_width(k) : pack_width(k->isa);
 }
 
 size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype type)
@@ -19,25 +35,18 @@ size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype
     if (k->backend == KERN_OPENBLAS)
         return 0;
     if (type == KERN_BF16)
-        return round_up(panels(k->isa, N) * narrow_words(k->isa, K) * sizeof(uint32_t),
+        return round_up(count(N, pairs_width(k)) * pairs_words(k, K) * sizeof(uint32_t),
                         64);
     return round_up(pack_floats(k->isa, N, K) * sizeof(float), 64);
 }
 
-static size_t panel_wide(enum isa isa, size_t j, size_t N)
+static size_t least(size_t a, size_t b)
 {
-    const size_t width = pack_width(isa);
-
-    return N - j * width < width ? N - j * width : width;
-}
-
-static uint32_t *pairs_of(enum isa isa, const struct gemm_weight *w, size_t panel)
-{
-    return w->pairs + panel * narrow_words(isa, w->K);
+    return a < b ? a : b;
 }
 
 struct pack_job {
-    enum isa isa;
+    const struct kern *k;
     const struct gemm_weight *w;
     const float *W;
     size_t ldw, first, N; /* the first panel; rows of W */
@@ -47,16 +56,20 @@ static void pack_one(void *arg, size_t j, size_t worker)
 {
     const struct pack_job *p = arg;
     const struct gemm_weight *w = p->w;
-    const size_t width = pack_width(p->isa), wide = panel_wide(p->isa, j, p->N);
+    const enum isa isa = p->k->isa;
+    const size_t width = width_of(p->k, w), at = p->first + j;
+    const size_t wide = least(width, p->N - j * width);
     const float *W = p->W + j * width * p->ldw;
 
     (void)worker;
-    if (w->pairs)
-        narrow_from_rows(p->isa, pairs_of(p->isa, w, p->first + j), W, p->ldw, wide,
-                         w->K);
+    if (!w->pairs)
+        pack_from_rows(isa, w->panels + at * width * w->K, W, p->ldw, wide, w->K);
+    else if (p->k->unit)
+        bf16_panels_from_rows(isa, w->pairs + at * pairs_words(p->k, w->K), W, p->ldw,
+                              wide, w->K);
     else
-        pack_from_rows(p->isa, w->panels + (p->first + j) * width * w->K, W, p->ldw,
-                       wide, w->K);
+        narrow_from_rows(isa, w->pairs + at * pairs_words(p->k, w->K), W, p->ldw, wide,
+                         w->K);
 }
 
 void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
@@ -72,9 +85,10 @@ void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n)
 {
-    struct pack_job p = {k->isa, w, W, ldw, n0 / pack_width(k->isa), n};
+    const size_t width = width_of(k, w);
+    struct pack_job p = {k, w, W, ldw, n0 / width, n};
 
-    par_for(k->par, panels(k->isa, n), pack_one, &p);
+    par_for(k->par, count(n, width), pack_one, &p);
 }
 
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
@@ -88,23 +102,25 @@ int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
     return 0;
 }
 
-static void unpack_row(const struct gemm_weight *w, enum isa isa, float *row, size_t n)
+static void unpack_row(const struct gemm_weight *w, const struct kern *k, float *row,
+                       size_t n)
 {
-    const size_t width = pack_width(isa);
+    const size_t width = width_of(k, w);
 
     if (w->W)
         memcpy(row, w->W + n * w->ld, w->K * sizeof *row);
     else if (w->pairs)
-        narrow_row(isa, row, pairs_of(isa, w, n / width), n % width, w->K);
+        narrow_row(row, w->pairs + n / width * pairs_words(k, w->K), width, n % width,
+                   w->K);
     else
-        pack_row(isa, row, w->panels, n, w->K);
+        pack_row(k->isa, row, w->panels, n, w->K);
 }
 
 void gemm_unpack(const struct gemm_weight *w, const struct kern *k, float *out,
                  size_t ldo, size_t n0, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        unpack_row(w, k->isa, out + i * ldo, n0 + i);
+        unpack_row(w, k, out + i * ldo, n0 + i);
 }
 
 void gemm_weight_release(struct gemm_weight *w)
@@ -113,9 +129,10 @@ void gemm_weight_release(struct gemm_weight *w)
 }
 
 struct rows_job {
-    enum isa isa;
+    const struct kern *k;
     float *y;
     const float *x;
+    const uint32_t *left; /* x for the unit: rows of bf16_pairs(K) words */
     size_t ldy, ldx, M;
     const struct gemm_weight *w;
     size_t run; /* panels of a task, one behind the other in memory */
@@ -124,25 +141,48 @@ struct rows_job {
 static void rows_panel(const struct rows_job *r, size_t j)
 {
     const struct gemm_weight *w = r->w;
-    const size_t width = pack_width(r->isa), wide = panel_wide(r->isa, j, w->N);
+    const enum isa isa = r->k->isa;
+    const size_t width = pack_width(isa), wide = least(width, w->N - j * width);
     float *y = r->y + j * width;
 
     if (w->pairs)
-        narrow_multiply(r->isa, y, r->ldy, r->x, r->ldx, pairs_of(r->isa, w, j), r->M,
-                        wide, w->K);
+        narrow_multiply(isa, y, r->ldy, r->x, r->ldx,
+                        w->pairs + j * narrow_words(isa, w->K), r->M, wide, w->K);
     else
-        pack_multiply(r->isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
+        pack_multiply(isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
                       w->panels + j * width * w->K, w->K * width, r->M, wide, w->K, 0);
+}
+
+/* Panels from..to-1. */
+static void rows_unit(const struct rows_job *r, size_t from, size_t to)
+{
+    const struct gemm_weight *w = r->w;
+    const size_t step = pairs_words(r->k, w->K);
+
+    r->k->unit->multiply(
+        &(struct bf16_product){.c = r->y + from * BF16_WIDTH,
+                               .a = r->left,
+                               .b = w->pairs + from * step,
+                               .ldc = r->ldy,
+                               .lda = bf16_pairs(w->K),
+                               .step = step,
+                               .M = r->M,
+                               .N = least(to * BF16_WIDTH, w->N) - from * BF16_WIDTH,
+                               .K = w->K});
 }
 
 static void rows_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
-    const size_t end = panels(r->isa, r->w->N);
+    const size_t from = i * r->run;
+    const size_t to = least(from + r->run, count(r->w->N, width_of(r->k, r->w)));
 
     (void)worker;
-    for (size_t j = i * r->run; j < end && j < (i + 1) * r->run; j++)
-        rows_panel(r, j);
+    if (r->left)
+        rows_unit(r, from, to);
+    else
+        for (size_t j = from; j < to; j++)
+            rows_panel(r, j);
 }
 
 /* Several panels a task: while one is computed with, the next is asked for (kern/pack.c). */
@@ -150,11 +190,45 @@ enum { TASKS_PER_THREAD = 8 };
 
 static void rows_few(struct kern *k, struct rows_job *r)
 {
-    const size_t n = panels(k->isa, r->w->N);
+    const size_t n = count(r->w->N, width_of(k, r->w));
     const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
 
     r->run = (n + tasks - 1) / tasks;
     kern_share(k, r->M * r->w->N * r->w->K, (n + r->run - 1) / r->run, rows_task, r);
+}
+
+/* Does a product with w round the other operand too? */
+static int rounds(const struct kern *k, const struct gemm_weight *w)
+{
+    return k->both && w->pairs;
+}
+
+/* Rows of x in the scratch, rounded: as words for the unit, or as float32. */
+static void round_rows(void *arg, size_t i, size_t worker)
+{
+    const struct rows_job *r = arg;
+    const size_t K = r->w->K, m = i * BF16_HEIGHT;
+    const size_t end = least(m + BF16_HEIGHT, r->M);
+    uint32_t *left = (void *)r->k->scratch;
+
+    (void)worker;
+    if (r->k->unit)
+        bf16_left_from_rows(r->k->isa, left + m * bf16_pairs(K), r->x + m * r->ldx,
+                            r->ldx, end - m, K);
+    else
+        for (size_t row = m; row < end; row++)
+            bf16_round(r->k->isa, r->k->scratch + row * K, r->x + row * r->ldx, K);
+}
+
+static void round_left(struct kern *k, struct rows_job *r)
+{
+    kern_share(k, r->M * r->w->K, count(r->M, BF16_HEIGHT), round_rows, r);
+    if (k->unit) {
+        r->left = (const void *)k->scratch;
+    } else {
+        r->x = k->scratch;
+        r->ldx = r->w->K;
+    }
 }
 
 static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
@@ -163,25 +237,39 @@ static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
         memset(y + m * ldy, 0, N * sizeof *y);
 }
 
-/* Rows of which a panel's pass through the caches is cheaper than copying them. */
+/* Rows of which a panel's pass through the caches is cheaper than copying them; and which,
+ * rounded, fit the scratch. */
 enum { FEW_ROWS = 48 };
+
+static int is_few(const struct kern *k, size_t M, const struct gemm_weight *w)
+{
+    return M <= FEW_ROWS &&
+           (!rounds(k, w) ||
+            round_up(M, BF16_HEIGHT) * round_up(w->K, BF16_STEP) <= k->scratch_floats);
+}
 
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w)
 {
-    struct rows_job r = {k->isa, y, x, ldy, ldx, M, w};
+    struct rows_job r = {
+        .k = k, .y = y, .x = x, .ldy = ldy, .ldx = ldx, .M = M, .w = w};
 
     if (M == 0 || w->N == 0)
         return;
-    if (w->K == 0)
+    if (w->K == 0) {
         zero_rows(y, ldy, M, w->N);
-    else if (k->backend == KERN_OPENBLAS)
+    } else if (k->backend == KERN_OPENBLAS) {
         blas_rows(k, y, ldy, x, ldx, M, w);
-    else if (M <= FEW_ROWS)
+    } else if (is_few(k, M, w)) {
+        if (rounds(k, w))
+            round_left(k, &r);
         rows_few(k, &r);
-    else
-        product_multiply(&(struct product){k, PACKED_B, x, w->panels, y, ldx, 0, ldy, M,
+    } else {
+        const unsigned how = PACKED_B | (rounds(k, w) ? ROUNDED : 0);
+
+        product_multiply(&(struct product){k, how, x, w->panels, y, ldx, 0, ldy, M,
                                            w->N, w->K, 0, w->pairs});
+    }
 }
 
 /* ---- free order ------------------------------------------------------------------ */
@@ -196,32 +284,33 @@ static void scale(const struct product *p)
         }
 }
 
-static void multiply(const struct product *p)
+static void multiply(struct product p)
 {
-    if (p->rows == 0 || p->cols == 0)
+    if (p.rows == 0 || p.cols == 0)
         return;
-    if (p->depth == 0)
-        scale(p);
-    else if (p->k->backend == KERN_OPENBLAS)
-        blas_multiply(p);
+    p.how |= p.k->both ? ROUNDED : 0;
+    if (p.depth == 0)
+        scale(&p);
+    else if (p.k->backend == KERN_OPENBLAS)
+        blas_multiply(&p);
     else
-        product_multiply(p);
+        product_multiply(&p);
 }
 
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
+    multiply((struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
 }
 
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta});
+    multiply((struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta});
 }
 
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
              const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta)
 {
-    multiply(&(struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
+    multiply((struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
 }

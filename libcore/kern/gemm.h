@@ -2,6 +2,9 @@
  * The one seam for dense products.  All matrices are row-major float32; a weight W is
  * (N, K): N outputs, K inputs, as checkpoints store it.  M is the number of rows.
  *
+ * A struct kern of KERN_BF16 that rounds both operands (kern/kern.h) computes in bf16
+ * arithmetic (kern/bf16.h): all products but those with weights packed as KERN_F32.
+ *
  * Two ways, for two needs:
  *
  * gemm_rows is batch-invariant.  The bits of a row of y depend on that row of x and on
@@ -42,9 +45,9 @@ size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype
 
 /* Packs W (N, K), rows ldw apart, into mem: gemm_pack_bytes() bytes, 64-byte aligned,
  * owned by the caller, alive as long as w.  With KERN_BF16 numbers are rounded to that
- * type, and products have the bits that the rounded W has with KERN_F32.  Where
- * gemm_pack_bytes() is 0, W itself must stay
- * alive and unchanged; otherwise it may go.  ERR_NOMEM, or ERR_FILE if the library
+ * type.  Products with it have the bits that the rounded W has with KERN_F32, unless k
+ * rounds both operands.  Where gemm_pack_bytes() is 0, W itself must stay alive and
+ * unchanged; otherwise it may go.  ERR_NOMEM, or ERR_FILE if the library
  * refuses the shape; then w is zeroed. */
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
               size_t ldw, size_t N, size_t K, enum kern_dtype type,

@@ -2,6 +2,7 @@
 #ifndef CAGSR_KERN_IMPL_H
 #define CAGSR_KERN_IMPL_H
 
+#include "kern/bf16.h"
 #include "kern/gemm.h"
 
 enum { KERN_NAME = 160 };
@@ -11,7 +12,9 @@ struct kern {
     enum isa isa;
     enum kern_backend backend;
     enum kern_dtype dtype;
-    int blas_openmp; /* OpenBLAS built on OpenMP: see blas_init */
+    const struct bf16_unit *unit; /* NULL: none, or KERN_F32 */
+    int both;                     /* both operands are rounded: KERN_BF16 */
+    int blas_openmp;              /* OpenBLAS built on OpenMP: see blas_init */
     float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
     char name[KERN_NAME];
@@ -26,11 +29,12 @@ void kern_share(const struct kern *k, size_t multiplications, size_t n,
 
 /* c (rows, cols) = beta c + op(a) op(b), summed over depth: a is (rows, depth) or, with
  * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth), or panels of
- * the whole depth with PACKED_B, or, with PACKED_B and b NULL, `pairs` of kern/narrow.h. */
-enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4 };
+ * the whole depth with PACKED_B, or, with PACKED_B and b NULL, `pairs`: of kern/narrow.h, or
+ * of kern/bf16.h if k has a unit.  With ROUNDED in bf16 arithmetic. */
+enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4, ROUNDED = 8 };
 struct product {
     const struct kern *k;
-    unsigned trans;
+    unsigned how;
     const float *a, *b;
     float *c;
     size_t lda, ldb, ldc, rows, cols, depth;

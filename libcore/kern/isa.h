@@ -11,6 +11,9 @@
  *
  * Only NAME_simd.c may define what its header declares, and it calls nothing of its own
  * but static functions: one that another set compiled may not run here.
+ *
+ * Two sets are ISA_AVX512 and instructions that multiply numbers in bfloat16 (kern/bf16.h):
+ * all other loops are AVX-512's there, and ISA_CALL wants isa_vectors() of them.
  */
 #ifndef CAGSR_KERN_ISA_H
 #define CAGSR_KERN_ISA_H
@@ -20,15 +23,27 @@ enum isa {
     ISA_PLAIN,  /* what the compiler was told: on x86-64, SSE2 */
     ISA_AVX2,   /* with FMA */
     ISA_AVX512, /* F, BW, DQ, VL */
+    ISA_AVX512_BF16,
+    ISA_AMX, /* tiles, of bfloat16 */
+    ISA_COUNT,
 };
 
-/* The best set of this processor (never ISA_AUTO). */
+/* The best set of this processor for float32; and for products of bfloat16, which may be
+ * one of the last two.  Never ISA_AUTO. */
 enum isa isa_best(void);
+enum isa isa_best_bf16(void);
 
-/* 1 if this processor (and this build) can run `isa`. */
+/* The set whose loops run where `isa` is chosen: itself, or ISA_AVX512. */
+enum isa isa_vectors(enum isa isa);
+
+/* 1 if this processor (and this build, and the kernel) can run `isa`.  Of ISA_AMX the kernel
+ * is asked for the tiles' registers, once and for all threads of the process. */
 int isa_has(enum isa isa);
 
-const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
+/* "auto", "plain", "avx2", "avx512", "avx512_bf16", "amx"; and back: 0, or -1 if there is
+ * none of that name. */
+const char *isa_name(enum isa isa);
+int isa_parse(enum isa *out, const char *name);
 
 #define ISA_BODY static inline __attribute__((always_inline))
 
@@ -37,6 +52,15 @@ const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
 #define UNROLL _Pragma("unroll")
 #else
 #define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+/* What the compiler can make of the last two sets. */
+#if !defined(__x86_64__) || !defined(__linux__)
+#define ISA_BF16 0
+#elif defined(__clang__)
+#define ISA_BF16 (__clang_major__ >= 12)
+#else
+#define ISA_BF16 (__GNUC__ >= 11)
 #endif
 
 #if defined(__x86_64__)
@@ -51,6 +75,8 @@ const char *isa_name(enum isa isa); /* "auto", "plain", "avx2", "avx512" */
     __attribute__((target("avx2,fma,f16c,bmi,bmi2,avx512f,avx512bw,avx512dq,"          \
                           "avx512vl,prefer-vector-width=512")))
 #endif
+#define TARGET_AVX512_BF16 __attribute__((target("avx512f,avx512bf16")))
+#define TARGET_AMX __attribute__((target("amx-tile,amx-bf16")))
 #define ISA_DECLARE(name, params)                                                      \
     void name##_plain params;                                                          \
     void name##_avx2 params;                                                           \

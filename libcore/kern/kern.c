@@ -12,13 +12,37 @@ enum { RANGE_FLOATS = 16384 };
 
 const char *const kern_dtype_names[] = {"f32", "bf16", NULL};
 
-static int check(const struct kern_opts *o, struct err *e)
+static int unknown_isa(const char *name, struct err *e)
 {
-    if (!isa_has(o->isa))
-        return err_set(e, ERR_USAGE, "this processor has no %s", isa_name(o->isa));
+    char known[128];
+    int n = 0;
+
+    for (int i = 0; i < ISA_COUNT; i++)
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "",
+                      isa_name((enum isa)i));
+    return err_set(e, ERR_USAGE, "CAGSR_ISA is '%s': none of %s", name, known);
+}
+
+/* The set that is asked for, here or by who runs the program; else the best. */
+static int choose_isa(enum isa *out, const struct kern_opts *o, struct err *e)
+{
+    const char *name = getenv("CAGSR_ISA");
+
+    *out = o->isa;
+    if (*out == ISA_AUTO && name && *name && isa_parse(out, name) < 0)
+        return unknown_isa(name, e);
+    if (!isa_has(*out))
+        return err_set(e, ERR_USAGE, "this processor has no %s", isa_name(*out));
+    if (*out == ISA_AUTO)
+        *out = o->dtype == KERN_BF16 ? isa_best_bf16() : isa_best();
+    return 0;
+}
+
+static int check(enum isa *isa, const struct kern_opts *o, struct err *e)
+{
     if (o->backend == KERN_OPENBLAS && o->dtype != KERN_F32)
         return err_set(e, ERR_USAGE, "OpenBLAS has no products with bf16 weights");
-    return 0;
+    return choose_isa(isa, o, e);
 }
 
 /* Without an instruction set that our kernels are written for, OpenBLAS has one. */
@@ -51,15 +75,34 @@ static void name(struct kern *k)
     if (k->backend == KERN_OPENBLAS)
         snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
     else
-        snprintf(k->name, sizeof k->name, "%s pack/%s", kern_dtype_names[k->dtype],
-                 isa_name(k->isa));
+        snprintf(k->name, sizeof k->name, "%s%s pack/%s", kern_dtype_names[k->dtype],
+                 k->both && !k->unit ? " both" : "",
+                 k->unit ? k->unit->name : isa_name(k->isa));
+}
+
+static void choose_bf16(struct kern *k, enum isa isa, const struct kern_opts *o)
+{
+    if (k->dtype != KERN_BF16)
+        return;
+    k->unit = o->unit ? o->unit : bf16_unit_of(isa);
+    k->both = k->unit || o->round == KERN_ROUND_BOTH;
+}
+
+static int prepare(struct kern *k, struct err *e)
+{
+    int rc = 0;
+
+    if (k->unit && (rc = bf16_check(k->unit, e)) < 0)
+        return rc;
+    return k->backend == KERN_PACK ? kern_scratch(k, product_scratch(k), e) : rc;
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
              struct err *e)
 {
     const struct kern_opts none = {0}, *o = opts ? opts : &none;
-    int rc = check(o, e);
+    enum isa isa;
+    int rc = check(&isa, o, e);
 
     *out = NULL;
     if (rc < 0)
@@ -68,13 +111,12 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
     if (!k)
         return err_set(e, ERR_NOMEM, "no memory for the kernels' state");
     k->par = par;
-    k->isa = o->isa == ISA_AUTO ? isa_best() : o->isa;
+    k->isa = isa_vectors(isa);
     k->dtype = o->dtype;
     k->backend = choose(k, o->backend);
+    choose_bf16(k, isa, o);
     name(k);
-    if (k->backend == KERN_PACK)
-        rc = kern_scratch(k, product_scratch(k), e);
-    if (rc < 0) {
+    if ((rc = prepare(k, e)) < 0) {
         kern_free(k);
         return rc;
     }

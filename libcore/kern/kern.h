@@ -20,33 +20,48 @@ enum kern_backend {
                     */
 };
 
-/* What weights of sampling are rounded to.  Products are summed in float32 always. */
+/* What the numbers of products are rounded to.  They are summed in float32 always. */
 enum kern_dtype { KERN_F32, KERN_BF16 };
 extern const char *const kern_dtype_names[]; /* f32, bf16, NULL: for CLI_CHOICE */
+
+/* With KERN_BF16: the packed weights; what they are multiplied with too where the processor
+ * multiplies bfloat16, for elsewhere it would cost and gain nothing. */
+enum kern_round {
+    KERN_ROUND_WEIGHTS,
+    KERN_ROUND_BOTH, /* both operands of all products (kern/bf16.h), on every processor */
+};
+
+struct bf16_unit;
 
 /* Zero-initialised: everything chosen for this machine. */
 struct kern_opts {
     enum kern_backend backend;
     enum kern_dtype dtype;
-    enum isa isa; /* ISA_AUTO, or one to hold to (tests, comparing machines) */
+    enum isa isa; /* one to hold to; ISA_AUTO: what CAGSR_ISA in the environment names,
+                     else the best */
+    enum kern_round round;
+    const struct bf16_unit
+        *unit; /* of KERN_BF16 (kern/bf16.h); NULL: the processor's */
 };
 
 struct kern;
 
 /* par is borrowed until kern_free; NULL is one thread.  opts may be NULL.
- * ERR_USAGE: a backend this build lacks or that has no weights of that type, an instruction
- * set this processor lacks; ERR_NOMEM. */
+ * ERR_USAGE: a backend that has no weights of that type, an instruction set that nobody knows
+ * or this processor lacks; ERR_NUMERIC: its products of bfloat16 are wrong (bf16_check);
+ * ERR_NOMEM. */
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
              struct err *e) MUST_CHECK;
 void kern_free(struct kern *k); /* NULL is fine; weights packed under k go first */
 
 struct par *kern_par(const struct kern *k); /* as given, may be NULL */
-enum isa kern_isa(const struct kern *k);
+enum isa kern_isa(const struct kern *k);    /* whose loops run: for ISA_CALL */
 enum kern_backend kern_backend(const struct kern *k);
 enum kern_dtype kern_dtype(const struct kern *k);
 
-/* E.g. "f32 pack/avx512", "bf16 pack/avx2" or "f32 openblas-0.3.21/SkylakeX avx512": what
- * has to be equal for equal bytes.  Lives as long as k. */
+/* E.g. "f32 pack/avx512" or "f32 openblas-0.3.21/SkylakeX avx512"; with both operands in
+ * bfloat16 "bf16 pack/amx" or, by widening, "bf16 both pack/avx2", with weights alone "bf16
+ * pack/avx2": what has to be equal for equal bytes.  Lives as long as k. */
 const char *kern_name(const struct kern *k);
 
 /*

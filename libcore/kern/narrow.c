@@ -25,10 +25,8 @@ void narrow_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw, siz
     }
 }
 
-void narrow_row(enum isa isa, float *row, const uint32_t *panel, size_t n, size_t K)
+void narrow_row(float *row, const uint32_t *panel, size_t width, size_t n, size_t K)
 {
-    const size_t width = pack_width(isa);
-
     for (size_t k = 0; k < K; k++) {
         const uint32_t w = panel[k / 2 * width + n];
         const uint32_t u = k & 1 ? w & 0xffff0000u : w << 16;

@@ -28,8 +28,8 @@ size_t narrow_words(enum isa isa, size_t K);
 void narrow_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw, size_t N,
                       size_t K);
 
-/* What was stored of column n. */
-void narrow_row(enum isa isa, float *row, const uint32_t *panel, size_t n, size_t K);
+/* What was stored of column n of a panel of `width`. */
+void narrow_row(float *row, const uint32_t *panel, size_t width, size_t n, size_t K);
 
 /* Rows k0..k0+deep-1 of a panel as float32, to a panel of pack.h; k0 is even. */
 void narrow_widen(enum isa isa, float *out, const uint32_t *panel, size_t k0,

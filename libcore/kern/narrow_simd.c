@@ -1,7 +1,7 @@
 #include "kern/narrow_simd.h"
 
+#include "kern/halves.h"
 #include "kern/shape.h"
-#include "kern/vec.h"
 
 #if defined(__AVX512F__)
 enum { WIDTH = AVX512_WIDTH, HEIGHT = AVX512_HEIGHT };
@@ -15,16 +15,6 @@ enum { VECS = WIDTH / VEC };
 /* Words that are asked for before they are used. */
 enum { AHEAD = 24 * WIDTH };
 
-typedef uint32_t vword __attribute__((vector_size(VEC_BYTES)));
-
-ISA_BODY vword words(const void *p)
-{
-    vword w;
-
-    memcpy(&w, p, sizeof w);
-    return w;
-}
-
 ISA_BODY vfloat even(vword w)
 {
     return (vfloat)(w << 16);
@@ -33,18 +23,6 @@ ISA_BODY vfloat even(vword w)
 ISA_BODY vfloat odd(vword w)
 {
     return (vfloat)(w & 0xffff0000u);
-}
-
-/* The upper half of what is nearest, in the lower half of a word.  To the order of a float's
- * bits half of the last place is added, and less if the bit that becomes the last is even;
- * NaN stays NaN. */
-ISA_BODY vword rounded(const float *p)
-{
-    const vword u = words(p);
-    const vword nan = (vword)((u & 0x7fffffffu) > 0x7f800000u);
-    const vword near = (u + 0x7fffu + (u >> 16 & 1)) >> 16;
-
-    return (nan & (u >> 16 | 0x40)) | (~nan & near);
 }
 
 /* A row of a tile, VECS vectors; every index is a constant once the loops are unrolled, or

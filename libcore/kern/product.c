@@ -15,6 +15,9 @@
  * stay in the second cache, times a range of tiles, each of which goes through the first
  * once.
  *
+ * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
+ * unit, half as large.
+ *
  * The bits of c do not depend on how it is cut (pack.h), so the number of tasks may follow
  * the number of threads.
  */
@@ -37,10 +40,12 @@ size_t product_scratch(const struct kern *k)
 /* A part of c and a block of depth, and what is packed of it. */
 struct part {
     const struct product *p;
+    const struct bf16_unit *unit; /* NULL: the kernels of pack.h */
+    size_t width, height;         /* of panels and tiles */
     size_t r0, rows, c0, cols, k0, deep;
     size_t b_packs; /* tasks of packing panels; those of tiles follow */
-    float *a;       /* tiles */
-    const float *b; /* panels, `step` floats apart */
+    float *a;       /* tiles; or the unit's left operand, as words */
+    const float *b; /* panels, `step` floats or words apart */
     size_t step;
     size_t task_rows, task_cols, ranges; /* of a task; ranges of columns */
 };
@@ -55,6 +60,12 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* The scratch as the words of kern/bf16.h. */
+static uint32_t *as_words(float *scratch)
+{
+    return (void *)scratch;
+}
+
 /* ---- packing ------------------------------------------------------------------------ */
 
 /*
@@ -67,19 +78,54 @@ static struct pack_rows some_depth(const struct part *t, size_t i)
                               least((i + 1) * PACK_DEEP, t->deep)};
 }
 
-static void pack_tiles(const struct part *t, size_t i)
+/* Some depth of `columns` columns, packed by pack_from_columns or the like, rounded. */
+static void round_columns(const struct part *t, float *to, size_t columns, size_t width,
+                          struct pack_rows k)
+{
+    for (size_t j = 0; j < ceil_div(columns, width); j++)
+        bf16_round(t->p->k->isa, to + (j * k.K + k.from) * width,
+                   to + (j * k.K + k.from) * width, (k.to - k.from) * width);
+}
+
+static void tiles_from_columns(const struct part *t, struct pack_rows k)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t from = i * PACK_ROWS;
+    const float *A = p->a + t->k0 * p->lda + t->r0;
 
-    if (p->trans & TRANS_A)
-        pack_tiles_from_columns(isa, t->a, p->a + t->k0 * p->lda + t->r0, p->lda,
-                                t->rows, some_depth(t, i));
+    if (t->unit) {
+        bf16_left_from_columns(isa, as_words(t->a), A, p->lda, t->rows, k);
+        return;
+    }
+    pack_tiles_from_columns(isa, t->a, A, p->lda, t->rows, k);
+    if (p->how & ROUNDED)
+        round_columns(t, t->a, t->rows, t->height, k);
+}
+
+static void tiles_from_rows(const struct part *t, size_t from)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const float *A = p->a + (t->r0 + from) * p->lda + t->k0;
+    const size_t rows = least(PACK_ROWS, t->rows - from);
+    float *to = t->a + from * t->deep;
+
+    if (t->unit) {
+        bf16_left_from_rows(isa, as_words(t->a) + from * bf16_pairs(t->deep), A, p->lda,
+                            rows, t->deep);
+        return;
+    }
+    pack_tiles_from_rows(isa, to, A, p->lda, rows, t->deep);
+    if (p->how & ROUNDED)
+        bf16_round(isa, to, to, round_up(rows, t->height) * t->deep);
+}
+
+static void pack_tiles(const struct part *t, size_t i)
+{
+    if (t->p->how & TRANS_A)
+        tiles_from_columns(t, some_depth(t, i));
     else
-        pack_tiles_from_rows(isa, t->a + from * t->deep,
-                             p->a + (t->r0 + from) * p->lda + t->k0, p->lda,
-                             least(PACK_ROWS, t->rows - from), t->deep);
+        tiles_from_rows(t, i * PACK_ROWS);
 }
 
 /* Some of the words of bfloat16 panels as float32. */
@@ -87,53 +133,80 @@ static void widen_panels(const struct part *t, size_t i)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t width = pack_width(isa), end = ceil_div(t->cols, width);
+    const size_t end = ceil_div(t->cols, t->width);
     float *to = p->k->scratch;
 
     for (size_t j = i * PACK_PANELS; j < least((i + 1) * PACK_PANELS, end); j++)
-        narrow_widen(isa, to + j * width * t->deep,
-                     p->pairs + (t->c0 / width + j) * narrow_words(isa, p->depth),
+        narrow_widen(isa, to + j * t->width * t->deep,
+                     p->pairs + (t->c0 / t->width + j) * narrow_words(isa, p->depth),
                      t->k0, t->deep);
+}
+
+static void panels_from_rows(const struct part *t, size_t i)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const size_t step = PACK_PANELS * t->width, from = i * step;
+    const size_t cols = least(step, t->cols - from);
+    const float *B = p->b + (t->c0 + from) * p->ldb + t->k0;
+    float *to = p->k->scratch + from * t->deep;
+
+    if (t->unit) {
+        bf16_panels_from_rows(isa, as_words(p->k->scratch) + from * bf16_pairs(t->deep),
+                              B, p->ldb, cols, t->deep);
+        return;
+    }
+    pack_from_rows(isa, to, B, p->ldb, cols, t->deep);
+    if (p->how & ROUNDED)
+        bf16_round(isa, to, to, round_up(cols, t->width) * t->deep);
+}
+
+static void panels_from_columns(const struct part *t, struct pack_rows k)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+    const float *B = p->b + t->k0 * p->ldb + t->c0;
+    float *to = p->k->scratch;
+
+    if (t->unit) {
+        bf16_panels_from_columns(isa, as_words(to), B, p->ldb, t->cols, k);
+        return;
+    }
+    pack_from_columns(isa, to, B, p->ldb, t->cols, k);
+    if (p->how & ROUNDED)
+        round_columns(t, to, t->cols, t->width, k);
 }
 
 static void pack_panels(const struct part *t, size_t i)
 {
-    const struct product *p = t->p;
-    const enum isa isa = p->k->isa;
-    const size_t step = PACK_PANELS * pack_width(isa), from = i * step;
-    float *to = p->k->scratch;
-
-    if (p->pairs)
+    if (t->p->pairs)
         widen_panels(t, i);
-    else if (p->trans & TRANS_B)
-        pack_from_rows(isa, to + from * t->deep, p->b + (t->c0 + from) * p->ldb + t->k0,
-                       p->ldb, least(step, t->cols - from), t->deep);
+    else if (t->p->how & TRANS_B)
+        panels_from_rows(t, i);
     else
-        pack_from_columns(isa, to, p->b + t->k0 * p->ldb + t->c0, p->ldb, t->cols,
-                          some_depth(t, i));
+        panels_from_columns(t, some_depth(t, i));
 }
 
 /* 1 if b's panels are there already. */
-static int has_panels(const struct product *p)
+static int has_panels(const struct part *t)
 {
-    return p->trans & PACKED_B && !p->pairs;
+    return t->p->how & PACKED_B && (t->unit || !t->p->pairs);
 }
 
 /* Tasks of packing. */
 static size_t count_tiles(const struct part *t)
 {
-    return t->p->trans & TRANS_A ? ceil_div(t->deep, PACK_DEEP)
-                                 : ceil_div(t->rows, PACK_ROWS);
+    return t->p->how & TRANS_A ? ceil_div(t->deep, PACK_DEEP)
+                               : ceil_div(t->rows, PACK_ROWS);
 }
 
 static size_t count_panels(const struct part *t)
 {
-    const size_t width = pack_width(t->p->k->isa);
-
-    if (has_panels(t->p) || t->r0 > 0)
+    if (has_panels(t) || t->r0 > 0)
         return 0;
-    return t->p->pairs || t->p->trans & TRANS_B ? ceil_div(t->cols, PACK_PANELS * width)
-                                                : ceil_div(t->deep, PACK_DEEP);
+    return t->p->pairs || t->p->how & TRANS_B
+               ? ceil_div(t->cols, PACK_PANELS * t->width)
+               : ceil_div(t->deep, PACK_DEEP);
 }
 
 static void pack_task(void *arg, size_t i, size_t worker)
@@ -149,34 +222,59 @@ static void pack_task(void *arg, size_t i, size_t worker)
 
 /* ---- multiplying -------------------------------------------------------------------- */
 
+static void multiply_unit(const struct part *t, size_t r0, size_t c0)
+{
+    const struct product *p = t->p;
+    const uint32_t *b =
+        has_panels(t) ? p->pairs + t->c0 / t->width * t->step + t->k0 / 2 * t->width
+                      : (const void *)t->b;
+
+    t->unit->multiply(
+        &(struct bf16_product){.c = p->c + (t->r0 + r0) * p->ldc + t->c0 + c0,
+                               .a = as_words(t->a) + r0 * bf16_pairs(t->deep),
+                               .b = b + c0 / t->width * t->step,
+                               .ldc = p->ldc,
+                               .lda = bf16_pairs(t->deep),
+                               .step = t->step,
+                               .M = least(t->task_rows, t->rows - r0),
+                               .N = least(t->task_cols, t->cols - c0),
+                               .K = t->deep,
+                               .beta = t->k0 == 0 ? p->beta : 1});
+}
+
+static void multiply_floats(const struct part *t, size_t r0, size_t c0)
+{
+    const struct product *p = t->p;
+    const enum isa isa = p->k->isa;
+
+    pack_multiply(isa, p->c + (t->r0 + r0) * p->ldc + t->c0 + c0, p->ldc,
+                  pack_left_tiles(isa, t->a + r0 * t->deep, t->deep),
+                  t->b + c0 / t->width * t->step, t->step,
+                  least(t->task_rows, t->rows - r0), least(t->task_cols, t->cols - c0),
+                  t->deep, t->k0 == 0 ? p->beta : 1);
+}
+
 static void multiply_task(void *arg, size_t i, size_t worker)
 {
     const struct part *t = arg;
-    const struct product *p = t->p;
-    const enum isa isa = p->k->isa;
     const size_t r0 = i / t->ranges * t->task_rows, c0 = i % t->ranges * t->task_cols;
 
     (void)worker;
-    pack_multiply(isa, p->c + (t->r0 + r0) * p->ldc + t->c0 + c0, p->ldc,
-                  pack_left_tiles(isa, t->a + r0 * t->deep, t->deep),
-                  t->b + c0 / pack_width(isa) * t->step, t->step,
-                  least(t->task_rows, t->rows - r0), least(t->task_cols, t->cols - c0),
-                  t->deep, t->k0 == 0 ? p->beta : 1);
+    if (t->unit)
+        multiply_unit(t, r0, c0);
+    else
+        multiply_floats(t, r0, c0);
 }
 
 /* Where b is packed already, its panels are those of the whole depth. */
 static void find_panels(struct part *t)
 {
     const struct product *p = t->p;
-    const size_t width = pack_width(p->k->isa);
+    const size_t depth = has_panels(t) ? p->depth : t->deep;
 
-    if (has_panels(p)) {
-        t->b = p->b + t->c0 * p->depth + t->k0 * width;
-        t->step = p->depth * width;
-    } else {
-        t->b = p->k->scratch;
-        t->step = t->deep * width;
-    }
+    t->b = has_panels(t) && !t->unit ? p->b + t->c0 * p->depth + t->k0 * t->width
+                                     : p->k->scratch;
+    t->step = t->width * (t->unit ? bf16_pairs(depth) : depth);
 }
 
 /* n things, each in one of ranges as equal as multiples of `unit` can be; at most `most`
@@ -191,13 +289,12 @@ static size_t share_out(size_t n, size_t most, size_t unit)
 static size_t cut(struct part *t)
 {
     const struct kern *k = t->p->k;
-    const size_t width = pack_width(k->isa), height = pack_height(k->isa);
     const size_t wanted = TASKS_PER_THREAD * par_threads(k->par);
 
-    t->task_cols = share_out(t->cols, TASK_PANELS * width, width);
+    t->task_cols = share_out(t->cols, TASK_PANELS * t->width, t->width);
     t->ranges = ceil_div(t->cols, t->task_cols);
     t->task_rows =
-        share_out(t->rows, ceil_div(t->rows, ceil_div(wanted, t->ranges)), height);
+        share_out(t->rows, ceil_div(t->rows, ceil_div(wanted, t->ranges)), t->height);
     return t->ranges * ceil_div(t->rows, t->task_rows);
 }
 
@@ -213,21 +310,32 @@ static void one_part(struct part *t)
     kern_share(p->k, work, cut(t), multiply_task, t);
 }
 
+/* Of which kernels' shape; the rest of a part is still to be filled in. */
+static struct part begin(const struct product *p)
+{
+    const struct kern *k = p->k;
+    const struct bf16_unit *unit = p->how & ROUNDED ? k->unit : NULL;
+
+    return (struct part){.p = p,
+                         .unit = unit,
+                         .width = unit ? BF16_WIDTH : pack_width(k->isa),
+                         .height = unit ? unit->height : pack_height(k->isa)};
+}
+
 void product_multiply(const struct product *p)
 {
-    const size_t depth = pack_depth(p->depth);
+    struct part t = begin(p);
+    const size_t depth = t.unit ? bf16_depth(p->depth) : pack_depth(p->depth);
 
     for (size_t c = 0; c < p->cols; c += PART_COLS)
         for (size_t d = 0; d < p->depth; d += depth)
             for (size_t r = 0; r < p->rows; r += PART_ROWS) {
-                struct part t = {.p = p,
-                                 .r0 = r,
-                                 .rows = least(PART_ROWS, p->rows - r),
-                                 .c0 = c,
-                                 .cols = least(PART_COLS, p->cols - c),
-                                 .k0 = d,
-                                 .deep = least(depth, p->depth - d)};
-
+                t.r0 = r;
+                t.rows = least(PART_ROWS, p->rows - r);
+                t.c0 = c;
+                t.cols = least(PART_COLS, p->cols - c);
+                t.k0 = d;
+                t.deep = least(depth, p->depth - d);
                 one_part(&t);
             }
 }

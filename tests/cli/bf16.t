@@ -13,7 +13,9 @@ cagsr-convert -q --dtype bf16 -o half whole
 cagsr-convert -q --dtype f32 -o copy half
 draw -m half >half.rec
 draw -m copy | body >copy.body
-draw -m half --dtype bf16 | body >again.body
+# (what weights are multiplied with stays float32 where no unit of the processor's is used)
+set=$(cagsr-cat -H half.rec | jq -r 'select(.kind == "header").pg[0].kernel | sub(".*[/ ]"; "")')
+CAGSR_ISA=$set draw -m half --dtype bf16 | body >again.body
 body half.rec >half.body
 for other in copy again; do
     jq -c 'del(.policy, .attn.model)' half.body >a

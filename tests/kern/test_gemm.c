@@ -1,5 +1,6 @@
 #include "kern/gemm.h"
 
+#include "../support/bf16_emulated.h"
 #include "../support/machine.h"
 #include "kern/ref.h"
 #include "tensor/dims.h"
@@ -21,8 +22,28 @@ static const struct kern_opts ways[] = {
     {KERN_PACK, KERN_BF16, ISA_PLAIN},
     {KERN_PACK, KERN_BF16, ISA_AVX2},
     {KERN_PACK, KERN_BF16, ISA_AVX512},
+    {KERN_PACK, KERN_BF16, ISA_PLAIN, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, ISA_AVX2, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, ISA_AVX512, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, .unit = &emulated_avx512},
+    {KERN_PACK, KERN_BF16, .unit = &emulated_amx},
+    {KERN_PACK, KERN_BF16, ISA_AVX512_BF16},
+    {KERN_PACK, KERN_BF16, ISA_AMX},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
+
+/* Both operands rounded: bf16 arithmetic. */
+static int rounds_both(int way)
+{
+    return ways[way].round == KERN_ROUND_BOTH || ways[way].unit ||
+           ways[way].isa >= ISA_AVX512_BF16;
+}
+
+/* Emulation takes a hundred times as long: not everything is done so. */
+static int is_too_long(int way, size_t multiplications)
+{
+    return ways[way].unit && multiplications > 7500000;
+}
 
 /* A weight with its memory. */
 struct packed {
@@ -45,6 +66,16 @@ static void round_to_bf16(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = f32_from_bf16(bf16_from_f32(x[i]));
+}
+
+/* x (n), as the product computes with it; to be freed. */
+static float *as_seen(int way, const float *x, size_t n)
+{
+    float *seen = memcpy(floats(n), x, n * sizeof *x);
+
+    if (rounds_both(way))
+        round_to_bf16(seen, n);
+    return seen;
 }
 
 /* As k has it: W is what the product computes with. */
@@ -78,7 +109,7 @@ static double distance(const float *a, const float *b, size_t n, size_t K)
 enum { FAR = 60 };
 
 TheoryDataPoints(gemm, rows_agree_with_ref) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7),
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
     DataPoints(size_t, 0, 1, 3, 8, 13, 33),
     DataPoints(size_t, 1, 17, 48, 100, 530),
     DataPoints(size_t, 0, 1, 5, 64, 577),
@@ -92,13 +123,14 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, rows_agree_with_ref)
     struct packed p = weight(m.k, N, K, 1);
     const size_t ldx = K + 3, ldy = N + 5;
     float *x = normals((M + 1) * ldx, 2), *y = normals((M + 1) * ldy, 3);
-    float *want = floats((M + 1) * ldy);
+    float *want = floats((M + 1) * ldy), *seen = as_seen(way, x, (M + 1) * ldx);
 
     memcpy(want, y, (M + 1) * ldy * sizeof *y); /* what lies between rows is kept */
-    ref_gemm_nt(want, ldy, x, ldx, p.W, K, M, N, K, 0);
+    ref_gemm_nt(want, ldy, seen, ldx, p.W, K, M, N, K, 0);
     gemm_rows(m.k, y, ldy, x, ldx, M, &p.w);
     cr_expect_lt(distance(y, want, (M + 1) * ldy, K), FAR, "way %d, %zu %zu %zu", way,
                  M, N, K);
+    free(seen);
     free(want);
     free(y);
     free(x);
@@ -111,7 +143,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, rows_agree_with_ref)
  * neighbours, at any alignment, with any number of threads.
  */
 TheoryDataPoints(gemm, rows_are_batch_invariant) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7),
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
     DataPoints(size_t, 1, 100, 576, 1030),
     DataPoints(size_t, 1, 63, 576, 1537),
 };
@@ -120,7 +152,8 @@ Theory((int way, size_t N, size_t K), gemm, rows_are_batch_invariant)
     enum { ROWS = 71 };
     struct machine one, two;
 
-    if (!machine_new(&one, 1, &ways[way]) || !machine_new(&two, 2, &ways[way]))
+    if (is_too_long(way, 5 * ROWS * N * K) || !machine_new(&one, 1, &ways[way]) ||
+        !machine_new(&two, 2, &ways[way]))
         return;
     struct packed p = weight(one.k, N, K, 4), q = weight(two.k, N, K, 4);
     float *x = normals(ROWS * K, 5), *alone = floats(ROWS * N),
@@ -181,7 +214,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, narrow_weights_lose_nothin
 
 /* What was packed comes back, whole or in pieces, whatever was packed in pieces. */
 TheoryDataPoints(gemm, weights_come_back) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7),
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 14),
     DataPoints(size_t, 1, 17, 500),
     DataPoints(size_t, 1, 33, 641),
 };
@@ -292,24 +325,29 @@ static void check_product(int way, int which, size_t M, size_t N, size_t K, floa
     const size_t *s = shape[which];
     struct machine one, two;
 
-    if (!machine_new(&one, 1, &ways[way]) || !machine_new(&two, 2, &ways[way]))
+    if (is_too_long(way, M * N * K) || !machine_new(&one, 1, &ways[way]) ||
+        !machine_new(&two, 2, &ways[way]))
         return;
     const size_t ldc = s[1] + 2, lda = s[3] + 1, ldb = s[5] + 3;
     const size_t n = (s[0] + 1) * ldc;
     float *c = normals(n, 1), *want = normals(n, 1), *again = normals(n, 1);
     float *a = normals((s[2] + 1) * lda, 2), *b = normals((s[4] + 1) * ldb, 3);
+    float *a_seen = as_seen(way, a, (s[2] + 1) * lda);
+    float *b_seen = as_seen(way, b, (s[4] + 1) * ldb);
 
     if (beta == 0)
         for (size_t r = 0; r < s[0]; r++)
             for (size_t i = 0; i < s[1]; i++)
                 c[r * ldc + i] = again[r * ldc + i] = NAN; /* need not be initialised */
-    references[which](want, ldc, a, lda, b, ldb, M, N, K, beta);
+    references[which](want, ldc, a_seen, lda, b_seen, ldb, M, N, K, beta);
     products[which](one.k, c, ldc, a, lda, b, ldb, M, N, K, beta);
     products[which](two.k, again, ldc, a, lda, b, ldb, M, N, K, beta);
     cr_expect_lt(distance(c, want, n, s[6]), FAR, "%d: %zu %zu %zu %g", which, M, N, K,
                  (double)beta);
     cr_expect_eq(memcmp(c, again, n * sizeof *c), 0, "threads: %d: %zu %zu %zu", which,
                  M, N, K);
+    free(b_seen);
+    free(a_seen);
     free(b);
     free(a);
     free(again);
@@ -320,9 +358,12 @@ static void check_product(int way, int which, size_t M, size_t N, size_t K, floa
 }
 
 TheoryDataPoints(gemm, free_order_agrees_with_ref) = {
-    DataPoints(int, 1, 2, 3, 4),       DataPoints(int, 0, 1, 2),
-    DataPoints(size_t, 0, 1, 7, 150),  DataPoints(size_t, 0, 1, 33, 420),
-    DataPoints(size_t, 0, 1, 19, 300), DataPoints(float, 0.0f, 1.0f, -0.5f),
+    DataPoints(int, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14),
+    DataPoints(int, 0, 1, 2),
+    DataPoints(size_t, 0, 1, 7, 150),
+    DataPoints(size_t, 0, 1, 33, 420),
+    DataPoints(size_t, 0, 1, 19, 300),
+    DataPoints(float, 0.0f, 1.0f, -0.5f),
 };
 Theory((int way, int which, size_t M, size_t N, size_t K, float beta), gemm,
        free_order_agrees_with_ref)
@@ -332,7 +373,7 @@ Theory((int way, int which, size_t M, size_t N, size_t K, float beta), gemm,
 
 /* Larger than what is packed at once, in one direction after the other. */
 TheoryDataPoints(gemm, parts_make_a_whole) = {
-    DataPoints(int, 1, 2, 3),
+    DataPoints(int, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14),
     DataPoints(int, 0, 1, 2),
     DataPoints(int, 0, 1, 2),
 };
@@ -349,7 +390,7 @@ Theory((int way, int which, int longest), gemm, parts_make_a_whole)
 /* Our kernels make no difference between few rows and many: what was sampled is scored
  * with the same bits. */
 TheoryDataPoints(gemm, scoring_has_the_bits_of_sampling) = {
-    DataPoints(int, 1, 2, 3),
+    DataPoints(int, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14),
     DataPoints(size_t, 1, 50, 401, 1550),
     DataPoints(size_t, 33, 100, 3100),
     DataPoints(size_t, 7, 650),
@@ -358,7 +399,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sa
 {
     struct machine m;
 
-    if (!machine_new(&m, 2, &ways[way]))
+    if (is_too_long(way, M * N * K) || !machine_new(&m, 2, &ways[way]))
         return;
     struct packed p = weight(m.k, N, K, 6);
     float *x = normals(M * K, 7), *y = floats(M * N), *z = floats(M * N);

@@ -1,0 +1,205 @@
+#include "kern/bf16.h"
+
+#include "kern/bf16_simd.h"
+#include "kern/bf16_units.h"
+#include "tensor/dims.h"
+
+#include <string.h>
+
+size_t bf16_pairs(size_t K)
+{
+    return round_up(K, BF16_STEP) / 2;
+}
+
+size_t bf16_depth(size_t K)
+{
+    return round_up(pack_depth(K), BF16_STEP);
+}
+
+const struct bf16_unit *bf16_unit_of(enum isa isa)
+{
+    switch (isa) {
+#if ISA_BF16
+    case ISA_AVX512_BF16: return &bf16_avx512_unit;
+    case ISA_AMX: return &bf16_amx_unit;
+#endif
+    default: return NULL;
+    }
+}
+
+void bf16_round(enum isa isa, float *y, const float *x, size_t n)
+{
+    ISA_CALL(isa, bf16_rounded, (y, x, n));
+}
+
+/* ---- packing ----------------------------------------------------------------------- */
+
+/*
+ * Neighbours in depth lie side by side in a row, or one below the other in two rows.  So a
+ * left operand is words along rows, or words across rows, transposed; and panels are the
+ * opposite.  What is transposed goes by way of a block on the stack.
+ */
+enum { STEP_PAIRS = BF16_STEP / 2 };
+
+static void clear(uint32_t *w, size_t n)
+{
+    memset(w, 0, n * sizeof *w);
+}
+
+void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, size_t M,
+                         size_t K)
+{
+    const size_t pairs = bf16_pairs(K), used = (K + 1) / 2;
+
+    for (size_t m = 0; m < M; m++, a += pairs) {
+        ISA_CALL(isa, bf16_along, (a, A + m * ld, K));
+        clear(a + used, pairs - used);
+    }
+    clear(a, (round_up(M, BF16_HEIGHT) - M) * pairs);
+}
+
+/* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
+enum { TURN_COLUMNS = 128 };
+
+static void left_step(enum isa isa, uint32_t *a, size_t pairs, const float *A,
+                      size_t ld, size_t M, size_t deep)
+{
+    uint32_t block[STEP_PAIRS * TURN_COLUMNS];
+
+    for (size_t m = 0; m < M; m += TURN_COLUMNS) {
+        const size_t n = M - m < TURN_COLUMNS ? M - m : TURN_COLUMNS;
+
+        clear(block, STEP_PAIRS * TURN_COLUMNS);
+        for (size_t k = 0; k < deep; k += 2) {
+            const float *x = A + k * ld + m;
+
+            ISA_CALL(
+                isa, bf16_across,
+                (block + k / 2 * TURN_COLUMNS, x, k + 1 < deep ? x + ld : NULL, n));
+        }
+        ISA_CALL(isa, bf16_turn,
+                 (a + m * pairs, pairs, block, TURN_COLUMNS, STEP_PAIRS, n));
+    }
+    for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
+        clear(a + m * pairs, STEP_PAIRS);
+}
+
+void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld,
+                            size_t M, struct pack_rows k)
+{
+    for (size_t i = k.from; i < k.to; i += BF16_STEP)
+        left_step(isa, a + i / 2, bf16_pairs(k.K), A + i * ld, ld, M,
+                  k.to - i < BF16_STEP ? k.to - i : BF16_STEP);
+}
+
+/* One panel of `wide` columns. */
+enum { TURN_DEEP = 4 * BF16_STEP };
+
+static void panel_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
+                            size_t wide, size_t K)
+{
+    enum { LD = TURN_DEEP / 2 };
+    uint32_t block[BF16_WIDTH * LD];
+
+    for (size_t k = 0; k < K; k += TURN_DEEP) {
+        const size_t deep = K - k < TURN_DEEP ? K - k : TURN_DEEP;
+
+        clear(block, BF16_WIDTH * LD);
+        for (size_t n = 0; n < wide; n++)
+            ISA_CALL(isa, bf16_along, (block + n * LD, W + n * ldw + k, deep));
+        ISA_CALL(isa, bf16_turn,
+                 (p + k / 2 * BF16_WIDTH, BF16_WIDTH, block, LD, BF16_WIDTH,
+                  bf16_pairs(deep)));
+    }
+}
+
+void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
+                           size_t N, size_t K)
+{
+    for (size_t n = 0; n < N; n += BF16_WIDTH)
+        panel_from_rows(isa, p + n * bf16_pairs(K), W + n * ldw, ldw,
+                        N - n < BF16_WIDTH ? N - n : BF16_WIDTH, K);
+}
+
+/* The words across one pair of rows, of every panel. */
+static void panels_row(enum isa isa, uint32_t *p, size_t step, const float *x,
+                       const float *y, size_t N)
+{
+    for (size_t n = 0; n < N; n += BF16_WIDTH, p += step) {
+        const size_t wide = N - n < BF16_WIDTH ? N - n : BF16_WIDTH;
+
+        ISA_CALL(isa, bf16_across, (p, x + n, y ? y + n : NULL, wide));
+        clear(p + wide, BF16_WIDTH - wide);
+    }
+}
+
+void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t ldb,
+                              size_t N, struct pack_rows k)
+{
+    const size_t step = bf16_pairs(k.K) * BF16_WIDTH;
+    size_t i = k.from;
+
+    for (; i < k.to; i += 2)
+        panels_row(isa, p + i / 2 * BF16_WIDTH, step, B + i * ldb,
+                   i + 1 < k.to ? B + (i + 1) * ldb : NULL, N);
+    for (; k.to == k.K && i < 2 * bf16_pairs(k.K); i += 2)
+        for (size_t n = 0; n < N; n += BF16_WIDTH)
+            clear(p + n / BF16_WIDTH * step + i / 2 * BF16_WIDTH, BF16_WIDTH);
+}
+
+/* ---- the check --------------------------------------------------------------------- */
+
+/* Rows of two tiles, columns of two panels, two steps of depth; whole numbers, so that every
+ * order of summing gives the same. */
+enum { CHECK_M = BF16_HEIGHT + 1, CHECK_N = BF16_WIDTH + 2, CHECK_K = BF16_STEP + 3 };
+
+struct check {
+    float a[CHECK_M * CHECK_K], b[CHECK_N * CHECK_K], c[CHECK_M * CHECK_N];
+    uint32_t left[2 * BF16_HEIGHT * BF16_STEP], panels[2 * BF16_WIDTH * BF16_STEP];
+};
+
+static void whole_numbers(float *x, size_t n, size_t turn)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)((i * turn + 3) % 17) - 8;
+}
+
+static int is_right(const struct check *t)
+{
+    for (size_t m = 0; m < CHECK_M; m++)
+        for (size_t n = 0; n < CHECK_N; n++) {
+            int sum = 0;
+
+            for (size_t k = 0; k < CHECK_K; k++)
+                sum += (int)t->a[m * CHECK_K + k] * (int)t->b[n * CHECK_K + k];
+            if (t->c[m * CHECK_N + n] != (float)sum)
+                return 0;
+        }
+    return 1;
+}
+
+int bf16_check(const struct bf16_unit *u, struct err *e)
+{
+    _Alignas(64) struct check t;
+    const struct bf16_product p = {.c = t.c,
+                                   .a = t.left,
+                                   .b = t.panels,
+                                   .ldc = CHECK_N,
+                                   .lda = bf16_pairs(CHECK_K),
+                                   .step = bf16_pairs(CHECK_K) * BF16_WIDTH,
+                                   .M = CHECK_M,
+                                   .N = CHECK_N,
+                                   .K = CHECK_K};
+
+    whole_numbers(t.a, CHECK_M * CHECK_K, 7);
+    whole_numbers(t.b, CHECK_N * CHECK_K, 5);
+    bf16_left_from_rows(ISA_PLAIN, t.left, t.a, CHECK_K, CHECK_M, CHECK_K);
+    bf16_panels_from_rows(ISA_PLAIN, t.panels, t.b, CHECK_K, CHECK_N, CHECK_K);
+    u->multiply(&p);
+    if (is_right(&t))
+        return 0;
+    return err_set(e, ERR_NUMERIC,
+                   "this processor's products of bfloat16 (%s) are wrong: "
+                   "CAGSR_ISA=%s in the environment goes without them",
+                   u->name, isa_name(isa_best()));
+}

@@ -1,0 +1,84 @@
+/*
+ * bf16 arithmetic: both operands of a product are rounded to bfloat16 (to nearest, ties to
+ * even), products of two such numbers are exact in float32, and float32 is what they are
+ * summed in, in blocks of depth.  It has two forms:
+ *
+ * By widening, everywhere: the rounded numbers are float32 numbers, multiplied by the kernels
+ * of kern/pack.h.  The bits are those of float32 products of rounded operands.
+ *
+ * By a unit, where the processor has instructions for it (kern/isa.h): AVX512_BF16 adds two
+ * products at a time to 16 sums, AMX 16 x 16 x 32 of them.  A unit sums in the order of its
+ * instructions, so its bits are its own: within float32's rounding of the others', and as
+ * elsewhere those of an element depend on its row of a and its column of b alone, for depth
+ * is padded with zeros and rows never meet.  Both round sums to nearest whatever the
+ * processor's state says, take operands below 2^-126 for 0, and sums below that become 0.
+ * Infinity and NaN are float32's.
+ *
+ * The operands of a unit are words of 32 bits: two neighbours in depth, the even one in the
+ * lower half (as in kern/narrow.h).  Depth is padded with zeros to BF16_STEP numbers.
+ *   left    rows one behind the other, padded with rows of zeros to BF16_HEIGHT of them
+ *   panels  BF16_WIDTH columns: for each pair in depth its words side by side, zeros beyond
+ *           the last column
+ * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.
+ */
+#ifndef CAGSR_KERN_BF16_H
+#define CAGSR_KERN_BF16_H
+
+#include "base/err.h"
+#include "kern/isa.h"
+#include "kern/pack.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_WIDTH = 48 };
+
+/* Words of a row of the left operand, and rows of words of a panel, K deep. */
+size_t bf16_pairs(size_t K);
+
+/* The length of a block of depth: a multiple of BF16_STEP, at most PACK_DEPTH. */
+size_t bf16_depth(size_t K);
+
+/* c (M, N) = beta c + a b, K deep.  a: bf16_pairs(K) words of each row or more, lda words
+ * apart; panels of b, each of the whole depth, `step` words apart.  With beta 0 c need not be
+ * initialised. */
+struct bf16_product {
+    float *c;
+    const uint32_t *a, *b;
+    size_t ldc, lda, step, M, N, K;
+    float beta;
+};
+
+/* Who multiplies so.  Rows of a are gone through `height` at a time.  Safe from many threads
+ * on different c. */
+struct bf16_unit {
+    const char *name;
+    size_t height;
+    void (*multiply)(const struct bf16_product *p);
+};
+
+/* The unit of an instruction set that this processor has; NULL: it has none. */
+const struct bf16_unit *bf16_unit_of(enum isa isa);
+
+/* A small product by the unit, compared with the same in whole numbers (microseconds).
+ * ERR_NUMERIC. */
+int bf16_check(const struct bf16_unit *u, struct err *e) MUST_CHECK;
+
+/* The left operand from M rows of A (M, K), ld apart; or from M columns of A (k.K, M), of
+ * which the rows k.from..k.to-1, k.from a multiple of BF16_STEP, and k.to too unless it is
+ * k.K. */
+void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, size_t M,
+                         size_t K);
+void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld,
+                            size_t M, struct pack_rows k);
+
+/* Panels from the N rows of W (N, K), ldw apart; or from N columns of B (k.K, N). */
+void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
+                           size_t N, size_t K);
+void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t ldb,
+                              size_t N, struct pack_rows k);
+
+/* y (n) = x rounded, as float32; y may be x. */
+void bf16_round(enum isa isa, float *y, const float *x, size_t n);
+
+#endif

@@ -1,0 +1,141 @@
+#include "kern/bf16_simd.h"
+
+#include "kern/halves.h"
+
+typedef uint64_t vlong __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vword_half __attribute__((vector_size(VEC_BYTES / 2)));
+
+/* Of the halves of a vector, in the lower halves of words, neighbours: a word each. */
+ISA_BODY vword_half join(vword h)
+{
+    const vlong two = (vlong)h;
+
+    return __builtin_convertvector(two | two >> 16, vword_half);
+}
+
+/* The last, partial vector is loaded over zeros. */
+ISA_BODY vword part(const float *x, size_t n)
+{
+    return half_of((vword)vec_load_part(x, n, 0));
+}
+
+void ISA_NAME(bf16_along)(uint32_t *w, const float *x, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= VEC; i += VEC) {
+        const vword_half two = join(rounded(x + i));
+
+        memcpy(w + i / 2, &two, sizeof two);
+    }
+    if (i < n) {
+        const vword_half two = join(part(x + i, n - i));
+
+        memcpy(w + i / 2, &two, (n - i + 1) / 2 * sizeof *w);
+    }
+}
+
+void ISA_NAME(bf16_across)(uint32_t *w, const float *x, const float *y, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= VEC; i += VEC) {
+        const vword two = rounded(x + i) | (y ? rounded(y + i) << 16 : (vword){0});
+
+        memcpy(w + i, &two, sizeof two);
+    }
+    if (i < n) {
+        const vword odd = y ? part(y + i, n - i) << 16 : (vword){0};
+        const vword two = part(x + i, n - i) | odd;
+
+        memcpy(w + i, &two, (n - i) * sizeof *w);
+    }
+}
+
+void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= VEC; i += VEC)
+        vec_store(y + i, (vfloat)(rounded(x + i) << 16));
+    if (i < n)
+        vec_store_part(y + i, (vfloat)(part(x + i, n - i) << 16), n - i);
+}
+
+/* ---- transposing ------------------------------------------------------------------- */
+
+/* Eight rows of eight words; three times, rows 1, 2 and 4 apart change places of their
+ * words with each other. */
+typedef uint32_t word8 __attribute__((vector_size(32)));
+
+#if defined(__clang__)
+#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define MIX(a, b, ...) __builtin_shuffle(a, b, (word8){__VA_ARGS__})
+#endif
+
+ISA_BODY void swap_ones(word8 *a, word8 *b)
+{
+    const word8 x = *a, y = *b;
+
+    *a = MIX(x, y, 0, 8, 2, 10, 4, 12, 6, 14);
+    *b = MIX(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+}
+
+ISA_BODY void swap_twos(word8 *a, word8 *b)
+{
+    const word8 x = *a, y = *b;
+
+    *a = MIX(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
+    *b = MIX(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
+ISA_BODY void swap_fours(word8 *a, word8 *b)
+{
+    const word8 x = *a, y = *b;
+
+    *a = MIX(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
+    *b = MIX(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+ISA_BODY void turn_block(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv)
+{
+    word8 r[8];
+
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        memcpy(&r[i], v + i * ldv, sizeof r[i]);
+    UNROLL
+    for (size_t i = 0; i < 8; i += 2)
+        swap_ones(&r[i], &r[i + 1]);
+    UNROLL
+    for (size_t i = 0; i < 4; i++)
+        swap_twos(&r[i / 2 * 4 + i % 2], &r[i / 2 * 4 + i % 2 + 2]);
+    UNROLL
+    for (size_t i = 0; i < 4; i++)
+        swap_fours(&r[i], &r[i + 4]);
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        memcpy(w + i * ldw, &r[i], sizeof r[i]);
+}
+
+/* What is left of rows and columns, word by word. */
+static void turn_rest(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv,
+                      size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            w[c * ldw + r] = v[r * ldv + c];
+}
+
+void ISA_NAME(bf16_turn)(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv,
+                         size_t rows, size_t cols)
+{
+    const size_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
+
+    for (size_t r = 0; r < r8; r += 8)
+        for (size_t c = 0; c < c8; c += 8)
+            turn_block(w + c * ldw + r, ldw, v + r * ldv + c, ldv);
+    turn_rest(w + c8 * ldw, ldw, v + c8, ldv, r8, cols - c8);
+    turn_rest(w + r8, ldw, v + r8 * ldv, ldv, rows - r8, cols);
+}

@@ -1,0 +1,22 @@
+/* The loops of bf16.c: kern/isa.h says how they are built.  Words are those of kern/bf16.h. */
+#ifndef CAGSR_KERN_BF16_SIMD_H
+#define CAGSR_KERN_BF16_SIMD_H
+
+#include "kern/isa.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* w ((n + 1) / 2): neighbours of x (n), 0 behind an odd n. */
+ISA_DECLARE(bf16_along, (uint32_t * w, const float *x, size_t n));
+
+/* w (n): x with its neighbour in y; y NULL: with 0. */
+ISA_DECLARE(bf16_across, (uint32_t * w, const float *x, const float *y, size_t n));
+
+/* w (cols, rows), rows ldw apart, from v (rows, cols), rows ldv apart. */
+ISA_DECLARE(bf16_turn, (uint32_t * w, size_t ldw, const uint32_t *v, size_t ldv,
+                        size_t rows, size_t cols));
+
+ISA_DECLARE(bf16_rounded, (float *y, const float *x, size_t n));
+
+#endif

@@ -1,0 +1,33 @@
+#include "kern/bf16_units.h"
+
+#if ISA_BF16
+#include <immintrin.h>
+
+#define UNIT_TARGET TARGET_AVX512_BF16
+#define PAIRS_DOT(s, w, v)                                                             \
+    ((pairs_sum)_mm512_dpbf16_ps((__m512)(s), (__m512bh)(w), (__m512bh)(v)))
+#include "kern/bf16_avx512.h"
+#undef UNIT_TARGET
+
+/* Compilers' headers do not say that ldtilecfg reads all of its 64 bytes, nor that tileloadd
+ * reads at all (gcc 12): so what was stored is made to be in memory. */
+#define IN_MEMORY() __asm__ volatile("" ::: "memory")
+
+#define UNIT_TARGET TARGET_AMX
+#define TILES_BEGIN(config)                                                            \
+    do {                                                                               \
+        IN_MEMORY();                                                                   \
+        _tile_loadconfig(config);                                                      \
+    } while (0)
+#define TILES_END() _tile_release()
+#define TILE_ZERO(t) _tile_zero(t)
+#define TILE_LOAD(t, p, n) _tile_loadd(t, p, n)
+#define TILE_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
+#define TILE_STORE(t, p, n) _tile_stored(t, p, n)
+#include "kern/bf16_amx.h"
+
+const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", PAIRS_HEIGHT, pairs_multiply};
+const struct bf16_unit bf16_amx_unit = {"amx", BF16_HEIGHT, tiles_multiply};
+#else
+typedef int no_units; /* a file wants something in it */
+#endif

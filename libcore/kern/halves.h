@@ -1,0 +1,36 @@
+/*
+ * Numbers rounded to bfloat16 and two of them in a word, by vectors (kern/vec.h): for loops
+ * of NAME_simd.c.
+ */
+#ifndef CAGSR_KERN_HALVES_H
+#define CAGSR_KERN_HALVES_H
+
+#include "kern/vec.h"
+
+typedef uint32_t vword __attribute__((vector_size(VEC_BYTES)));
+
+ISA_BODY vword words(const void *p)
+{
+    vword w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* The upper half of what is nearest, in the lower half of a word.  To the order of a float's
+ * bits half of the last place is added, and less if the bit that becomes the last is even;
+ * NaN stays NaN. */
+ISA_BODY vword half_of(vword u)
+{
+    const vword nan = (vword)((u & 0x7fffffffu) > 0x7f800000u);
+    const vword near = (u + 0x7fffu + (u >> 16 & 1)) >> 16;
+
+    return (nan & (u >> 16 | 0x40)) | (~nan & near);
+}
+
+ISA_BODY vword rounded(const float *p)
+{
+    return half_of(words(p));
+}
+
+#endif

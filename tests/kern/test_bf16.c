@@ -1,0 +1,330 @@
+/*
+ * What bf16 arithmetic promises beyond the laws of all products (test_gemm.c): the bits of
+ * widening, the order of the units, what is not a usual number, and the check at start.
+ */
+#include "kern/bf16.h"
+
+#include "../support/bf16_emulated.h"
+#include "../support/machine.h"
+#include "kern/gemm.h"
+#include "tensor/dims.h"
+#include "tensor/dtype.h"
+
+#include <criterion/criterion.h>
+#include <criterion/theories.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static float rounded(float x)
+{
+    return f32_from_bf16(bf16_from_f32(x));
+}
+
+static float *rounded_copy(const float *x, size_t n)
+{
+    float *y = floats(n);
+
+    for (size_t i = 0; i < n; i++)
+        y[i] = rounded(x[i]);
+    return y;
+}
+
+/* ---- widening ------------------------------------------------------------------------ */
+
+static void check_rows(struct kern *k, const float *y, const float *x, const float *W,
+                       size_t M, size_t N, size_t K, enum kern_dtype type)
+{
+    struct gemm_weight w;
+    struct err e = {0};
+    float *mem = floats(gemm_pack_bytes(k, N, K, type) / sizeof *mem);
+    float *z = floats(M * N);
+
+    cr_assert_eq(gemm_pack(&w, k, mem, W, K, N, K, type, &e), 0);
+    gemm_rows(k, z, N, x, K, M, &w);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "rows: %zu %zu %zu", M, N, K);
+    free(z);
+    free(mem);
+}
+
+/* Float32 products of rounded operands have its bits, whatever is transposed. */
+TheoryDataPoints(bf16, widening_has_the_bits_of_rounded_operands) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 1, 9, 70),
+    DataPoints(size_t, 1, 50, 131),
+    DataPoints(size_t, 1, 33, 650),
+};
+Theory((int isa, size_t M, size_t N, size_t K), bf16,
+       widening_has_the_bits_of_rounded_operands)
+{
+    const struct kern_opts half = {KERN_PACK, KERN_BF16, (enum isa)isa,
+                                   KERN_ROUND_BOTH};
+    const struct kern_opts whole = {KERN_PACK, KERN_F32, (enum isa)isa};
+    struct machine h, f;
+
+    if (!machine_new(&h, 2, &half) || !machine_new(&f, 2, &whole))
+        return;
+    float *x = normals(M * K, 1), *W = normals(N * K, 2), *dy = normals(M * N, 3);
+    float *rx = rounded_copy(x, M * K), *rW = rounded_copy(W, N * K),
+          *rdy = rounded_copy(dy, M * N);
+    float *y = floats(M * N), *z = floats(M * N), *dx = normals(M * K, 4),
+          *rdx = normals(M * K, 4), *dW = normals(N * K, 5), *rdW = normals(N * K, 5);
+
+    gemm_nt(h.k, y, N, x, K, W, K, M, N, K, 0);
+    gemm_nt(f.k, z, N, rx, K, rW, K, M, N, K, 0);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "nt: %zu %zu %zu", M, N, K);
+    check_rows(h.k, y, x, W, M, N, K, KERN_BF16);
+    gemm_nn(h.k, dx, K, dy, N, W, K, M, N, K, 1);
+    gemm_nn(f.k, rdx, K, rdy, N, rW, K, M, N, K, 1);
+    cr_expect_eq(memcmp(dx, rdx, M * K * sizeof *dx), 0, "nn: %zu %zu %zu", M, N, K);
+    gemm_tn(h.k, dW, K, dy, N, x, K, M, N, K, 1);
+    gemm_tn(f.k, rdW, K, rdy, N, rx, K, M, N, K, 1);
+    cr_expect_eq(memcmp(dW, rdW, N * K * sizeof *dW), 0, "tn: %zu %zu %zu", M, N, K);
+    /* weights that are packed as float32 are multiplied so, whatever k rounds else */
+    gemm_nt(f.k, z, N, x, K, W, K, M, N, K, 0);
+    check_rows(h.k, z, x, W, M, N, K, KERN_F32);
+    float *const all[] = {x, W, dy, rx, rW, rdy, y, z, dx, rdx, dW, rdW};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    machine_free(&f);
+    machine_free(&h);
+}
+
+/* ---- the order of a unit ------------------------------------------------------------- */
+
+/* One element by the manuals: x and w are rounded, K numbers each, normal throughout. */
+static float pairwise(const float *x, const float *w, size_t K)
+{
+    float sum = 0;
+
+    for (size_t k = 0; k < K; k += 2) {
+        if (k + 1 < K)
+            sum = fmaf(x[k + 1], w[k + 1], sum);
+        sum = fmaf(x[k], w[k], sum);
+    }
+    return sum;
+}
+
+static float tilewise(const float *x, const float *w, size_t K)
+{
+    float sum = 0;
+
+    for (size_t from = 0; from < K; from += BF16_STEP) {
+        float part[2] = {0};
+
+        for (size_t k = from; k < K && k < from + BF16_STEP; k++)
+            part[k % 2] = fmaf(x[k], w[k], part[k % 2]);
+        sum += part[0] + part[1];
+    }
+    return sum;
+}
+
+/* Block by block, to beta times what was there. */
+static float element(float (*order)(const float *, const float *, size_t), float c,
+                     float beta, const float *x, const float *w, size_t K)
+{
+    const size_t depth = bf16_depth(K);
+
+    for (size_t k = 0; k < K; k += depth) {
+        const float sum = order(x + k, w + k, K - k < depth ? K - k : depth);
+
+        c = k == 0 && beta == 0 ? sum : sum + (k == 0 ? beta : 1) * c;
+    }
+    return c;
+}
+
+static const struct {
+    const struct bf16_unit *unit;
+    float (*order)(const float *, const float *, size_t);
+} units[] = {{&emulated_avx512, pairwise}, {&emulated_amx, tilewise}};
+
+TheoryDataPoints(bf16, units_sum_in_the_order_of_their_instructions) = {
+    DataPoints(int, 0, 1),
+    DataPoints(size_t, 1, 8, 17, 50),
+    DataPoints(size_t, 1, 48, 101),
+    DataPoints(size_t, 1, 2, 31, 33, 320, 321, 700),
+    DataPoints(float, 0.0f, 1.0f, 2.0f),
+};
+Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
+       units_sum_in_the_order_of_their_instructions)
+{
+    struct machine m;
+
+    cr_assert(machine_new(
+        &m, 2, &(struct kern_opts){.dtype = KERN_BF16, .unit = units[which].unit}));
+    float *x = normals(M * K, 1), *W = normals(N * K, 2), *y = normals(M * N, 3);
+    float *rx = rounded_copy(x, M * K), *rW = rounded_copy(W, N * K),
+          *was = normals(M * N, 3);
+
+    gemm_nt(m.k, y, N, x, K, W, K, M, N, K, beta);
+    for (size_t i = 0; i < M * N; i++)
+        cr_assert_eq(y[i],
+                     element(units[which].order, was[i], beta, rx + i / N * K,
+                             rW + i % N * K, K),
+                     "%s: %zu %zu %zu: %zu, %zu", units[which].unit->name, M, N, K,
+                     i / N, i % N);
+    float *const all[] = {x, W, y, rx, rW, was};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    machine_free(&m);
+}
+
+/* ---- every way of bf16 arithmetic ------------------------------------------------------ */
+
+static const struct kern_opts ways[] = {
+    {KERN_PACK, KERN_BF16, ISA_PLAIN, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, ISA_AVX2, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, ISA_AVX512, KERN_ROUND_BOTH},
+    {KERN_PACK, KERN_BF16, .unit = &emulated_avx512},
+    {KERN_PACK, KERN_BF16, .unit = &emulated_amx},
+    {KERN_PACK, KERN_BF16, ISA_AVX512_BF16},
+    {KERN_PACK, KERN_BF16, ISA_AMX},
+};
+enum { WAYS = sizeof ways / sizeof *ways, WIDENED = 3 };
+
+/* A product of M x N, K deep, of one number in row 0 and column 0 with ones elsewhere. */
+struct odd {
+    float x, w;
+    float sum;  /* of row 0, column 0: x w + K - 1, NaN for NaN */
+    float unit; /* the same by a unit */
+};
+
+static void check_odd(int way, const struct odd *o)
+{
+    enum { M = 19, N = 50, K = 37, AT = 35 };
+    struct machine m;
+    float x[M * K], W[N * K], y[M * N];
+
+    if (!machine_new(&m, 1, &ways[way]))
+        return;
+    for (size_t i = 0; i < M * K; i++)
+        x[i] = 1;
+    for (size_t i = 0; i < N * K; i++)
+        W[i] = 1;
+    x[AT] = o->x;
+    W[AT] = o->w;
+    gemm_nt(m.k, y, N, x, K, W, K, M, N, K, 0);
+    const float want = way < WIDENED ? o->sum : o->unit;
+    cr_expect(isnan(want) ? isnan(y[0]) : y[0] == want, "way %d: %g * %g: %g", way,
+              (double)o->x, (double)o->w, (double)y[0]);
+    for (size_t i = N; i < M * N; i++) /* what is in no row or column of these */
+        if (i % N)
+            cr_expect_eq(y[i], K, "way %d: %zu, %zu: %g", way, i / N, i % N,
+                         (double)y[i]);
+    machine_free(&m);
+}
+
+Test(bf16, unusual_numbers)
+{
+    static const struct odd odd[] = {
+        {INFINITY, 2, INFINITY, INFINITY},
+        {INFINITY, -2, -INFINITY, -INFINITY},
+        {INFINITY, 0, NAN, NAN},
+        {NAN, 1, NAN, NAN},
+        {1, NAN, NAN, NAN},
+        {3e38f, 100, INFINITY, INFINITY},
+        {0x1.fffp127f, 1, INFINITY, INFINITY}, /* rounds to infinity */
+        {0x1p-130f, 0x1p127f, 36.125f, 36},    /* below 2^-126: 0 for a unit */
+        {-0x1p-126f, 0x1p126f, 35, 35},
+        {0x1.01p0f, 1, 37, 37},                /* a tie, to even */
+        {0x1.03p0f, 1, 37.015625f, 37.015625f} /* a tie, to even, upwards */
+    };
+
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        for (int way = 0; way < (int)WAYS; way++)
+            check_odd(way, &odd[i]);
+}
+
+/* The processor's own beside the emulation of it. */
+Test(bf16, emulation_is_near_the_processor)
+{
+    enum { M = 37, N = 131, K = 650 };
+    static const int pairs[][2] = {{3, 5}, {4, 6}};
+
+    for (int i = 0; i < 2; i++) {
+        struct machine soft, real;
+        float *x = normals(M * K, 1), *W = normals(N * K, 2);
+        float *y = floats(M * N), *z = floats(M * N);
+
+        cr_assert(machine_new(&soft, 1, &ways[pairs[i][0]]));
+        if (machine_new(&real, 1, &ways[pairs[i][1]])) {
+            gemm_nt(soft.k, y, N, x, K, W, K, M, N, K, 0);
+            gemm_nt(real.k, z, N, x, K, W, K, M, N, K, 0);
+            for (size_t j = 0; j < M * N; j++)
+                cr_assert_float_eq(y[j], z[j], 60 * sqrtf(K) * 0x1p-23f);
+            machine_free(&real);
+        }
+        machine_free(&soft);
+        free(z);
+        free(y);
+        free(W);
+        free(x);
+    }
+}
+
+/* ---- at start -------------------------------------------------------------------------- */
+
+Test(bf16, a_unit_that_is_wrong_is_refused)
+{
+    struct kern *k;
+    struct err e = {0};
+
+    cr_expect_eq(bf16_check(&emulated_avx512, &e), 0);
+    cr_expect_eq(bf16_check(&emulated_amx, &e), 0);
+    cr_expect_eq(
+        kern_new(&k, NULL,
+                 &(struct kern_opts){.dtype = KERN_BF16, .unit = &emulated_wrong}, &e),
+        ERR_NUMERIC);
+    cr_expect(strstr(e.text, "(wrong)") && strstr(e.text, "CAGSR_ISA="), "%s", e.text);
+    cr_expect_null(k);
+}
+
+static const char *name_of(const struct kern_opts *o)
+{
+    static char name[160];
+    struct kern *k;
+    struct err e = {0};
+
+    if (kern_new(&k, NULL, o, &e) < 0)
+        return strcpy(name, e.text);
+    strcpy(name, kern_name(k));
+    kern_free(k);
+    return name;
+}
+
+Test(bf16, names_say_what_is_rounded_and_by_whom)
+{
+    cr_expect_str_eq(name_of(&(struct kern_opts){KERN_PACK, KERN_BF16, ISA_PLAIN}),
+                     "bf16 pack/plain");
+    cr_expect_str_eq(name_of(&ways[0]), "bf16 both pack/plain");
+    cr_expect_str_eq(name_of(&ways[4]), "bf16 pack/emulated_amx");
+    /* rounding is nothing that float32 does */
+    cr_expect_str_eq(name_of(&(struct kern_opts){KERN_PACK, KERN_F32, ISA_PLAIN,
+                                                 KERN_ROUND_BOTH, &emulated_amx}),
+                     "f32 pack/plain");
+    for (int way = 5; way < (int)WAYS; way++)
+        if (isa_has(ways[way].isa))
+            cr_expect(strstr(name_of(&ways[way]), isa_name(ways[way].isa)) != NULL);
+}
+
+Test(bf16, the_environment_holds_to_a_set)
+{
+    struct kern_opts o = {.backend = KERN_PACK};
+
+    setenv("CAGSR_ISA", "plain", 1);
+    cr_expect_str_eq(name_of(&o), "f32 pack/plain");
+    o.isa = isa_best(); /* who says so in the program has the last word */
+    cr_expect(strstr(name_of(&o), isa_name(isa_best())) != NULL);
+    o.isa = ISA_AUTO;
+    setenv("CAGSR_ISA", "sse9", 1);
+    cr_expect_str_eq(name_of(&o), "CAGSR_ISA is 'sse9': none of auto, plain, avx2, "
+                                  "avx512, avx512_bf16, amx");
+    for (int isa = ISA_PLAIN; isa < ISA_COUNT; isa++)
+        if (!isa_has((enum isa)isa)) {
+            setenv("CAGSR_ISA", isa_name((enum isa)isa), 1);
+            cr_expect(strstr(name_of(&o), "this processor has no") != NULL);
+        }
+    setenv("CAGSR_ISA", "", 1);
+    cr_expect(strstr(name_of(&o), isa_name(isa_best())) != NULL);
+    unsetenv("CAGSR_ISA");
+}
