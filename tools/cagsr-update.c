@@ -16,7 +16,6 @@ static const char *const combine_names[] = {"sum_then_normalize", "normalize_the
 static const char *const baseline_names[] = {"running", "plus", "plus_group", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", NULL};
 static const char *const dpo_names[] = {"sigmoid", "ipo", "ipo_mean", NULL};
-static const char *const dtype_names[] = {"f32", NULL};
 
 #define AT(member) offsetof(struct opts, member)
 #define TRAIN(member) offsetof(struct opts, train.member)
@@ -74,7 +73,9 @@ static const struct cli_option options[] = {
      "rows of a forward pass; more is accumulated (default 1024)", .lo = 1, .hi = 1e7},
     {"recompute", 0, CLI_FLAG, AT(recompute), NULL,
      "keep one layer's activations, compute the others twice"},
-    {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE", "f32", WORDS(dtype_names)},
+    {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
+     "type that operands of products are rounded to: f32 (default) or bf16",
+     WORDS(kern_dtype_names)},
 
     {"lr", 0, CLI_DOUBLE, AT(lr), "X",
      "learning rate (default 1e-5; dpo 1e-6, sft 2e-5)", .lo = 0, .hi = 10},
@@ -369,10 +370,12 @@ static int uses_ref(const struct opts *o)
 
 static int open_models(struct run *r, struct err *e)
 {
+    const struct kern_opts kern = {.dtype = (enum kern_dtype)r->o->dtype,
+                                   .round = KERN_ROUND_BOTH};
     int rc;
 
     if ((rc = par_new(&r->par, r->o->common.threads, e)) < 0 ||
-        (rc = kern_new(&r->kern, r->par, NULL, e)) < 0 ||
+        (rc = kern_new(&r->kern, r->par, &kern, e)) < 0 ||
         (rc = output_start(&r->start, r->o, e)) < 0 || (rc = open_policy(r, e)) < 0)
         return rc;
     if (!r->o->ref && r->model->adapter && uses_ref(r->o))

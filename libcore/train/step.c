@@ -10,19 +10,25 @@
 
 /* ---- samples and model: do they belong together? --------------------------------------- */
 
-static void compare(struct train_check *c, const double *old, const double *sampler,
-                    const struct train_cand *y)
+/* Were weights rounded, the sampler's or here? */
+static int has_rounded(const struct train *t, const struct train_cand *y)
 {
-    for (size_t k = 0; k < y->T; k++) {
+    return y->rounded || kern_dtype(t->m->kern) == KERN_BF16;
+}
+
+static void compare(struct train_check *c, const double *old, const double *sampler,
+                    size_t T, int rounded)
+{
+    for (size_t k = 0; k < T; k++) {
         const double dev = fabs(old[k] - sampler[k]);
         c->max = fmax(c->max, dev);
         c->mean += dev;
     }
-    c->tokens += y->T;
-    c->rounded += y->rounded ? y->T : 0;
+    c->tokens += T;
+    c->rounded += rounded ? T : 0;
 }
 
-/* One candidate with rounded weights is enough to be lenient: batches are not mixed. */
+/* One candidate of rounded weights is enough to be lenient: batches are not mixed. */
 static int is_rounding(const struct train_check *c)
 {
     return c->rounded ? c->mean <= TRAIN_ROUNDED_PERCENT / 100.0
@@ -41,7 +47,7 @@ static int check_sampler(struct train *t, const struct train_data *d, size_t n,
         for (size_t k = g->cand0; k < g->cand0 + g->n; k++)
             if (d->cand[k].has_logp)
                 compare(&c, old + d->off[k], d->tok[TOK_SAMPLER] + d->off[k],
-                        &d->cand[k]);
+                        d->cand[k].T, has_rounded(t, &d->cand[k]));
     }
     if (c.tokens)
         c.mean /= (double)c.tokens;

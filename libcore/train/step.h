@@ -50,11 +50,12 @@ struct train_opts {
 
 /* How far the samples' own log-probabilities are from what this model gives. */
 struct train_check {
-    size_t tokens, rounded; /* of all; of samplers with rounded weights */
+    size_t tokens, rounded; /* of all; of those with rounded weights, there or here */
     double max, mean;       /* of |difference|, nats */
 };
-/* What is taken for rounding: the largest |ratio - 1|; where weights of the sampler were
- * rounded to bfloat16, the mean |difference| in nats, which grows with the model's depth. */
+/* What is taken for rounding: the largest |ratio - 1|; where weights were rounded to
+ * bfloat16, the sampler's or in products here, the mean |difference| in nats, which grows
+ * with the model's depth. */
 enum { TRAIN_RATIO_PERCENT = 1, TRAIN_ROUNDED_PERCENT = 5 };
 
 /* What an update did. */

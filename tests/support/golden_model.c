@@ -6,18 +6,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void open_as(struct golden_model *g, const char *name, const char *dir,
-                    enum model_mode mode)
+/* On g->mc. */
+static void open_files(struct golden_model *g, const char *name, const char *dir,
+                       enum model_mode mode)
 {
     char path[GOLDEN_PATH], file[128];
     struct err e = {0};
 
-    *g = (struct golden_model){.name = name};
-    cr_assert(machine_new(&g->mc, 2, NULL));
     cr_assert_geq(model_open(&g->m, golden_path(path, name), g->mc.k, mode, &e), 0,
                   "%s", e.text);
     snprintf(file, sizeof file, "%s/expected.safetensors", dir);
     golden_open(&g->want, file);
+}
+
+static void open_as(struct golden_model *g, const char *name, const char *dir,
+                    enum model_mode mode)
+{
+    *g = (struct golden_model){.name = name};
+    cr_assert(machine_new(&g->mc, 2, NULL));
+    open_files(g, name, dir, mode);
+}
+
+int golden_model_open_on(struct golden_model *g, const char *name,
+                         const struct kern_opts *o)
+{
+    *g = (struct golden_model){.name = name};
+    if (!machine_new(&g->mc, 2, o))
+        return 0;
+    open_files(g, name, name, MODEL_COMPUTE);
+    return 1;
 }
 
 void golden_model_open(struct golden_model *g, const char *name)

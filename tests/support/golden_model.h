@@ -28,6 +28,10 @@ struct golden_model {
 void golden_model_open(struct golden_model *g, const char *name);
 void golden_model_open_of(struct golden_model *g, const char *name, const char *dir);
 void golden_encoder_open(struct golden_model *g, const char *name);
+
+/* The first form on a machine of these options; 0 where there is none. */
+int golden_model_open_on(struct golden_model *g, const char *name,
+                         const struct kern_opts *o);
 void golden_model_close(struct golden_model *g);
 
 /* Expects got to be the tensor of that name within `allowed`. */

@@ -116,9 +116,10 @@ static int update(struct run *r, struct train_result *res, struct err *e)
                  "sampler%s",
                  off ? "warning: " : "", expm1(res->check.max), expm1(res->check.mean),
                  res->check.tokens,
-                 res->check.rounded ? ", whose weights are bf16"
-                 : off              ? "; float32 should be within 1e-4"
-                                    : "");
+                 r->o->dtype == KERN_BF16 ? ", products here in bf16"
+                 : res->check.rounded     ? ", whose weights are bf16"
+                 : off                    ? "; float32 should be within 1e-4"
+                                          : "");
     }
     return metric_put(&r->metric, r->train, &r->data, res, &r->source,
                       cli_now() - start, e);

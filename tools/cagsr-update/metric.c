@@ -22,7 +22,7 @@ static int open_records(struct metric *m, const struct source *s, struct err *e)
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
         .model = m->model,
-        .dtype = "f32",
+        .dtype = kern_dtype_names[o->dtype],
         .kernel = kern_name(s->m->kern),
     };
     return rec_writer_new(&m->writer, STDOUT_FILENO, NULL, &pg, &o->limits, e);
