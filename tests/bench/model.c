@@ -358,12 +358,15 @@ static struct shape shaped(const struct shape *own, const struct shape *asked)
 static int open_bench(struct bench *b, const struct opts *o, const struct work *w,
                       struct err *e)
 {
+    const struct kern_opts kern = {
+        .dtype = o->dtype,
+        .round = w->mode == MODEL_COMPUTE ? KERN_ROUND_BOTH : KERN_ROUND_WEIGHTS};
     int rc = par_new(&b->par, (size_t)o->threads, e);
 
     b->s = shaped(&w->shape, &o->shape);
     b->attn = w->attn;
     if (rc >= 0)
-        rc = kern_new(&b->kern, b->par, &(struct kern_opts){.dtype = o->dtype}, e);
+        rc = kern_new(&b->kern, b->par, &kern, e);
     if (rc >= 0)
         rc = model_open(&b->m, o->model, b->kern, w->mode, e);
     if (rc >= 0 && w->attn)
@@ -423,7 +426,7 @@ static void usage(void)
 {
     fputs("usage: model -m MODEL [-j THREADS] [-n TIMES] [-G GROUPS] [-N CANDIDATES]\n"
           "             [-P PROMPT] [-T TOKENS] [-b] WORK ...\n"
-          "  -b  with weights in bf16\nworks:",
+          "  -b  with weights in bf16; training, products\nworks:",
           stderr);
     for (size_t i = 0; i < sizeof works / sizeof *works; i++)
         fprintf(stderr, " %s", works[i].name);

@@ -129,7 +129,11 @@ turn() {
             ours "$work" && ours "$work" -b && by_torch "$work" && by_llama "$work"
             ;;
         decode* | score*) ours "$work" && ours "$work" -b && by_torch "$work" ;;
-        train) ours "$work" && by_torch "$work" ;;
+        train)
+            ours train
+            [ -z "$bf16" ] || ours train -b
+            by_torch train
+            ;;
         adamw) ours adamw && ours triad && by_torch adamw ;;
         start)
             tools start
