@@ -6,6 +6,8 @@
 
 #include "../support/bf16_emulated.h"
 #include "../support/machine.h"
+#include "../support/tiles.h"
+#include "kern/bf16_units.h"
 #include "kern/gemm.h"
 #include "tensor/dims.h"
 #include "tensor/dtype.h"
@@ -262,6 +264,60 @@ Test(bf16, emulation_is_near_the_processor)
     }
 }
 
+/* More of x than the scratch holds at once: the same bits, by way of blocks. */
+Test(bf16, deep_rows_are_batch_invariant)
+{
+    enum { M = 33, N = 3, K = 50001 };
+
+    for (int way = 0; way < (int)WAYS; way++) {
+        struct machine m;
+        struct gemm_weight w;
+        struct err e = {0};
+
+        if (!machine_new(&m, 2, &ways[way]))
+            continue;
+        float *x = normals(M * K, 1), *W = normals(N * K, 2), y[M * N], alone[M * N];
+        float *mem = floats(gemm_pack_bytes(m.k, N, K, KERN_BF16) / sizeof *mem);
+
+        cr_assert_eq(gemm_pack(&w, m.k, mem, W, K, N, K, KERN_BF16, &e), 0);
+        gemm_rows(m.k, y, N, x, K, M, &w);
+        for (size_t r = 0; r < M; r++)
+            gemm_rows(m.k, alone + r * N, N, x + r * K, K, 1, &w);
+        cr_expect_eq(memcmp(y, alone, sizeof y), 0, "way %d", way);
+        free(mem);
+        free(W);
+        free(x);
+        machine_free(&m);
+    }
+}
+
+/* The AMX unit as it was compiled, its instructions done in software where the processor has
+ * none: what no emulation of its source sees, registers, addresses and the order of what
+ * compilers move.  To the bit. */
+Test(bf16, the_compiled_tiles_do_what_they_should)
+{
+#if ISA_BF16
+    enum { M = 37, N = 131, K = 650 };
+    const struct kern_opts real = {.dtype = KERN_BF16, .unit = &bf16_amx_unit};
+    struct machine soft, m;
+
+    if (!tiles_trap())
+        return;
+    cr_assert(machine_new(&soft, 2, &ways[4]) && machine_new(&m, 2, &real));
+    float *x = normals(M * K, 1), *W = normals(N * K, 2);
+    float *y = normals(M * N, 3), *z = normals(M * N, 3);
+
+    gemm_nt(soft.k, y, N, x, K, W, K, M, N, K, 2);
+    gemm_nt(m.k, z, N, x, K, W, K, M, N, K, 2);
+    cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0);
+    free(z);
+    free(y);
+    free(W);
+    free(x);
+    machine_free(&m);
+    machine_free(&soft);
+#endif
+}
 /* ---- at start -------------------------------------------------------------------------- */
 
 Test(bf16, a_unit_that_is_wrong_is_refused)

@@ -1,8 +1,7 @@
 /*
  * The units of kern/bf16.h in software: the loops of kern/bf16_avx512.h and kern/bf16_amx.h,
- * compiled with functions that do what the manuals of the processors say of each instruction
- * (Intel's SDM, volume 2: VDPBF16PS, LDTILECFG, TILELOADD, TILEZERO, TDPBF16PS, TILESTORED).
- * So all but the instructions themselves is run where no processor has them.
+ * compiled with the instructions of tiles.h.  So all but the instructions themselves is run where
+ * no processor has them.
  */
 #ifndef CAGSR_TESTS_BF16_EMULATED_H
 #define CAGSR_TESTS_BF16_EMULATED_H
