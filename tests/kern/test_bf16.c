@@ -264,6 +264,50 @@ Test(bf16, emulation_is_near_the_processor)
     }
 }
 
+typedef void product(struct kern *, float *, size_t, const float *, size_t,
+                     const float *, size_t, size_t, size_t, size_t, float);
+static product *const products[] = {gemm_nt, gemm_nn, gemm_tn};
+
+/* All three of a and b (n, n), each behind one of nothing but NaN, larger. */
+static void three_products(struct kern *k, float *c, const float *a, const float *b,
+                           size_t n, const float *none, size_t large)
+{
+    float *sink = floats(large * large);
+
+    for (size_t i = 0; i < 3; i++) {
+        gemm_nn(k, sink, large, none, large, none, large, large, large, large, 0);
+        products[i](k, c + i * n * n, n, a, n, b, n, n, n, n, 0);
+    }
+    free(sink);
+}
+
+/* What the last product left in the scratch is in no padding of the next. */
+Test(bf16, what_was_there_is_not_seen)
+{
+    enum { LARGE = 64, N = 33 };
+
+    for (int way = 0; way < (int)WAYS; way++) {
+        struct machine used, fresh;
+
+        if (!machine_new(&used, 1, &ways[way]) || !machine_new(&fresh, 1, &ways[way]))
+            continue;
+        float *none = floats(LARGE * LARGE), *x = normals(N * N, 1);
+        float *c = floats(3 * N * N), *d = floats(3 * N * N);
+
+        for (size_t i = 0; i < LARGE * LARGE; i++)
+            none[i] = NAN;
+        three_products(used.k, c, x, x, N, none, LARGE);
+        for (size_t i = 0; i < 3; i++)
+            products[i](fresh.k, d + i * N * N, N, x, N, x, N, N, N, N, 0);
+        cr_expect_eq(memcmp(c, d, 3 * N * N * sizeof *c), 0, "way %d", way);
+        float *const all[] = {none, x, c, d};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            free(all[i]);
+        machine_free(&fresh);
+        machine_free(&used);
+    }
+}
+
 /* More of x than the scratch holds at once: the same bits, by way of blocks. */
 Test(bf16, deep_rows_are_batch_invariant)
 {
