@@ -60,23 +60,19 @@ make()
 
 answers() { cagsr-sample -q -m "$model" -n "$n" --max-tokens "$tokens" -t 1 --seed 1 "$1"; }
 measures() { cagsr-eval -q --each ${ENCODER:+--encoder "$ENCODER"}; }
-default_reward() { cagsr-reward -q -s "$out/scales" -w +lexical=0,logp=0,random=0 "$1"; }
 verdict() { cagsr-audit -q -F tsv -g length,ref,lexical; }
 
 corrupted() { cagsr-audit -q --make "$kinds" "$out/own.rec" | cagsr-attn -q -m "$model" | measures; }
-calibrated()
-{
-    cagsr-cat -s -w '!corrupt' "$out/scored.rec" | cagsr-reward -q --calibrate "$out/scales.made" >/dev/null
-    cat "$out/scales.made"
-}
-by_default() { default_reward "$out/scored.rec" | verdict; }
+attended() { cagsr-attn -q -m "$model" "$@" "$out/own.rec" | measures; } # WORDS of cagsr-attn
 literal() { cagsr-reward -q --literal "$out/scored.rec" | cagsr-audit -q -F tsv; }
-attended() # WORDS of cagsr-attn
+
+# The default reward in units of its own deviations, the controls beside it at no weight.
+by_default() # STREAM
 {
-    cagsr-attn -q -m "$model" "$@" "$out/own.rec" | measures >"$out/part.rec"
-    default_reward "$out/part.rec" | verdict
-    rm "$out/part.rec"
+    cagsr-cat -s -w '!corrupt' "$1" | cagsr-reward -q --calibrate "$out/scales" >/dev/null
+    cagsr-reward -q -s "$out/scales" -w +lexical=0,logp=0,random=0 "$1" | verdict
 }
+
 fitted()
 {
     cagsr-audit -q --make mismatched "$out/fit.rec" |
@@ -87,14 +83,15 @@ fitted()
 
 make own.rec answers "$prompts"
 make scored.rec corrupted
-make scales calibrated
-make default.tsv by_default
+make default.tsv by_default "$out/scored.rec"
 make literal.tsv literal
-make last.tsv attended -l last
+make last.rec attended -l last
+make last.tsv by_default "$out/last.rec"
 if [ -n "$fit" ]; then
     make fit.rec answers "$fit"
     make heads fitted
-    make heads.tsv attended --heads "$out/heads"
+    make heads.rec attended --heads "$out/heads"
+    make heads.tsv by_default "$out/heads.rec"
 fi
 (cd "$out" && awk -f "$here/audit.awk" default.tsv literal.tsv last.tsv ${fit:+heads.tsv}) >"$out/audit.md"
 cat "$out/audit.md"
