@@ -16,15 +16,8 @@
 # interval; OUT/audit.md the tables.  Whatever stops it, the same command goes on.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=${BUILD:-$here/../../build}:$PATH
-export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
-
-say() { printf '%s\n' "$*" >&2; }
-die()
-{
-    say "audit: $*"
-    exit 2
-}
+program=audit
+. "$here/common.sh"
 
 n=8 tokens=48 fit='' kinds=all
 while [ $# -gt 0 ]; do

@@ -23,15 +23,8 @@
 # and the reward that is reported is that of the frozen start (`frozen`).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-PATH=${BUILD:-$here/../../build}:$PATH
-export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 LC_ALL=C
-
-say() { printf '%s\n' "$*" >&2; }
-die()
-{
-    say "compare: $*"
-    exit 2
-}
+program=compare
+. "$here/common.sh"
 
 systems='' seeds=1,2 settings=$here/settings/default.sh held='' jobs=1 dry=
 while [ $# -gt 0 ]; do

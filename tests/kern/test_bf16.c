@@ -174,13 +174,7 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
 /* ---- every way of bf16 arithmetic ------------------------------------------------------ */
 
 static const struct kern_opts ways[] = {
-    {KERN_PACK, KERN_BF16, ISA_PLAIN, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, ISA_AVX2, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, ISA_AVX512, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, .unit = &emulated_avx512},
-    {KERN_PACK, KERN_BF16, .unit = &emulated_amx},
-    {KERN_PACK, KERN_BF16, ISA_AVX512_BF16},
-    {KERN_PACK, KERN_BF16, ISA_AMX},
+    BF16_WAYS,
 };
 enum { WAYS = sizeof ways / sizeof *ways, WIDENED = 3 };
 

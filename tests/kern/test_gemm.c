@@ -22,13 +22,7 @@ static const struct kern_opts ways[] = {
     {KERN_PACK, KERN_BF16, ISA_PLAIN},
     {KERN_PACK, KERN_BF16, ISA_AVX2},
     {KERN_PACK, KERN_BF16, ISA_AVX512},
-    {KERN_PACK, KERN_BF16, ISA_PLAIN, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, ISA_AVX2, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, ISA_AVX512, KERN_ROUND_BOTH},
-    {KERN_PACK, KERN_BF16, .unit = &emulated_avx512},
-    {KERN_PACK, KERN_BF16, .unit = &emulated_amx},
-    {KERN_PACK, KERN_BF16, ISA_AVX512_BF16},
-    {KERN_PACK, KERN_BF16, ISA_AMX},
+    BF16_WAYS,
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
