@@ -20,9 +20,13 @@ static const struct kern_opts ways[] = {
 static const char *const names[] = {"llama-tiny", "gpt2-tiny"};
 enum { WAYS = sizeof ways / sizeof *ways, NAMES = sizeof names / sizeof *names };
 
-/* What a number that moved by a place of bfloat16's changes of a gradient; rounding nothing
- * is off by 10 times as much. */
-#define MOVED 2e-3
+/* A number near a tie of bfloat16's falls to its other side when anything before it is summed
+ * otherwise: compilers that do not fuse a * b + c (-O1), norms that are off by 1e-6.  Then one
+ * row's hidden state moves: the loss by up to 9.3e-4, a gradient by up to 5.3e-3, as seen;
+ * where none falls they are off by 5e-7 and 6e-4.  Rounding nothing is off by .0021 and .019
+ * at least. */
+#define LOSS_MOVED 1e-3
+#define MOVED 6e-3
 
 /* The loss over both sequences, and its gradient. */
 static double loss_gradient(struct golden_model *g, float *grads)
@@ -94,7 +98,8 @@ ParameterizedTest(size_t *i, bf16, gradients)
     const double d = worst_difference(grads, near, g.m->plan.size);
     const double c = cosine(grads, whole, g.m->plan.size);
 
-    cr_expect_leq(fabs(loss - *want), 2e-5, "%s: loss %g, not %g", name, loss, *want);
+    cr_expect_leq(fabs(loss - *want), LOSS_MOVED, "%s: loss %g, not %g", name, loss,
+                  *want);
     cr_expect_leq(d, MOVED, "%s: gradients differ by %g", name, d);
     /* eight bits: every operand is off by 2^-9 at most, of either sign */
     cr_expect_leq(fabs(loss - *f32), 0x1p-9 * *f32, "%s: loss %g, float32's %g", name,
