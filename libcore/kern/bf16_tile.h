@@ -7,6 +7,7 @@
 #define CAGSR_KERN_BF16_TILE_H
 
 #include "kern/bf16.h"
+#include "tensor/dims.h"
 
 #include <string.h>
 
@@ -19,11 +20,6 @@ struct bf16_tile {
     float beta;
 };
 
-ISA_BODY size_t bf16_least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* A panel's block stays in the first cache while all rows go by: they come from the second,
  * which for `height` rows of them has the time of a whole tile. */
 ISA_BODY void bf16_tiles(const struct bf16_product *p, size_t height,
@@ -34,16 +30,16 @@ ISA_BODY void bf16_tiles(const struct bf16_product *p, size_t height,
     for (size_t n = 0; n < p->N; n += BF16_WIDTH)
         for (size_t k = 0; k < p->K; k += depth)
             for (size_t m = 0; m < p->M; m += height) {
-                const struct bf16_tile t = {
-                    .c = p->c + m * p->ldc + n,
-                    .a = p->a + m * p->lda + k / 2,
-                    .b = p->b + n / BF16_WIDTH * p->step + k / 2 * BF16_WIDTH,
-                    .ldc = p->ldc,
-                    .lda = p->lda,
-                    .rows = bf16_least(height, p->M - m),
-                    .cols = bf16_least(BF16_WIDTH, p->N - n),
-                    .pairs = bf16_pairs(bf16_least(depth, p->K - k)),
-                    .beta = k == 0 ? p->beta : 1};
+                const struct bf16_tile t = {.c = p->c + m * p->ldc + n,
+                                            .a = p->a + m * p->lda + k / 2,
+                                            .b = p->b + n / BF16_WIDTH * p->step +
+                                                 k / 2 * BF16_WIDTH,
+                                            .ldc = p->ldc,
+                                            .lda = p->lda,
+                                            .rows = least(height, p->M - m),
+                                            .cols = least(BF16_WIDTH, p->N - n),
+                                            .pairs = bf16_pairs(least(depth, p->K - k)),
+                                            .beta = k == 0 ? p->beta : 1};
 
                 tile(&t);
             }

@@ -9,11 +9,6 @@
 
 /* ---- batch-invariant ------------------------------------------------------------- */
 
-static size_t count(size_t N, size_t width)
-{
-    return (N + width - 1) / width;
-}
-
 /* Words in pairs are for the unit, if there is one; else they are widened. */
 static size_t pairs_width(const struct kern *k)
 {
@@ -35,14 +30,9 @@ size_t gemm_pack_bytes(const struct kern *k, size_t N, size_t K, enum kern_dtype
     if (k->backend == KERN_OPENBLAS)
         return 0;
     if (type == KERN_BF16)
-        return round_up(count(N, pairs_width(k)) * pairs_words(k, K) * sizeof(uint32_t),
-                        64);
+        return round_up(
+            ceil_div(N, pairs_width(k)) * pairs_words(k, K) * sizeof(uint32_t), 64);
     return round_up(pack_floats(k->isa, N, K) * sizeof(float), 64);
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 struct pack_job {
@@ -88,7 +78,7 @@ void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
     const size_t width = width_of(k, w);
     struct pack_job p = {k, w, W, ldw, n0 / width, n};
 
-    par_for(k->par, count(n, width), pack_one, &p);
+    par_for(k->par, ceil_div(n, width), pack_one, &p);
 }
 
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
@@ -175,7 +165,7 @@ static void rows_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
     const size_t from = i * r->run;
-    const size_t to = least(from + r->run, count(r->w->N, width_of(r->k, r->w)));
+    const size_t to = least(from + r->run, ceil_div(r->w->N, width_of(r->k, r->w)));
 
     (void)worker;
     if (r->left)
@@ -190,11 +180,11 @@ enum { TASKS_PER_THREAD = 8 };
 
 static void rows_few(struct kern *k, struct rows_job *r)
 {
-    const size_t n = count(r->w->N, width_of(k, r->w));
+    const size_t n = ceil_div(r->w->N, width_of(k, r->w));
     const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
 
-    r->run = (n + tasks - 1) / tasks;
-    kern_share(k, r->M * r->w->N * r->w->K, (n + r->run - 1) / r->run, rows_task, r);
+    r->run = ceil_div(n, tasks);
+    kern_share(k, r->M * r->w->N * r->w->K, ceil_div(n, r->run), rows_task, r);
 }
 
 /* Does a product with w round the other operand too? */
@@ -222,7 +212,7 @@ static void round_rows(void *arg, size_t i, size_t worker)
 
 static void round_left(struct kern *k, struct rows_job *r)
 {
-    kern_share(k, r->M * r->w->K, count(r->M, BF16_HEIGHT), round_rows, r);
+    kern_share(k, r->M * r->w->K, ceil_div(r->M, BF16_HEIGHT), round_rows, r);
     if (k->unit) {
         r->left = (const void *)k->scratch;
     } else {

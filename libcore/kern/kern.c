@@ -176,7 +176,7 @@ static void one_range(void *arg, size_t i, size_t worker)
 static void share(const struct kern *k, struct ranges r)
 {
     if (r.n > r.step)
-        par_for(k->par, (r.n + r.step - 1) / r.step, one_range, &r);
+        par_for(k->par, ceil_div(r.n, r.step), one_range, &r);
     else if (r.n > 0)
         r.fn(r.ctx, 0, r.n);
 }

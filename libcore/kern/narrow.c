@@ -3,6 +3,7 @@
 #include "kern/narrow_simd.h"
 #include "kern/pack.h"
 #include "kern/shape.h"
+#include "tensor/dims.h"
 
 #include <string.h>
 
@@ -59,8 +60,8 @@ static void multiply_direct(enum isa isa, float *c, size_t ldc, const float *a,
                             size_t lda, const uint32_t *b, size_t M, size_t N,
                             size_t deep, int add)
 {
-    const size_t tiles = (M + pack_height(isa) - 1) / pack_height(isa);
-    const size_t rows = (M + tiles - 1) / tiles;
+    const size_t tiles = ceil_div(M, pack_height(isa));
+    const size_t rows = ceil_div(M, tiles);
 
     for (size_t m = 0; m < M; m += rows)
         ISA_CALL(isa, narrow_tile,

@@ -46,9 +46,9 @@ size_t pack_height(enum isa isa)
 
 size_t pack_depth(size_t K)
 {
-    const size_t blocks = (K + PACK_DEPTH - 1) / PACK_DEPTH;
+    const size_t blocks = ceil_div(K, PACK_DEPTH);
 
-    return blocks > 1 ? round_up((K + blocks - 1) / blocks, 8) : PACK_DEPTH;
+    return blocks > 1 ? round_up(ceil_div(K, blocks), 8) : PACK_DEPTH;
 }
 
 size_t pack_floats(enum isa isa, size_t N, size_t K)
@@ -271,7 +271,7 @@ ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
 static inline struct ahead ask_ahead(const struct panels *p, size_t i, size_t M,
                                      size_t width, size_t height)
 {
-    const size_t tiles = (M + height - 1) / height;
+    const size_t tiles = ceil_div(M, height);
 
     if (p->N > width)
         return (struct ahead){p->step, width};

@@ -9,11 +9,10 @@
  * c is computed in parts of at most PART_ROWS x PART_COLS, each of them one block of depth
  * after the other.  Of a block all threads together pack both operands, a into tiles, b
  * into panels (or widen those that are bfloat16): every number is copied once, beside the
- * hundreds or thousands of
- * multiplications that it takes part in, and both copies, at most 6 MB, stay in the last
- * cache.  Then they multiply: a task is some panels, at most TASK_PANELS of 20 kB, which
- * stay in the second cache, times a range of tiles, each of which goes through the first
- * once.
+ * hundreds or thousands of multiplications that it takes part in, and both copies, at most
+ * 6 MB, stay in the last cache.  Then they multiply: a task is some panels, at most
+ * TASK_PANELS of 20 kB, which stay in the second cache, times a range of tiles, each of which
+ * goes through the first once.
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
  * unit, half as large.
@@ -49,16 +48,6 @@ struct part {
     size_t step;
     size_t task_rows, task_cols, ranges; /* of a task; ranges of columns */
 };
-
-static size_t ceil_div(size_t n, size_t by)
-{
-    return (n + by - 1) / by;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* The scratch as the words of kern/bf16.h. */
 static uint32_t *as_words(float *scratch)

@@ -33,4 +33,15 @@ static inline size_t round_up(size_t n, size_t m)
     return (n + m - 1) / m * m;
 }
 
+/* How many pieces of at most `by` n things make; by > 0. */
+static inline size_t ceil_div(size_t n, size_t by)
+{
+    return (n + by - 1) / by;
+}
+
+static inline size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 #endif
