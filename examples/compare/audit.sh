@@ -26,17 +26,14 @@ while [ $# -gt 0 ]; do
     -t | --tokens) tokens=$2 ;;
     -f | --fit) fit=$2 ;;
     -k | --kinds) kinds=$2 ;;
-    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'; exit 0 ;;
-    -?*) die "unknown option '$1'; see $0 --help" ;;
+    -h | --help) help ;;
+    -?*) unknown "$1" ;;
     *) break ;;
     esac
     shift 2
 done
-[ $# -eq 3 ] || die 'what is wanted: MODEL PROMPTS OUT; see --help'
-model=$1 prompts=$2 out=$3
-for file in "$prompts" ${fit:+"$fit"}; do
-    [ -r "$file" ] || die "$file: cannot be read"
-done
+operands "$@"
+[ -z "$fit" ] || [ -r "$fit" ] || die "$fit: cannot be read"
 mkdir -p "$out"
 
 # Everything is kept, for other questions.  make FILE FUNCTION [WORDS]

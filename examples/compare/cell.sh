@@ -173,11 +173,11 @@ without() # NAME...
 # Scales of their own for systems that attend or count otherwise: $cell/scales.
 calibrate()
 {
-    [ -e "$cell/scales" ] ||
-        cagsr-attn -q -m "$start" $attn "$base/first.rec" |
-        cagsr-reward -q $words --calibrate "$cell/scales.new" >/dev/null
-    [ -e "$cell/scales" ] || mv "$cell/scales.new" "$cell/scales" || die "$system: no scales"
     scales="-s $cell/scales"
+    [ ! -e "$cell/scales" ] || return 0
+    cagsr-attn -q -m "$start" $attn "$base/first.rec" |
+        cagsr-reward -q $words --calibrate "$cell/scales.new" >/dev/null
+    mv "$cell/scales.new" "$cell/scales" || die "$system: no scales"
 }
 
 # Systems that are told less of which words count than the settings tell: where these tell

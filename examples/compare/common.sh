@@ -8,3 +8,20 @@ die()
     say "$program: $*"
     exit 2
 }
+
+# The head of the script, as its --help.
+help()
+{
+    sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'
+    exit 0
+}
+
+unknown() { die "unknown option '$1'; see $0 --help"; }
+
+# What options leave: $model, $prompts, $out.
+operands()
+{
+    [ $# -eq 3 ] || die 'what is wanted: MODEL PROMPTS OUT; see --help'
+    model=$1 prompts=$2 out=$3
+    [ -r "$prompts" ] || die "$prompts: cannot be read"
+}

@@ -35,15 +35,13 @@ while [ $# -gt 0 ]; do
     -e | --eval) held=$2 ;;
     -P) jobs=$2 ;;
     -n | --dry-run) dry=y; shift; continue ;;
-    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | grep -v '^set'; exit 0 ;;
-    -?*) die "unknown option '$1'; see $0 --help" ;;
+    -h | --help) help ;;
+    -?*) unknown "$1" ;;
     *) break ;;
     esac
     shift 2
 done
-[ $# -eq 3 ] || die 'what is wanted: MODEL PROMPTS OUT; see --help'
-model=$1 prompts=$2 out=$3
-[ -r "$prompts" ] || die "$prompts: cannot be read"
+operands "$@"
 case $settings in */*) ;; *) settings=$here/settings/$settings.sh ;; esac
 [ -r "$settings" ] || die "$settings: cannot be read"
 [ -n "$systems" ] || systems=$(cd "$here/systems" && ls | sed 's/\.sh$//')
