@@ -2,6 +2,7 @@
  * cagsr-sample: prompts in, candidates with their log-probabilities out.
  */
 #include "base/hash.h"
+#include "cagsr-sample/given.h"
 #include "cagsr-sample/run.h"
 #include "cli/cli.h"
 #include "io/checkpoint.h"
@@ -17,7 +18,7 @@ struct opts {
     struct run_opts run;
     struct cli_list stop;
     int raw, text, dtype;
-    const char *system, *shard, *follow;
+    const char *system, *shard, *follow, *given;
     size_t lag;
 };
 
@@ -50,6 +51,8 @@ static const struct cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
      "type that the model's matrices are rounded to: f32 or bf16 (f32)",
      .choices = kern_dtype_names},
+    {"given", 0, CLI_STRING, AT(given), "FIELD",
+     "draw nothing: the answers stand in the records' FIELD"},
     {"shard", 0, CLI_STRING, AT(shard), "I/K",
      "of every K prompts only number I, from 1"},
     {"skip-long", 0, CLI_FLAG, AT(run.skip_long), NULL,
@@ -66,7 +69,7 @@ static const struct cli_option options[] = {
 static const struct cli_tool tool = {
     .name = "cagsr-sample",
     .synopsis = "[-m model] [-n N] [-t temp] [--max-tokens T] [--raw] [--text] "
-                "[--attn[=layers]] [--follow dir] [-o file] [file ...]",
+                "[--attn[=layers]] [--follow dir] [--given field] [-o file] [file ...]",
     .summary = "draw responses to prompts from a language model",
     .common =
         CLI_MODEL | CLI_OUTPUT | CLI_THREADS | CLI_SEEDED | CLI_PROGRESS | CLI_FORCE,
@@ -166,12 +169,13 @@ static int open_out(struct parts *p, const struct opts *o, struct err *e)
         .name = tool.name,
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
-        .model = p->hash,
-        .dtype = kern_dtype_names[o->dtype],
-        .kernel = kern_name(p->kern),
+        .model = o->given ? NULL : p->hash,
+        .dtype = o->given ? NULL : kern_dtype_names[o->dtype],
+        .kernel = o->given ? NULL : kern_name(p->kern),
     };
 
-    hash_hex(p->hash, p->run.model->hash);
+    if (!o->given)
+        hash_hex(p->hash, p->run.model->hash);
     return rec_writer_new(&p->writer, p->out.fd, source_reader(p->source), &pg,
                           &o->limits, e);
 }
@@ -196,9 +200,10 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
         return rc;
     r->kern = p->kern;
     r->source = p->source;
-    if ((rc = run_open_model(r, f ? p->first : o->common.model,
-                             f ? NULL : o->common.adapter, e)) < 0 ||
-        (rc = open_out(p, o, e)) < 0)
+    if (!o->given && (rc = run_open_model(r, f ? p->first : o->common.model,
+                                          f ? NULL : o->common.adapter, e)) < 0)
+        return rc;
+    if ((rc = open_out(p, o, e)) < 0)
         return rc;
     r->out = p->writer;
     r->emit.out = p->writer;
@@ -206,6 +211,27 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
     r->emit.seed = r->o.seed;
     r->emit.temperature = r->o.sample.temperature;
     return 0;
+}
+
+/* What cannot go together. */
+static int check(const struct opts *o, struct err *e)
+{
+    if (o->given && (o->follow || o->run.attn || o->stop.n))
+        return err_set(
+            e, ERR_USAGE,
+            "--given draws nothing, --follow, --attn and --stop ask for that");
+    if (o->given && o->text)
+        return err_set(e, ERR_USAGE,
+                       "--given needs records, a line of --text has no answer");
+    return 0;
+}
+
+static int run(struct parts *p, const struct opts *o, const struct follow *f,
+               struct err *e)
+{
+    return o->given ? given_all(&p->run.emit, p->source, &p->chat, o->given, &tool,
+                                &o->common, e)
+                    : run_all(&p->run, f, e);
 }
 
 static void close_all(struct parts *p)
@@ -233,14 +259,17 @@ int main(int argc, char **argv)
     struct err e = {0};
 
     cli_parse(&tool, &o, argc, argv);
-    int rc = cli_output_open(&p.out, &o.common, &e);
+    int rc = check(&o, &e);
+
+    if (rc == 0)
+        rc = cli_output_open(&p.out, &o.common, &e);
     const struct follow f = {.dir = o.follow, .lag = o.lag, .out = p.out.fd};
     const struct follow *following = o.follow ? &f : NULL;
 
     if (rc == 0)
         rc = open_all(&p, &o, following, &e);
     if (rc == 0)
-        rc = run_all(&p.run, following, &e);
+        rc = run(&p, &o, following, &e);
     rc = rec_writer_end(p.writer, rc, &e);
     rc = cli_output_close(&p.out, rc, &e);
     close_all(&p);

@@ -214,6 +214,13 @@ int chat_end(const struct chat *c, int32_t *id, struct err *e)
     return 0;
 }
 
+int chat_encode_answer(const struct chat *c, struct rec_str answer, int32_t end,
+                       struct tok_ids *out, struct err *e)
+{
+    TRY(tok_encode(c->tok, answer.s, answer.n, TOK_ADD_NONE, out, e));
+    return end < 0 ? 0 : tok_ids_add(out, end, (uint32_t)answer.n, e);
+}
+
 int chat_render_text(const struct chat *c, const char *text, size_t n,
                      struct rendered *out, struct err *e)
 {

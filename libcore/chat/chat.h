@@ -65,6 +65,11 @@ int chat_answer(const struct chat *c, const struct rec *r, const char *field,
  * ERR_NOMEM. */
 int chat_end(const struct chat *c, int32_t *id, struct err *e) MUST_CHECK;
 
+/* *out = the tokens of an answer by itself, as a sampler would have drawn them, and `end`
+ * (chat_end; below 0: nothing) behind them, where the text has ended.  As tok_encode. */
+int chat_encode_answer(const struct chat *c, struct rec_str answer, int32_t end,
+                       struct tok_ids *out, struct err *e) MUST_CHECK;
+
 /* What tok_encode is to add: a template writes its BOS itself. */
 enum tok_add chat_add(const struct chat *c);
 

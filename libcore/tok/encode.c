@@ -36,7 +36,7 @@ static int reserve_ids(struct tok_ids *ids, size_t n, struct err *e)
     return 0;
 }
 
-static int push(struct tok_ids *ids, int32_t id, uint32_t end, struct err *e)
+int tok_ids_add(struct tok_ids *ids, int32_t id, uint32_t end, struct err *e)
 {
     const int rc = reserve_ids(ids, 1, e);
 
@@ -179,7 +179,7 @@ static int encode_gap(struct tok *t, const struct passage *text, size_t at, size
         if (m.at > done)
             rc = encode_words(t, &p, done, m.at - done, out, e);
         if (rc == 0)
-            rc = push(out, t->added[m.which].id, passage_end(&p, m.end), e);
+            rc = tok_ids_add(out, t->added[m.which].id, passage_end(&p, m.end), e);
     }
     if (rc == 0)
         rc = encode_words(t, &p, m.end, p.n - m.end, out, e);
@@ -199,7 +199,7 @@ static int encode_text(struct tok *t, const struct passage *text, struct tok_ids
         if (m.at > done)
             rc = encode_gap(t, text, done, m.at - done, out, e);
         if (rc == 0)
-            rc = push(out, t->added[m.which].id, (uint32_t)m.end, e);
+            rc = tok_ids_add(out, t->added[m.which].id, (uint32_t)m.end, e);
     }
     if (rc == 0 && n > m.end)
         rc = encode_gap(t, text, m.end, n - m.end, out, e);
@@ -232,11 +232,11 @@ int tok_encode(struct tok *t, const char *text, size_t n, enum tok_add add,
     if (n > INT32_MAX)
         return err_set(e, ERR_RECORD, "a text of %zu bytes is too long", n);
     for (size_t i = 0; add == TOK_ADD_SPECIAL && i < t->nbefore && rc == 0; i++)
-        rc = push(out, t->before[i], 0, e);
+        rc = tok_ids_add(out, t->before[i], 0, e);
     if (rc == 0)
         rc = encode_text(t, &given, out, e);
     never_fall(out);
     for (size_t i = 0; add == TOK_ADD_SPECIAL && i < t->nbehind && rc == 0; i++)
-        rc = push(out, t->behind[i], (uint32_t)n, e);
+        rc = tok_ids_add(out, t->behind[i], (uint32_t)n, e);
     return rc;
 }

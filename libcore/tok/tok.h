@@ -92,6 +92,10 @@ struct tok_ids {
 };
 void tok_ids_release(struct tok_ids *ids);
 
+/* One more, which ends at byte `end`.  ERR_NOMEM. */
+int tok_ids_add(struct tok_ids *ids, int32_t id, uint32_t end,
+                struct err *e) MUST_CHECK;
+
 enum tok_add {
     TOK_ADD_NONE,    /* the text only; special tokens written in it are recognised */
     TOK_ADD_SPECIAL, /* and what the post-processor puts around it (BOS, EOS) */

@@ -139,11 +139,14 @@ int emit_sample(struct emitter *em, const struct prompt *p, const struct model *
     rec_set_bin(r, "prompt_mask", p->mask, p->P);
     rec_set_i32s(r, "ids", c->ids, c->T);
     rec_set_u32s(r, "ends", em->decoder.end, c->T);
-    rec_set_f32s(r, "logp", c->logp, c->T);
+    if (c->logp)
+        rec_set_f32s(r, "logp", c->logp, c->T);
     rec_set_f64(r, "temperature", em->temperature);
     rec_set_str(r, "finish", finish[c->finish]);
-    rec_set_hash(r, "seed", em->seed);
-    rec_set_hash(r, "policy", m->hash);
+    if (m) {
+        rec_set_hash(r, "seed", em->seed);
+        rec_set_hash(r, "policy", m->hash);
+    }
     if (em->capture)
         put_attn(em, m, c);
     if (pass_on(r, &p->rec) < 0)

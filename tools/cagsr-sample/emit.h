@@ -31,7 +31,8 @@ struct emitter {
 };
 void emitter_release(struct emitter *em);
 
-/* Writes candidate c of p, drawn by m.  ERR_IO, ERR_NOMEM, ERR_RECORD (too large). */
+/* Writes candidate c of p, drawn by m, or by nobody (NULL: no policy is named; c has no
+ * log-probabilities).  ERR_IO, ERR_NOMEM, ERR_RECORD (too large). */
 int emit_sample(struct emitter *em, const struct prompt *p, const struct model *m,
                 const struct generate_completion *c, struct err *e) MUST_CHECK;
 

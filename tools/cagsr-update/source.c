@@ -22,7 +22,7 @@ void source_close(struct source *s)
     rec_group_release(&s->group);
     sample_release(&s->sample);
     train_data_release(&s->one);
-    for (size_t k = 0; k < 4; k++)
+    for (size_t k = 0; k < 3; k++)
         free(s->buf[k].p);
     chat_close(&s->chat);
     tok_close(s->tok);

@@ -135,25 +135,16 @@ static int add_answer(struct source *s, const struct rec *r, const char *field,
 {
     struct tok_ids *ids = &s->ids[1];
     const size_t P = s->one.group[0].P;
-    int rc = tok_encode(s->tok, text.s, text.n, TOK_ADD_NONE, ids, e);
+    int rc = chat_encode_answer(&s->chat, text, s->end, ids, e);
 
     if (rc < 0)
         return rc;
-    int32_t *with_end = realloc(s->buf[3].p, (ids->n + 1) * sizeof *with_end);
-    if (!with_end)
-        return err_set(e, ERR_NOMEM, "no memory for an answer of %zu tokens", ids->n);
-    s->buf[3].p = (unsigned char *)with_end;
-    if (ids->n)
-        memcpy(with_end, ids->id, ids->n * sizeof *with_end);
-    const size_t T = ids->n + (s->end >= 0);
-    if (s->end >= 0)
-        with_end[ids->n] = s->end;
-    if (T == 0)
+    if (ids->n == 0)
         return rec_fault(r, ERR_RECORD, e, field, "no tokens");
-    if ((rc = source_check_length(s, r, field, P, T, e)) < 0)
+    if ((rc = source_check_length(s, r, field, P, ids->n, e)) < 0)
         return rc;
     const struct train_new n = {
-        .T = T, .ids = with_end, .reward = reward, .temperature = 1, .ended = 1};
+        .T = ids->n, .ids = ids->id, .reward = reward, .temperature = 1, .ended = 1};
     return train_data_cand(&s->one, &n, e);
 }
 

@@ -45,7 +45,7 @@ struct source {
     struct rec_reader *reader;
     struct rec_group group;
     struct sample sample;
-    struct rec_buf buf[4];
+    struct rec_buf buf[3];
     struct train_data one; /* the group being read, whole */
     struct tok *tok; /* opened when a record has text only, and with it chat, end */
     struct chat chat;
