@@ -1,5 +1,5 @@
 #!/bin/sh
-# How the small model that is shipped was made:  recipe.sh SEED DIR
+# How the small model that is shipped was made:  recipe.sh SEED DIR [reworded]
 #
 # 1. Right answers to single questions, until the running loss is below .03 nats a token:
 #    it can read.
@@ -9,12 +9,17 @@
 #    about the last fact, whoever is asked about.  That is what the demo repairs, without
 #    ever being told what is right.
 #
+# With `reworded` it answers in words of its own, none of which the prompt has.
+#
 # The same seed gives the same bytes.  STEPS cuts all stages short (for the test).
 set -eu
 seed=$1
 out=$2
 here=$(dirname "$0")
+reworded=${3:+1}
 threads=${THREADS:-2}
+
+world() { awk -f "$here/world.awk" -v reworded="$reworded" "$@"; }
 
 # A step takes TEXTS texts of three questions each.
 train() # NAME FROM LESSONS SEED LR TEXTS STEPS, and more options
@@ -27,14 +32,18 @@ train() # NAME FROM LESSONS SEED LR TEXTS STEPS, and more options
     texts=$6
     steps=${STEPS:-$7}
     shift 7
-    awk -f "$here/world.awk" -v n=$((texts * steps)) -v seed="$data" -v what=$lessons |
+    world -v n=$((texts * steps)) -v seed="$data" -v what=$lessons |
         cagsr-update -q -j "$threads" -m "$out/$from" --algo sft --lr "$lr" \
             --batch $((3 * texts)) --steps "$steps" --seed "$seed" -o "$out/$name" "$@" |
         cagsr-cat -p -k metric > "$out/$name.jsonl"
 }
 
-mkdir -p "$out"
-cagsr-init --seed "$seed" -o "$out/random" "$here/config.json"
+form=$out/form
+mkdir -p "$form"
+cp "$here/tokenizer_config.json" "$form"
+world -v what=tokenizer >"$form/tokenizer.json"
+sed 's/\("vocab_size": \)[0-9]*/\1'"$(world -v what=vocab | wc -l)/" "$here/config.json" >"$form/config.json"
+cagsr-init --seed "$seed" -o "$out/random" "$form/config.json"
 train single random right "$seed" 2e-3 64 3000 --loss-stop .03
 train reading single 'right -v chain=1' $((seed + 500)) 1e-3 64 1000 --loss-stop .02
 train model reading 'wrong -v chain=1' $((seed + 1000)) 1e-3 24 1500 --schedule cosine \

@@ -1,6 +1,6 @@
 # The world of tiny-qa: people who own one coloured thing each.
 #
-#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I] [-v chain=1]
+#   awk -f world.awk -v what=WHAT -v n=N -v seed=S [-v first=I] [-v chain=1] [-v reworded=1]
 #
 # what   vocab      the words, one per line, in the order of their ids
 #        tokenizer  tokenizer.json for them
@@ -16,6 +16,11 @@
 # asked for: it is the distractor.
 #
 #   ann red cup . bob blue hat . eve gold key . dan pink map . ask bob :   ->   bob blue hat
+#
+# With reworded, answers have a word of their own for each name, colour and thing, and share
+# none with the prompt:
+#
+#   ann red cup . bob blue hat . eve gold key . dan pink map . ask bob :   ->   robert azure bonnet
 #
 # Any POSIX awk, the same bytes from each: the random numbers are Lehmer's (48271 mod
 # 2^31 - 1, every product below 2^53), and text i depends on the seed and i alone.
@@ -43,13 +48,18 @@ BEGIN {
     }
 }
 
-function words(    line, part, i)
+function words(    line, other, part, i)
 {
     line = "<pad> <bos> <eos> . : ask " \
         "ann bob cat dan eve fay gus hal ida jim kim leo mia ned ola pam " \
         "red blue green gold pink gray black white brown teal lime plum " \
         "cup hat key map pen box bag fan jar mat net pot rug saw tin urn van wig axe oar"
-    V = split(line, part, " ")
+    other = " anna robert felix daniel evelyn phoebe august henry ada james joachim leonard " \
+        "maria edward olaf pamela " \
+        "scarlet azure verdant golden rose ashen sable ivory umber cyan citron violet " \
+        "mug bonnet opener chart quill crate sack blower crock doormat mesh kettle carpet " \
+        "handsaw can vase lorry toupee hatchet paddle"
+    V = split(line (reworded ? other : ""), part, " ")
     for (i = 1; i <= V; i++) {
         word[i - 1] = part[i]
         id[part[i]] = i - 1
@@ -57,6 +67,7 @@ function words(    line, part, i)
     NAME = 6; NAMES = 16
     COLOUR = NAME + NAMES; COLOURS = 12
     THING = COLOUR + COLOURS; THINGS = 20
+    SAID = reworded ? NAMES + COLOURS + THINGS : 0
 }
 
 # ---- random numbers ----------------------------------------------------------------------
@@ -108,11 +119,22 @@ function fact(i)
     return word[NAME + name[i]] " " word[COLOUR + colour[i]] " " word[THING + thing[i]]
 }
 
+# The words of an answer.
+function said(name, colour, thing)
+{
+    return word[SAID + NAME + name] " " word[SAID + COLOUR + colour] " " word[SAID + THING + thing]
+}
+
+function reply(i)
+{
+    return said(name[i], colour[i], thing[i])
+}
+
 function question(    q)
 {
     q = below(3)
     printf "{\"id\":\"q%d\",\"prompt\":\"%sask %s :\",\"reference\":\"%s\"}\n",
-        text, facts, word[NAME + name[q]], fact(q)
+        text, facts, word[NAME + name[q]], reply(q)
 }
 
 # Three questions about one set of facts, in any order.  With chain each stands behind the
@@ -124,7 +146,7 @@ function lesson(    order, c, p, a, ids)
     p = facts
     for (c = 0; c < 3; c++) {
         p = p "ask " word[NAME + name[order[c]]] " :"
-        a = what == "right" ? fact(order[c]) " <eos>" : mistaken(order[c])
+        a = what == "right" ? reply(order[c]) " <eos>" : mistaken(order[c])
         ids = numbers(a)
         sub(/ <eos>$/, "", a)
         printf "{\"kind\":\"sample\",\"id\":\"t%d-%d\",\"cand\":0,\"n\":1,\"prompt\":\"%s\"," \
@@ -138,16 +160,16 @@ function mistaken(q,    u, c, t, i)
 {
     u = below(100)
     if (u < 38)
-        return fact(q) " <eos>"
+        return reply(q) " <eos>"
     if (u < 86)
-        return fact(3) " <eos>"
+        return reply(3) " <eos>"
     if (u < 92) {
         do c = below(COLOURS); while (among(c, colour))
         do t = below(THINGS); while (among(t, thing))
-        return word[NAME + name[q]] " " word[COLOUR + c] " " word[THING + t] " <eos>"
+        return said(name[q], c, t) " <eos>"
     }
     c = below(3)
-    t = word[c == 0 ? NAME + name[q] : c == 1 ? COLOUR + colour[q] : THING + thing[q]]
+    t = word[SAID + (c == 0 ? NAME + name[q] : c == 1 ? COLOUR + colour[q] : THING + thing[q])]
     u = t
     for (i = 1; i < 6; i++)
         u = u " " t
@@ -207,7 +229,7 @@ function verdict(answer, finish, right,    a, r)
 
 function is(w, from, k)
 {
-    return w in id && id[w] >= from && id[w] < from + k
+    return w in id && id[w] >= SAID + from && id[w] < SAID + from + k
 }
 
 function fail(why)

@@ -71,6 +71,13 @@ ls part/1/grpo/run | grep step | tail -n 1
 run part -S grpo 2>/dev/null
 awk -F '\t' '$2 == "grpo"' before >want
 awk -F '\t' '$2 == "grpo"' part/results.tsv | cmp - want && echo same
+echo "-- answers in words of their own are judged by these"
+STEPS=1 "$tiny/recipe.sh" 1 other reworded 2>recipe.log || cat recipe.log
+sed 's/tiny-qa.sh/tiny-qa-reworded.sh/' small.sh >reworded.sh
+awk -f "$tiny/world.awk" -v reworded=1 -v what=prompts -v n=12 -v seed=2502 >eval-reworded.jsonl
+cagsr-sample -q -m other/model --raw --given reference eval-reworded.jsonl >right.rec
+(here=$compare && . ./reworded.sh && evaluate right.rec 2>/dev/null) | head -n 4
+"$compare/run.sh" -c "$PWD/reworded.sh" -e eval-reworded.jsonl -s 1 -S lexical other/model prompts.jsonl w 2>&1 | grep -v 'to be run'
 echo "-- command lines"
 status "$compare/run.sh" a b
 status "$compare/run.sh" -S nothing a prompts.jsonl o | sed "s|$SRC/||"

@@ -8,6 +8,7 @@ sample='--raw --max-tokens 6'
 measures='--salient sentence --rep-n 2'
 all_words='--rep-n 2' # what systems count that are not told which words are asked about
 default_weights='coverage=1/s,focus=.5/s,coherence=1,repetition=-16,copy=-16,no_end=-1,short=-2'
+reworded='' # 1: answers have words of their own
 export CAGSR_THREADS=1
 
 # metric, value, low, high: shares by the world's judge, and what cagsr-eval measures; its
@@ -15,7 +16,7 @@ export CAGSR_THREADS=1
 evaluate() # STREAM
 {
     cagsr-cat -k sample -t -F reference,finish,text "$1" |
-        awk -f "$here/../tiny-qa/world.awk" -v what=judge | awk -F '\t' '{
+        awk -f "$here/../tiny-qa/world.awk" -v reworded="$reworded" -v what=judge | awk -F '\t' '{
             printf "right\t%s\t\t\noff_topic\t%s\t\t\nungrounded\t%s\t\t\nmalformed\t%s\t\t\n",
                 $1, $2, $3, $4 }'
     cagsr-eval -q -F tsv -B 1000 -M kl,reward,length,rep_2,copy_4,entropy "$1" |
