@@ -36,18 +36,6 @@ operands "$@"
 [ -z "$fit" ] || [ -r "$fit" ] || die "$fit: cannot be read"
 mkdir -p "$out"
 
-# Everything is kept, for other questions.  make FILE FUNCTION [WORDS]
-make()
-{
-    file=$out/$1
-    shift
-    [ ! -e "$file" ] || return 0
-    "$@" >"$file.new"
-    case $file in *.rec) cagsr-cat --check -q "$file.new" ;; esac
-    mv "$file.new" "$file"
-    say "${file##*/}"
-}
-
 answers() { cagsr-sample -q -m "$model" -n "$n" --max-tokens "$tokens" -t 1 --seed 1 "$1"; }
 measures() { cagsr-eval -q --each ${ENCODER:+--encoder "$ENCODER"}; }
 verdict() { cagsr-audit -q -F tsv -g length,ref,lexical; }

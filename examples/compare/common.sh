@@ -25,3 +25,15 @@ operands()
     model=$1 prompts=$2 out=$3
     [ -r "$prompts" ] || die "$prompts: cannot be read"
 }
+
+# $out/FILE from what a function prints, kept for other questions: make FILE FUNCTION [WORDS]
+make()
+{
+    file=$out/$1
+    shift
+    [ ! -e "$file" ] || return 0
+    "$@" >"$file.new"
+    case $file in *.rec) cagsr-cat --check -q "$file.new" ;; esac
+    mv "$file.new" "$file"
+    say "${file##*/}"
+}
