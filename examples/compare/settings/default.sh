@@ -3,7 +3,7 @@
 # overlap with the references, perplexity under the start.
 lr_ppo=3e-5 update_ppo='--epochs 1' # as many optimizer steps as the others
 steps=20 eval_steps='10 20' batch=4 n=8 lr=3e-5 kl=0.05 eval_n=${EVAL_N:-2} calibrate=${CALIBRATE:-50}
-lexical=.6 pairs=200 few=32 rm_lr=1e-5 rm_epochs=1
+lexical=.6 coherent='' pairs=200 few=32 rm_lr=1e-5 rm_epochs=1
 tokens=${TOKENS:-32}
 sample="--max-tokens $tokens"
 measures=''

@@ -2,7 +2,7 @@
 # models that examples/tiny-qa/recipe.sh has made, as models/%s/model.
 steps=60 eval_steps='15 30 45 60' batch=16 n=8 lr=3e-4 kl=0.05 eval_n=8 calibrate=100
 lr_ppo=7.5e-5 update_ppo='' # four passes over a batch where the others make one: a quarter each
-lexical=4 pairs=600 few=32 rm_lr=1e-3 rm_epochs=3
+lexical=4 coherent=.7/s pairs=600 few=32 rm_lr=1e-3 rm_epochs=3
 sample='--raw --max-tokens 6'
 # Answers have four tokens: bigrams count as repeats; one sentence is about each person.
 measures='--salient sentence --rep-n 2'
