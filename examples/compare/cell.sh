@@ -109,7 +109,8 @@ synthetic()
     awk -f "$here/synthetic-pairs.awk" -v n="$pairs" -v seed="$seed" "$cell/answers" "$cell/cool" "$cell/hot"
 }
 
-# 1/s of a component of `rewards`, s its deviation inside a group, as --calibrate takes it.
+# 1/s of a component of `rewards`, s its deviation inside a group, as --calibrate takes it; 0 where
+# all candidates of each group have the same.
 per_deviation() # NAME
 {
     cagsr-cat -k sample -t -F "id,rewards.$1" | awk -F '\t' '
@@ -120,7 +121,7 @@ per_deviation() # NAME
                 all += v > 0 ? sqrt(v * n[id] / (n[id] - 1)) : 0
                 groups++
             }
-            printf "%.6g\n", groups / all
+            printf "%.6g\n", all > 0 ? groups / all : 0
         }'
 }
 
@@ -143,6 +144,7 @@ reward_model() # FUNCTION [WORDS]
         tail -n 1 >"$cell/rm.accuracy.new"
     rm -rf "$cell/rm.held"
     cagsr-attn -q -m "$cell/rm" --score judge "$base/first.rec" | per_deviation judge >"$cell/rm.weight"
+    [ "$(cat "$cell/rm.weight")" != 0 ] || die "$system: the reward model tells no answers apart"
     [ -s "$cell/rm.accuracy.new" ] || die "$system: the reward model could not be measured"
     mv "$cell/rm.accuracy.new" "$cell/rm.accuracy"
     say "$system: the reward model orders $(cat "$cell/rm.accuracy") of the held-out pairs"
