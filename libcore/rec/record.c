@@ -264,6 +264,11 @@ static const char *const number_name[] = {
     [NUM_F32] = "a number",
 };
 
+static uint32_t big_endian32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 /* One element into 4 bytes at out; -1 if it does not fit the type. */
 static int element(void *out, struct rec_value v, enum number type)
 {
@@ -285,17 +290,60 @@ static int element(void *out, struct rec_value v, enum number type)
     return 0;
 }
 
+/* The same for what nearly all arrays consist of, single floats, or integers from 0 that fit
+ * either type: returns the bytes it takes at p, or 0 if it is another: then element(). */
+static inline size_t usual_float(void *out, const unsigned char *p)
+{
+    const uint32_t u = p[0] == 0xca ? big_endian32(p + 1) : 0;
+
+    memcpy(out, &u, sizeof u);
+    return p[0] == 0xca ? 5 : 0;
+}
+
+static inline size_t usual_integer(void *out, const unsigned char *p)
+{
+    uint32_t u = p[0];
+    size_t size = u < 0x80;
+
+    switch (p[0]) {
+    case 0xcc:
+        u = p[1];
+        size = 2;
+        break;
+    case 0xcd:
+        u = (uint32_t)p[1] << 8 | p[2];
+        size = 3;
+        break;
+    case 0xce:
+        u = big_endian32(p + 1);
+        size = u <= INT32_MAX ? 5 : 0;
+        break;
+    default: break;
+    }
+    memcpy(out, &u, sizeof u);
+    return size;
+}
+
 static int from_array(const struct rec *r, const char *key, struct rec_value v,
                       unsigned char *out, enum number type, struct err *e)
 {
     struct rec_iter it;
     struct rec_value k, x;
-    size_t i = 0;
 
-    for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &x); i++)
-        if (element(out + 4 * i, x, type) < 0)
+    rec_iter_start(&it, v);
+    for (size_t i = 0; it.left; i++) {
+        unsigned char *to = out + 4 * i;
+        const size_t size =
+            type == NUM_F32 ? usual_float(to, it.at) : usual_integer(to, it.at);
+
+        if (size) {
+            it.at += size;
+            it.left--;
+        } else if (rec_iter_next(&it, &k, &x) && element(to, x, type) < 0) {
             return rec_fault(r, ERR_RECORD, e, key, "element %zu is %s, expected %s", i,
                              rec_type_name(rec_value_type(x)), number_name[type]);
+        }
+    }
     return 1;
 }
 

@@ -167,23 +167,36 @@ static int attn_fault(const struct rec *r, const char *part, struct err *e,
     return rec_fault(r, ERR_RECORD, e, field, "%s", why);
 }
 
-static int attn_words(struct sample_attn *a, struct rec_value v, const struct rec *r,
-                      struct err *e)
-{
-    const struct {
-        const char *name;
-        struct rec_str *to;
-    } word[] = {{"kind", &a->kind},
-                {"layers", &a->layers},
-                {"heads", &a->heads},
-                {"reduce", &a->reduce},
-                {"model", &a->model}};
+enum attn_part {
+    ATTN_KIND,
+    ATTN_LAYERS,
+    ATTN_HEADS,
+    ATTN_REDUCE,
+    ATTN_MODEL,
+    ATTN_WORDS, /* the parts so far are */
+    ATTN_ROWS = ATTN_WORDS,
+    ATTN_OUTSIDE,
+    ATTN_PARTS,
+};
 
-    for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
-        const struct rec_value w = rec_value_member(v, word[i].name);
-        if (rec_value_type(w) > REC_NIL && rec_value_str(word[i].to, w) < 0)
-            return attn_fault(r, word[i].name, e, "not a string");
-    }
+static const char *const attn_keys[ATTN_PARTS] = {
+    [ATTN_KIND] = "kind",       [ATTN_LAYERS] = "layers", [ATTN_HEADS] = "heads",
+    [ATTN_REDUCE] = "reduce",   [ATTN_MODEL] = "model",   [ATTN_ROWS] = "rows",
+    [ATTN_OUTSIDE] = "outside",
+};
+
+static int attn_words(struct sample_attn *a, const struct rec_value part[ATTN_PARTS],
+                      const struct rec *r, struct err *e)
+{
+    struct rec_str *const to[ATTN_WORDS] = {
+        [ATTN_KIND] = &a->kind,   [ATTN_LAYERS] = &a->layers,
+        [ATTN_HEADS] = &a->heads, [ATTN_REDUCE] = &a->reduce,
+        [ATTN_MODEL] = &a->model,
+    };
+
+    for (size_t i = 0; i < ATTN_WORDS; i++)
+        if (rec_value_type(part[i]) > REC_NIL && rec_value_str(to[i], part[i]) < 0)
+            return attn_fault(r, attn_keys[i], e, "not a string");
     return 0;
 }
 
@@ -192,10 +205,9 @@ static int attn_tensor(const float **out, struct rec_tensor *t, struct rec_buf *
                        struct rec_value v, const char *part, const struct rec *r,
                        struct err *e)
 {
-    const struct rec_value m = rec_value_member(v, part);
     struct err why = {0};
 
-    if (rec_value_tensor(t, m, &why) < 0)
+    if (rec_value_tensor(t, v, &why) < 0)
         return attn_fault(r, part, e, why.text);
     rec_buf_clear(buf);
     float *to = (float *)(void *)rec_buf_room(buf, t->count * sizeof(float) + 1);
@@ -227,6 +239,7 @@ static int read_attn(struct sample *s, const struct rec *r, struct err *e)
 {
     const struct rec_value v = rec_find(r, "attn");
     struct sample_attn *a = &s->attn;
+    struct rec_value part[ATTN_PARTS];
     struct rec_tensor t;
     int rc;
 
@@ -235,8 +248,10 @@ static int read_attn(struct sample *s, const struct rec *r, struct err *e)
     if (rec_value_type(v) != REC_MAP)
         return rec_fault(r, ERR_RECORD, e, "attn", "%s, expected a map",
                          rec_type_name(rec_value_type(v)));
-    if ((rc = attn_words(a, v, r, e)) < 0 ||
-        (rc = attn_tensor(&a->rows, &t, &s->buf[BUF_ROWS], v, "rows", r, e)) < 0)
+    rec_value_members(part, v, attn_keys, ATTN_PARTS);
+    if ((rc = attn_words(a, part, r, e)) < 0 ||
+        (rc = attn_tensor(&a->rows, &t, &s->buf[BUF_ROWS], part[ATTN_ROWS], "rows", r,
+                          e)) < 0)
         return rc;
     if (t.rank != 2 && t.rank != 4)
         return attn_fault(r, "rows", e, "not of shape (T,P) or (L,H,T,P)");
@@ -250,8 +265,8 @@ static int read_attn(struct sample *s, const struct rec *r, struct err *e)
         return wrong_length(r, "attn.rows", a->T, "ids", s->T, e);
     if ((s->has & SAMPLE_PROMPT_IDS) && a->P != s->P)
         return wrong_length(r, "attn.rows (columns)", a->P, "prompt_ids", s->P, e);
-    if (rec_value_type(rec_value_member(v, "outside")) > REC_NIL &&
-        (rc = attn_outside(s, v, r, e)) < 0)
+    if (rec_value_type(part[ATTN_OUTSIDE]) > REC_NIL &&
+        (rc = attn_outside(s, part[ATTN_OUTSIDE], r, e)) < 0)
         return rc;
     return 1;
 }

@@ -148,26 +148,31 @@ int rec_iter_next(struct rec_iter *it, struct rec_value *key, struct rec_value *
     return 1;
 }
 
-/* A str key, or a bin one: msgpack-numpy writes those. */
-static int key_is(struct rec_value key, const char *name)
+struct rec_value rec_value_member(struct rec_value v, const char *key)
 {
-    struct rec_token t;
-    const enum rec_type type = token(&t, key);
+    struct rec_value m;
 
-    return (type == REC_STR || type == REC_BIN) && t.n == strlen(name) &&
-           memcmp(t.data, name, t.n) == 0;
+    rec_value_members(&m, v, &key, 1);
+    return m;
 }
 
-struct rec_value rec_value_member(struct rec_value v, const char *key)
+void rec_value_members(struct rec_value *out, struct rec_value v,
+                       const char *const *key, size_t n)
 {
     struct rec_iter it;
     struct rec_value k, m;
+    struct rec_str name;
 
-    if (rec_value_type(v) == REC_MAP)
-        for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &m);)
-            if (rec_value_type(k) == REC_STR && key_is(k, key))
-                return m;
-    return (struct rec_value){0};
+    memset(out, 0, n * sizeof *out);
+    if (rec_value_type(v) != REC_MAP)
+        return;
+    for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &m);) {
+        if (rec_value_str(&name, k) < 0)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            if (!out[i].at && rec_str_is(name, key[i]))
+                out[i] = m;
+    }
 }
 
 int rec_str_is(struct rec_str t, const char *s)
@@ -251,37 +256,50 @@ const char *rec_dtype_name(enum rec_dtype t)
     return dtypes[t].name;
 }
 
-struct parts {
-    struct rec_value nd, type, kind, shape, data;
+enum part { PART_ND, PART_TYPE, PART_KIND, PART_SHAPE, PART_DATA, PARTS };
+
+static const struct {
+    const char *key;
+    size_t n;
+} part_keys[PARTS] = {
+    [PART_ND] = {"nd", 2},       [PART_TYPE] = {"type", 4}, [PART_KIND] = {"kind", 4},
+    [PART_SHAPE] = {"shape", 5}, [PART_DATA] = {"data", 4},
 };
 
-static void tensor_parts(struct parts *q, struct rec_value v)
+/* Under bin keys, as msgpack-numpy writes them, or str ones. */
+static void tensor_parts(struct rec_value part[PARTS], struct rec_value v)
 {
     struct rec_iter it;
     struct rec_value k, m;
+    struct rec_token t;
 
-    *q = (struct parts){0};
+    memset(part, 0, PARTS * sizeof *part);
     if (rec_value_type(v) != REC_MAP)
         return;
     for (rec_iter_start(&it, v); rec_iter_next(&it, &k, &m);) {
-        struct rec_value *slot = key_is(k, "nd")      ? &q->nd
-                                 : key_is(k, "type")  ? &q->type
-                                 : key_is(k, "kind")  ? &q->kind
-                                 : key_is(k, "shape") ? &q->shape
-                                 : key_is(k, "data")  ? &q->data
-                                                      : NULL;
-        if (slot)
-            *slot = m;
+        const enum rec_type type = token(&t, k);
+
+        if (type != REC_STR && type != REC_BIN)
+            continue;
+        for (size_t i = 0; i < PARTS; i++)
+            if (t.n == part_keys[i].n && memcmp(t.data, part_keys[i].key, t.n) == 0)
+                part[i] = m;
     }
+}
+
+static int parts_make_tensor(const struct rec_value part[PARTS])
+{
+    int nd;
+
+    return rec_value_bool(&nd, part[PART_ND]) == 0 && nd;
 }
 
 int rec_value_is_tensor(struct rec_value v)
 {
-    struct parts q;
-    int nd;
+    struct rec_value part[PARTS];
 
-    tensor_parts(&q, v);
-    return rec_value_bool(&nd, q.nd) == 0 && nd;
+    tensor_parts(part, v);
+    return parts_make_tensor(part);
 }
 
 static int tensor_dtype(enum rec_dtype *out, struct rec_value type, struct err *e)
@@ -324,23 +342,23 @@ static int tensor_shape(struct rec_tensor *out, struct rec_value shape, struct e
 
 int rec_value_tensor(struct rec_tensor *out, struct rec_value v, struct err *e)
 {
-    struct parts q;
+    struct rec_value part[PARTS];
     size_t n;
     int rc;
 
     *out = (struct rec_tensor){0};
-    tensor_parts(&q, v);
-    if (!rec_value_is_tensor(v))
+    tensor_parts(part, v);
+    if (!parts_make_tensor(part))
         return err_set(e, ERR_RECORD, "%s, not a tensor",
                        rec_type_name(rec_value_type(v)));
-    if (q.kind.at && rec_value_count(q.kind))
+    if (part[PART_KIND].at && rec_value_count(part[PART_KIND]))
         return err_set(e, ERR_RECORD, "a tensor of structured type is refused");
-    if ((rc = tensor_dtype(&out->dtype, q.type, e)) < 0 ||
-        (rc = tensor_shape(out, q.shape, e)) < 0)
+    if ((rc = tensor_dtype(&out->dtype, part[PART_TYPE], e)) < 0 ||
+        (rc = tensor_shape(out, part[PART_SHAPE], e)) < 0)
         return rc;
-    if (rec_value_bin(&out->data, &n, q.data) < 0)
+    if (rec_value_bin(&out->data, &n, part[PART_DATA]) < 0)
         return err_set(e, ERR_RECORD, "a tensor's data is %s, not bytes",
-                       rec_type_name(rec_value_type(q.data)));
+                       rec_type_name(rec_value_type(part[PART_DATA])));
     if (n != out->count * rec_dtype_size(out->dtype))
         return err_set(e, ERR_RECORD,
                        "a tensor has %zu bytes of data, its shape and type ask for %zu",
@@ -398,12 +416,9 @@ void rec_tensor_f32(float *out, const struct rec_tensor *t)
     const size_t n = t->count;
 
     switch (t->dtype) {
-    case REC_TENSOR_F4:
-        for (size_t i = 0; i < n; i++) {
-            const uint32_t u = little32(p + 4 * i);
-
-            memcpy(&out[i], &u, sizeof u);
-        }
+    case REC_TENSOR_F4: /* little-endian, like every machine we run on */
+        if (n)
+            memcpy(out, p, n * sizeof *out);
         break;
     case REC_TENSOR_F2:
         for (size_t i = 0; i < n; i++)

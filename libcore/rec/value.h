@@ -73,6 +73,10 @@ int rec_iter_next(struct rec_iter *it, struct rec_value *key, struct rec_value *
 /* The member of a map under a str key; REC_NONE if there is none or v is no map. */
 struct rec_value rec_value_member(struct rec_value v, const char *key);
 
+/* The same for n keys in one walk: out[i] is the member under key[i]. */
+void rec_value_members(struct rec_value *out, struct rec_value v,
+                       const char *const *key, size_t n);
+
 /* 1 if the text is exactly the C string s. */
 int rec_str_is(struct rec_str t, const char *s);
 

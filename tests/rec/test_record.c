@@ -186,6 +186,115 @@ Test(record, arrays)
     rec_release(&r);
 }
 
+enum { I32, U32, F32, ARRAYS };
+
+/* Whatever form an element has in the stream; which arrays may hold it. */
+static const struct {
+    const char *bytes;
+    size_t n;
+    int may[ARRAYS];
+    double x;
+} forms[] = {
+#define FORM(bytes, i32, u32, f32, x)                                                  \
+    {                                                                                  \
+        bytes, sizeof(bytes) - 1, {i32, u32, f32}, x                                   \
+    }
+    FORM("\x00", 1, 1, 1, 0),
+    FORM("\x7f", 1, 1, 1, 127),
+    FORM("\xcc\x80", 1, 1, 1, 128),
+    FORM("\xcc\x05", 1, 1, 1, 5), /* wider than need be, here and below */
+    FORM("\xcd\xfe\xdc", 1, 1, 1, 0xfedc),
+    FORM("\xce\x7f\xff\xff\xff", 1, 1, 1, 0x7fffffff),
+    FORM("\xce\x80\x00\x00\x01", 0, 1, 1, 0x80000001),
+    FORM("\xcf\x00\x00\x00\x00\x01\x23\x45\x67", 1, 1, 1, 0x1234567),
+    FORM("\xcf\x00\x00\x00\x01\x00\x00\x00\x00", 0, 0, 1, 0x1p32),
+    FORM("\xff", 1, 0, 1, -1),
+    FORM("\xd0\x80", 1, 0, 1, -128),
+    FORM("\xd0\x05", 1, 1, 1, 5),
+    FORM("\xd1\x80\x01", 1, 0, 1, -32767),
+    FORM("\xd2\x80\x00\x00\x00", 1, 0, 1, -0x1p31),
+    FORM("\xd3\xff\xff\xff\xff\xff\xff\xff\xfe", 1, 0, 1, -2),
+    FORM("\xca\xc0\x49\x0f\xdb", 0, 0, 1, (double)-3.14159274f),
+    FORM("\xcb\x3f\xd5\x55\x55\x60\x00\x00\x00", 0, 0, 1, (double)(1.0f / 3)),
+    FORM("\xc0", 0, 0, 0, 0),
+    FORM("\xc3", 0, 0, 0, 1),
+    FORM("\xa1\x37", 0, 0, 0, 7),
+    FORM("\x91\x05", 0, 0, 0, 5),
+};
+
+/* The two elements of x as the array's type has them. */
+static int two_of(double out[2], const struct rec *r, int array, struct rec_buf *buf,
+                  struct err *e)
+{
+    const int32_t *i32 = NULL;
+    const uint32_t *u32 = NULL;
+    const float *f32 = NULL;
+    size_t n = 0;
+    const int rc = array == I32   ? rec_opt_i32s(r, "x", buf, &i32, &n, e)
+                   : array == U32 ? rec_opt_u32s(r, "x", buf, &u32, &n, e)
+                                  : rec_opt_f32s(r, "x", buf, &f32, &n, e);
+
+    for (size_t i = 0; i < 2 && rc > 0; i++)
+        out[i] = array == I32 ? i32[i] : array == U32 ? u32[i] : (double)f32[i];
+    cr_expect_eq(n, 2);
+    return rc;
+}
+
+Test(record, every_form_of_an_element)
+{
+    struct rec r = {0};
+    struct rec_buf buf = {0};
+    struct err e = {0};
+    double x[2] = {0};
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        rec_begin(&r, "x");
+        rec_put_array(&r, 2);
+        rec_put_value(
+            &r, (struct rec_value){(const unsigned char *)forms[i].bytes, forms[i].n});
+        rec_put_int(&r, 7);
+        rec_end(&r);
+        for (int array = 0; array < ARRAYS; array++) {
+            const double want = array == F32 ? (double)(float)forms[i].x : forms[i].x;
+            const int rc = two_of(x, &r, array, &buf, &e);
+
+            cr_expect_eq(rc, forms[i].may[array] ? 1 : ERR_RECORD, "form %zu, array %d",
+                         i, array);
+            if (rc > 0)
+                cr_expect(x[0] == want && x[1] == 7, "form %zu, array %d: %g, %g", i,
+                          array, x[0], x[1]);
+        }
+    }
+    rec_buf_release(&buf);
+    rec_release(&r);
+}
+
+/* Members in one walk: those under str keys, the first of two. */
+Test(record, members)
+{
+    static const unsigned char map[] = "\x85\xa1"
+                                       "b\x01\xa1"
+                                       "a\x02\xc4\x01"
+                                       "c\x03\xa1"
+                                       "b\x04\xa2"
+                                       "bb\x05";
+    static const char *const key[] = {"a", "b", "c", "d"};
+    const struct rec_value v = {map, sizeof map - 1}, none = {map + 3, 1};
+    struct rec_value m[4];
+    uint64_t x;
+
+    rec_value_members(m, v, key, 4);
+    cr_expect(rec_value_uint(&x, m[0]) == 0 && x == 2);
+    cr_expect(rec_value_uint(&x, m[1]) == 0 && x == 1);
+    cr_expect_eq(rec_value_type(m[2]), REC_NONE);
+    cr_expect_eq(rec_value_type(m[3]), REC_NONE);
+    cr_expect_eq(rec_value_uint(&x, rec_value_member(v, "bb")), 0);
+    cr_expect_eq(x, 5);
+    rec_value_members(m, none, key, 4);
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(rec_value_type(m[i]), REC_NONE);
+}
+
 static struct rec_value value(const char *bytes, size_t n)
 {
     return (struct rec_value){(const unsigned char *)bytes, n};
