@@ -1,6 +1,6 @@
 #include "attn/stats.h"
 
-#include "attn/entropy_simd.h"
+#include "attn/rows_simd.h"
 
 #include <float.h>
 #include <math.h>
@@ -19,26 +19,19 @@ void attn_add_f32(double *A, const float *x, size_t n, double w)
 
 void attn_widen(double *A, const float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        A[i] = (double)x[i];
+    ISA_CALL(isa_best(), attn_doubles, (A, x, n));
 }
 
 int attn_check(const double *A, size_t T, size_t P, struct err *e)
 {
-    for (size_t t = 0; t < T; t++) {
-        const double *row = A + t * P;
-        size_t good = 0;
+    int good;
 
-        for (size_t j = 0; j < P; j++)
-            good += (row[j] >= 0) & (row[j] <= DBL_MAX); /* no branch: a vector loop */
-        if (good == P)
-            continue;
-        for (size_t j = 0; j < P; j++)
-            if (!(row[j] >= 0 && row[j] <= DBL_MAX))
-                return err_set(e, ERR_NUMERIC,
-                               "attention of step %zu to position %zu is %g", t, j,
-                               row[j]);
-    }
+    ISA_CALL(isa_best(), attn_all_good, (&good, A, T * P));
+    for (size_t i = 0; i < T * P && !good; i++)
+        if (!(A[i] >= 0 && A[i] <= DBL_MAX))
+            return err_set(e, ERR_NUMERIC,
+                           "attention of step %zu to position %zu is %g", i / P, i % P,
+                           A[i]);
     return 0;
 }
 
@@ -76,19 +69,35 @@ void attn_masses(double *support, double *sink, double *response,
     }
 }
 
-size_t attn_kept(size_t *kept, double *mass, const struct attn_rows *r)
+/* With a = A / m:  -sum a log a = log m - sum A log A / m, one division per row. */
+size_t attn_kept(size_t *kept, double *mass, double *entropy, const struct attn_rows *r)
 {
     size_t n = 0;
 
+    ISA_CALL(isa_best(), attn_sums,
+             (mass, entropy, r->A, r->P, r->steps, r->pos, r->n));
     for (size_t t = 0; t < r->steps; t++) {
-        const double m = gather(r->A + t * r->P, r->pos, r->n);
+        const double m = mass[t];
 
         if (m >= ATTN_MASS_MIN) {
             kept[n] = t;
-            mass[n++] = m;
+            mass[n] = m;
+            entropy[n++] = log(m) - entropy[t] / m;
         }
     }
     return n;
+}
+
+double attn_best(size_t *step, const struct attn_rows *r, size_t first,
+                 const uint32_t *pos, size_t n)
+{
+    const size_t steps = r->steps > first ? r->steps - first : 0;
+    double top;
+
+    ISA_CALL(isa_best(), attn_peak,
+             (&top, step, r->A + first * r->P, r->P, steps, pos, n));
+    *step += first;
+    return top;
 }
 
 void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mass)
@@ -97,13 +106,4 @@ void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mas
 
     for (size_t i = 0; i < r->n; i++)
         a[i] = row[r->pos[i]] / mass;
-}
-
-/* With a = A / m:  -sum a log a = log m - sum A log A / m, one division per row. */
-double attn_entropy(const struct attn_rows *r, size_t t, double mass)
-{
-    double sum;
-
-    ISA_CALL(isa_best(), attn_a_log_a, (&sum, r->A + t * r->P, r->pos, r->n));
-    return log(mass) - sum / mass;
 }

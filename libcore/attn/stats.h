@@ -48,15 +48,19 @@ size_t attn_support(uint32_t *pos, const unsigned char *mask, size_t P);
 void attn_masses(double *support, double *sink, double *response,
                  const struct attn_rows *r);
 
-/* Steps t < r->steps with m^V >= ATTN_MASS_MIN, ascending, into kept (steps); their
- * masses into mass (steps), kept[i]'s at mass[i].  Returns how many. */
-size_t attn_kept(size_t *kept, double *mass, const struct attn_rows *r);
+/* Steps t < r->steps with m^V >= ATTN_MASS_MIN, ascending, into kept (steps).  Of step
+ * kept[i], mass[i] gets its m^V and entropy[i] the entropy of its row renormalised over
+ * the support (F2), in nats; both have room for steps.  Returns how many. */
+size_t attn_kept(size_t *kept, double *mass, double *entropy,
+                 const struct attn_rows *r);
+
+/* The largest mass that a step first <= t < r->steps gives the positions pos (n) together;
+ * *step is the first step that does.  0 and `first` if none gives any. */
+double attn_best(size_t *step, const struct attn_rows *r, size_t first,
+                 const uint32_t *pos, size_t n);
 
 /* a (n) out: row t renormalised over the support, a_j = A_tj / mass (F2). */
 void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mass);
-
-/* Entropy of the renormalised row t, in nats; mass is its m^V > 0. */
-double attn_entropy(const struct attn_rows *r, size_t t, double mass);
 
 /* What a response read at its best: profile (n) out has for each position of V the largest
  * mass that a step gave it, the first step left out where there are more (it is the same

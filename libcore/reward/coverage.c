@@ -47,17 +47,9 @@ double coverage_best(double *best, size_t *step, const struct attn_rows *r,
     double C = 0;
 
     for (size_t i = 0; i < G; i++) {
-        double top = 0;
-        size_t at = first;
+        size_t at;
+        const double top = attn_best(&at, r, first, g[i].pos, g[i].n);
 
-        for (size_t t = first; t < r->steps; t++) {
-            const double m = group_mass(r->A + t * r->P, &g[i]);
-
-            if (m > top) {
-                top = m;
-                at = t;
-            }
-        }
         if (best)
             best[i] = top;
         if (step)

@@ -2,16 +2,15 @@
 
 #include <math.h>
 
-size_t focus_entropies(double *h, const struct attn_rows *r, const size_t *kept,
-                       const double *mass, size_t nkept)
+size_t focus_normalise(double *h, size_t n, size_t V)
 {
-    if (r->n < 2)
+    if (V < 2)
         return 0;
 
-    const double scale = 1 / log((double)r->n);
-    for (size_t k = 0; k < nkept; k++)
-        h[k] = attn_entropy(r, kept[k], mass[k]) * scale;
-    return nkept;
+    const double scale = 1 / log((double)V);
+    for (size_t k = 0; k < n; k++)
+        h[k] *= scale;
+    return n;
 }
 
 double focus(const double *h, size_t n, double h_min, double zeta)
@@ -28,12 +27,11 @@ double focus(const double *h, size_t n, double h_min, double zeta)
     return sharp / ((double)n * (1 - h_min)) - zeta * collapse / (double)n;
 }
 
-double focus_sum(const struct attn_rows *r, const size_t *kept, const double *mass,
-                 size_t nkept)
+double focus_sum(const double *entropy, size_t n)
 {
     double sum = 0;
 
-    for (size_t k = 0; k < nkept; k++)
-        sum -= attn_entropy(r, kept[k], mass[k]);
+    for (size_t k = 0; k < n; k++)
+        sum -= entropy[k];
     return sum;
 }

@@ -12,18 +12,16 @@
 #ifndef CAGSR_REWARD_FOCUS_H
 #define CAGSR_REWARD_FOCUS_H
 
-#include "attn/stats.h"
+#include <stddef.h>
 
-/* h (nkept) out: normalised entropies of the kept steps.  Returns how many: nkept, or 0
- * with fewer than two positions in the support. */
-size_t focus_entropies(double *h, const struct attn_rows *r, const size_t *kept,
-                       const double *mass, size_t nkept);
+/* h (n): the entropies of attn_kept(), in nats, become shares of log V, V being the number
+ * of positions in the support.  Returns how many count: n, or 0 if V < 2. */
+size_t focus_normalise(double *h, size_t n, size_t V);
 
 /* F of n entropies; 0 if there are none.  0 <= h_min < 1. */
 double focus(const double *h, size_t n, double h_min, double zeta);
 
-/* The paper's sum_t -H(a_t) in nats over the kept steps, <= 0. */
-double focus_sum(const struct attn_rows *r, const size_t *kept, const double *mass,
-                 size_t nkept);
+/* The paper's sum_t -H(a_t), <= 0, over the entropies (n) of attn_kept(), in nats. */
+double focus_sum(const double *entropy, size_t n);
 
 #endif

@@ -54,7 +54,7 @@ struct gold {
     unsigned char *mask;
     uint32_t *pos, *all, *S;
     struct salient_group *group;
-    double *A, *mass, *mass_all, *h;
+    double *A, *mass, *mass_all, *h, *h_all;
     size_t *kept, *kept_all;
     struct attn_rows rows, whole; /* over the support, over the whole prompt */
     struct ngram_table table;
@@ -236,8 +236,9 @@ static size_t prepare(struct gold *g)
     g->mass = zeros(g->T, sizeof *g->mass);
     g->mass_all = zeros(g->T, sizeof *g->mass_all);
     g->h = zeros(g->T, sizeof *g->h);
-    g->nkept = attn_kept(g->kept, g->mass, &g->rows);
-    g->nall = attn_kept(g->kept_all, g->mass_all, &g->whole);
+    g->h_all = zeros(g->T, sizeof *g->h_all);
+    g->nkept = attn_kept(g->kept, g->mass, g->h, &g->rows);
+    g->nall = attn_kept(g->kept_all, g->mass_all, g->h_all, &g->whole);
     return nS;
 }
 
@@ -307,7 +308,7 @@ static void parts_of_f7(struct gold *g, const json_t *out, double *value)
     double *c = zeros(G, sizeof *c);
     const double rep[] = {repetition(g, 1), repetition(g, 2), repetition(g, 3),
                           repetition(g, 4)};
-    const size_t n = focus_entropies(g->h, &g->rows, g->kept, g->mass, g->nkept);
+    const size_t n = focus_normalise(g->h, g->nkept, g->rows.n);
 
     coverage_shares(c, &g->rows, g->kept, g->mass, g->nkept, g->group, G);
     same_list(g, out, "c_g", c, G);
@@ -336,7 +337,7 @@ static void literal(struct gold *g, const json_t *out, double *value, size_t nS)
 
     cr_assert_eq(ngram_count(&c, &g->table, g->ids, g->T, 3, &e), 0);
     value[PART_COVERAGE] = coverage_sum(&g->whole, g->kept_all, g->nall, g->S, nS);
-    value[PART_FOCUS] = focus_sum(&g->whole, g->kept_all, g->mass_all, g->nall);
+    value[PART_FOCUS] = focus_sum(g->h_all, g->nall);
     value[PART_REPETITION] = (double)(c.total - c.distinct);
     same(g, out, "coverage_sum", value[PART_COVERAGE]);
     same(g, out, "focus_sum", value[PART_FOCUS]);
@@ -388,7 +389,7 @@ static void star(struct gold *g, const json_t *s)
     const json_t *p = member(s, "params"), *out = member(s, "expected");
     const size_t G = coverage_groups(g->group, g->G, g->mask, g->P);
     double *best = zeros(G, sizeof *best);
-    const size_t n = focus_entropies(g->h, &g->rows, g->kept, g->mass, g->nkept);
+    const size_t n = focus_normalise(g->h, g->nkept, g->rows.n);
     const double value[COMBINE_PARTS] = {
         [PART_COVERAGE] = coverage_best(best, NULL, &g->rows, g->group, G),
         [PART_FOCUS] = focus(g->h, n, number(p, "h_min"), 0),

@@ -55,14 +55,14 @@ struct read {
 
 static struct read measure(struct fix *f)
 {
-    const size_t n = attn_kept(f->kept, f->mass, &f->rows);
+    const size_t n = attn_kept(f->kept, f->mass, f->h, &f->rows);
     struct read r;
 
     coverage_shares(f->c, &f->rows, f->kept, f->mass, n, f->group, f->G);
     r.cov = coverage_capped(f->c, f->group, f->G, 1);
     r.mean = coverage_mean(f->c, f->group, f->G);
     r.best = coverage_best(NULL, NULL, &f->rows, f->group, f->G);
-    r.foc = focus(f->h, focus_entropies(f->h, &f->rows, f->kept, f->mass, n), .25, 0);
+    r.foc = focus(f->h, focus_normalise(f->h, n, f->rows.n), .25, 0);
     return r;
 }
 

@@ -19,6 +19,7 @@ void measure_release(struct measure *m)
     free(m->mass);
     free(m->mass_all);
     free(m->h);
+    free(m->h_all);
     free(m->best);
     free(m->share);
     free(m->ref);
@@ -41,6 +42,7 @@ static int reserve_all(struct measure *m, size_t T, size_t P, size_t G, struct e
     } row[] = {{&m->mass, sizeof *m->mass},
                {&m->mass_all, sizeof *m->mass_all},
                {&m->h, sizeof *m->h},
+               {&m->h_all, sizeof *m->h_all},
                {&m->ref, sizeof *m->ref},
                {&m->kept, sizeof *m->kept},
                {&m->mark, 1},
@@ -156,8 +158,8 @@ static void literal_parts(struct run *r, struct attn_rows rows, double *value)
 
     rows.pos = p->all;
     rows.n = p->P;
-    const size_t n = attn_kept(m->kept_all, m->mass_all, &rows);
-    value[COMP_FOCUS_SUM] = focus_sum(&rows, m->kept_all, m->mass_all, n);
+    const size_t n = attn_kept(m->kept_all, m->mass_all, m->h_all, &rows);
+    value[COMP_FOCUS_SUM] = focus_sum(m->h_all, n);
     if (p->known)
         value[COMP_SUM] = coverage_sum(&rows, m->kept_all, n, p->S, p->nS);
 }
@@ -168,9 +170,9 @@ static void attention_parts(struct run *r, const struct stretch *s, double *valu
     const struct opts *o = r->o;
     struct measure *m = &r->m;
 
-    m->nkept = attn_kept(m->kept, m->mass, &rows);
+    m->nkept = attn_kept(m->kept, m->mass, m->h, &rows);
     coverage_parts(r, &rows, value);
-    const size_t n = focus_entropies(m->h, &rows, m->kept, m->mass, m->nkept);
+    const size_t n = focus_normalise(m->h, m->nkept, rows.n);
     value[COMP_FOCUS_MEAN] = focus(m->h, n, o->h_min, o->zeta);
     if (r->method == METHOD_LITERAL || wanted(r, COMP_SUM) || wanted(r, COMP_FOCUS_SUM))
         literal_parts(r, rows, value);

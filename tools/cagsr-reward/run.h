@@ -132,7 +132,7 @@ struct stretch {
 };
 
 struct measure {
-    double *A, *mass, *mass_all, *h, *best, *share, *ref;
+    double *A, *mass, *mass_all, *h, *h_all, *best, *share, *ref;
     size_t *kept, *kept_all, *step;
     int32_t *tokens; /* prompt and response */
     unsigned char *mark;
