@@ -14,12 +14,12 @@ void ngram_table_release(struct ngram_table *t)
     *t = (struct ngram_table){0};
 }
 
-/* Room for `grams` entries at a load of at most one half, emptied. */
+/* Room for `grams` entries at a load of at most a quarter, emptied: walks are short. */
 static int table_reset(struct ngram_table *t, size_t grams, struct err *e)
 {
     size_t want = 16;
 
-    while (want < 2 * grams)
+    while (want < 4 * grams)
         want *= 2;
     if (want > t->slots) {
         uint32_t *slot = realloc(t->slot, want * sizeof *slot);
@@ -46,6 +46,15 @@ static size_t hash(const int32_t *x, size_t n)
     return (size_t)(h ^ (h >> 29));
 }
 
+/* A handful of tokens, mostly: a call of memcmp would cost more than they do. */
+static int same(const int32_t *a, const int32_t *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i])
+            return 0;
+    return 1;
+}
+
 /* The slot where x's n-gram is, or the empty one where it belongs. */
 static uint32_t *look(const struct ngram_table *t, const int32_t *text,
                       const int32_t *x, size_t n)
@@ -53,7 +62,7 @@ static uint32_t *look(const struct ngram_table *t, const int32_t *text,
     for (size_t i = hash(x, n) & t->mask;; i = (i + 1) & t->mask) {
         uint32_t *s = &t->slot[i];
 
-        if (*s == 0 || memcmp(text + (*s - 1), x, n * sizeof *x) == 0)
+        if (*s == 0 || same(text + (*s - 1), x, n))
             return s;
     }
 }

@@ -18,6 +18,11 @@ enum kind {
     EXTENDER, /* marks: belong to what stands before them */
 };
 
+static int ascii_is_letter(int32_t cp)
+{
+    return (cp | 0x20) >= 'a' && (cp | 0x20) <= 'z';
+}
+
 struct cursor {
     const unsigned char *text;
     size_t at, end;
@@ -29,6 +34,10 @@ static size_t peek(const struct cursor *c, size_t at, int32_t *cp)
     if (at >= c->end) {
         *cp = -1;
         return 0;
+    }
+    if (c->text[at] < 0x80) {
+        *cp = c->text[at];
+        return 1;
     }
     const utf8proc_ssize_t n =
         utf8proc_iterate(c->text + at, (utf8proc_ssize_t)(c->end - at), cp);
@@ -52,10 +61,18 @@ static int is_ideograph(int32_t cp)
     return cp == 0x3005 || cp == 0x3007;
 }
 
+/* Of a character below 128: what most text consists of. */
+static enum kind ascii_kind(int32_t cp)
+{
+    if (cp >= '0' && cp <= '9')
+        return DIGIT;
+    return ascii_is_letter(cp) ? LETTER : cp == '_' ? JOINER : OTHER;
+}
+
 static enum kind kind_of(int32_t cp)
 {
-    if (cp < 0)
-        return OTHER;
+    if (cp < 0x80)
+        return ascii_kind(cp);
     if (is_ideograph(cp))
         return IDEOGRAPH;
     switch (utf8proc_category(cp)) {
@@ -156,16 +173,29 @@ static void plain_apostrophes(char *s, size_t *n)
     *n = k;
 }
 
+/* The same for a word of ASCII, into out (len); -1 if it is none. */
+static int fold_ascii(char *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] & 0x80)
+            return -1;
+        out[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] | 0x20) : s[i];
+    }
+    return 0;
+}
+
 static long intern(struct strtab *types, const char *s, size_t len, struct err *e)
 {
-    char *folded;
-    size_t n;
+    char small[64], *folded = small;
+    size_t n = len;
+    const int ascii = len <= sizeof small && fold_ascii(small, s, len) == 0;
 
-    if (fold(&folded, &n, s, len) < 0)
+    if (!ascii && fold(&folded, &n, s, len) < 0)
         return err_set(e, ERR_NOMEM, "no memory for a word of %zu bytes", len);
     plain_apostrophes(folded, &n);
     const long type = strtab_add(types, folded, n, e);
-    free(folded);
+    if (!ascii)
+        free(folded);
     return type;
 }
 

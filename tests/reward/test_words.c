@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <utf8proc.h>
 
 /* The words of a text as "word/sentence/flags ...", folded. */
 static const char *show(char *out, size_t n, const char *text, size_t begin, size_t end)
@@ -59,6 +60,51 @@ Test(words, table)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         cr_expect_str_eq(show(got, sizeof got, cases[i].text, 0, strlen(cases[i].text)),
                          cases[i].want, "'%s' gives '%s'", cases[i].text, got);
+}
+
+static size_t count(const char *text)
+{
+    struct words w = {0};
+    struct err e = {0};
+
+    cr_assert_eq(words_add(&w, text, 0, strlen(text), &e), 0);
+    const size_t n = w.n;
+    words_release(&w);
+    return n;
+}
+
+/* Characters below 128 are told apart without utf8proc: as it would. */
+Test(words, ascii)
+{
+    for (int c = 1; c < 128; c++) {
+        const char alone[] = {(char)c, 0}, inside[] = {'a', (char)c, 'b', 0};
+        const utf8proc_category_t k = utf8proc_category(c);
+        const int letter = k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
+        const size_t word = letter || k == UTF8PROC_CATEGORY_ND;
+        const int joins = k == UTF8PROC_CATEGORY_PC || c == '\'' || c == '.';
+
+        cr_expect_eq(count(alone), word, "'%c'", c);
+        cr_expect_eq(count(inside), word || joins ? 1 : 2, "'%c'", c);
+    }
+}
+
+/* Short words of ASCII are folded without utf8proc, too. */
+Test(words, any_length)
+{
+    char text[100] = "", want[100] = "", got[512];
+
+    for (size_t n = 1; n < sizeof text - 1; n++) {
+        text[n - 1] = "aZ_7"[n % 4];
+        want[n - 1] = "az_7"[n % 4];
+        struct words w = {0};
+        struct err e = {0};
+
+        cr_assert_eq(words_add(&w, text, 0, n, &e), 0);
+        cr_assert_eq(w.n, 1);
+        cr_expect_str_eq(strtab_text(&w.types, 0), want);
+        words_release(&w);
+    }
+    cr_expect_str_eq(show(got, sizeof got, "Z\xc3\x9c", 0, 3), "z\xc3\xbc/0/0");
 }
 
 /* Any cut of a text, in the middle of characters too, is taken without a fault. */
