@@ -99,11 +99,3 @@ double attn_best(size_t *step, const struct attn_rows *r, size_t first,
     *step += first;
     return top;
 }
-
-void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mass)
-{
-    const double *row = r->A + t * r->P;
-
-    for (size_t i = 0; i < r->n; i++)
-        a[i] = row[r->pos[i]] / mass;
-}

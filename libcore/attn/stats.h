@@ -59,9 +59,6 @@ size_t attn_kept(size_t *kept, double *mass, double *entropy,
 double attn_best(size_t *step, const struct attn_rows *r, size_t first,
                  const uint32_t *pos, size_t n);
 
-/* a (n) out: row t renormalised over the support, a_j = A_tj / mass (F2). */
-void attn_renormalise(double *a, const struct attn_rows *r, size_t t, double mass);
-
 /* What a response read at its best: profile (n) out has for each position of V the largest
  * mass that a step gave it, the first step left out where there are more (it is the same
  * for all responses), divided by their sum.  Returns that sum; 0, and all 0, if nothing was

@@ -12,6 +12,7 @@ cd place
 ln -s "$tiny" examples/tiny-qa
 ln -s "$SRC/examples/prompts.jsonl" examples/prompts.jsonl
 awk -f "$tiny/world.awk" -v what=prompts -v n=6 -v seed=1 >six.jsonl
+jq -c '{prompt, output: .reference}' six.jsonl >data.jsonl
 for name in base a b; do cp -r "$tiny/model" $name; done
 mkdir models
 ln -s "$tiny/model" models/tiny-qa # what is taken without -m
