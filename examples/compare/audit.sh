@@ -20,19 +20,17 @@ program=audit
 . "$here/common.sh"
 
 n=8 tokens=48 fit='' kinds=all
-while [ $# -gt 0 ]; do
+option()
+{
     case $1 in
     -n) n=$2 ;;
     -t | --tokens) tokens=$2 ;;
     -f | --fit) fit=$2 ;;
     -k | --kinds) kinds=$2 ;;
-    -h | --help) help ;;
-    -?*) unknown "$1" ;;
-    *) break ;;
+    *) unknown "$1" ;;
     esac
-    shift 2
-done
-operands "$@"
+}
+arguments "$@"
 [ -z "$fit" ] || [ -r "$fit" ] || die "$fit: cannot be read"
 mkdir -p "$out"
 

@@ -18,6 +18,23 @@ help()
 
 unknown() { die "unknown option '$1'; see $0 --help"; }
 
+# Gives each option and what stands behind it to the script's `option`, which sets takes=1 if that is
+# not its own; then the operands.
+arguments()
+{
+    while [ $# -gt 0 ]; do
+        takes=2
+        case $1 in
+        -h | --help) help ;;
+        -?*) option "$1" "${2:-}" ;;
+        *) break ;;
+        esac
+        [ $# -ge "$takes" ] || die "$1 wants a value; see $0 --help"
+        shift "$takes"
+    done
+    operands "$@"
+}
+
 # What options leave: $model, $prompts, $out.
 operands()
 {

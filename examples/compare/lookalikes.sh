@@ -18,17 +18,15 @@ program=lookalikes
 . "$here/common.sh"
 
 n=300 heads=''
-while [ $# -gt 0 ]; do
+option()
+{
     case $1 in
     -n) n=$2 ;;
     --heads) heads=$2 ;;
-    -h | --help) help ;;
-    -?*) unknown "$1" ;;
-    *) break ;;
+    *) unknown "$1" ;;
     esac
-    shift 2
-done
-operands "$@"
+}
+arguments "$@"
 [ -z "$heads" ] || [ -r "$heads" ] || die "$heads: cannot be read"
 mkdir -p "$out"
 

@@ -27,21 +27,19 @@ program=compare
 . "$here/common.sh"
 
 systems='' seeds=1,2 settings=$here/settings/default.sh held='' jobs=1 dry=
-while [ $# -gt 0 ]; do
+option()
+{
     case $1 in
     -S | --systems) systems=$(echo "$2" | tr ',' ' ') ;;
     -s | --seeds) seeds=$2 ;;
     -c | --settings) settings=$2 ;;
     -e | --eval) held=$2 ;;
     -P) jobs=$2 ;;
-    -n | --dry-run) dry=y; shift; continue ;;
-    -h | --help) help ;;
-    -?*) unknown "$1" ;;
-    *) break ;;
+    -n | --dry-run) dry=y takes=1 ;;
+    *) unknown "$1" ;;
     esac
-    shift 2
-done
-operands "$@"
+}
+arguments "$@"
 case $settings in */*) ;; *) settings=$here/settings/$settings.sh ;; esac
 [ -r "$settings" ] || die "$settings: cannot be read"
 [ -n "$systems" ] || systems=$(cd "$here/systems" && ls | sed 's/\.sh$//')

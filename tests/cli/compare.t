@@ -80,6 +80,7 @@ cagsr-sample -q -m other/model --raw --given reference eval-reworded.jsonl >righ
 "$compare/run.sh" -c "$PWD/reworded.sh" -e eval-reworded.jsonl -s 1 -S lexical other/model prompts.jsonl w 2>&1 | grep -v 'to be run'
 echo "-- command lines"
 status "$compare/run.sh" a b
+status "$compare/run.sh" -s | sed "s|$SRC/||"
 status "$compare/run.sh" -S nothing a prompts.jsonl o | sed "s|$SRC/||"
 status run o -S rlhf,start-over | sed "s|$SRC/||"
 echo "-- the audit: what it leaves, which rewards stand there; what is done is not done again"
