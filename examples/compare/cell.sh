@@ -121,7 +121,7 @@ per_deviation() # NAME
                 all += v > 0 ? sqrt(v * n[id] / (n[id] - 1)) : 0
                 groups++
             }
-            printf "%.6g\n", all > 0 ? groups / all : 0
+            printf "%.6g\n", (all > 0 ? groups / all : 0)
         }'
 }
 
