@@ -165,19 +165,47 @@ static int open_in(struct parts *p, const struct opts *o, struct err *e)
 
 static int open_out(struct parts *p, const struct opts *o, struct err *e)
 {
-    const struct rec_pg pg = {
+    struct rec_pg pg = {
         .name = tool.name,
         .version = CAGSR_VERSION,
         .command_line = o->common.command_line,
-        .model = o->given ? NULL : p->hash,
-        .dtype = o->given ? NULL : kern_dtype_names[o->dtype],
-        .kernel = o->given ? NULL : kern_name(p->kern),
     };
 
-    if (!o->given)
+    if (p->run.model) {
         hash_hex(p->hash, p->run.model->hash);
+        pg.model = p->hash;
+        pg.dtype = kern_dtype_names[o->dtype];
+        pg.kernel = kern_name(p->kern);
+    }
     return rec_writer_new(&p->writer, p->out.fd, source_reader(p->source), &pg,
                           &o->limits, e);
+}
+
+/* What cannot go together. */
+static int check(const struct opts *o, struct err *e)
+{
+    if (o->given && (o->follow || o->run.attn || o->stop.n))
+        return err_set(
+            e, ERR_USAGE,
+            "--given draws nothing, --follow, --attn and --stop ask for that");
+    if (o->given && o->text)
+        return err_set(e, ERR_USAGE,
+                       "--given needs records, a line of --text has no answer");
+    return 0;
+}
+
+static int open_model(struct parts *p, const struct opts *o, const struct follow *f,
+                      struct err *e)
+{
+    const struct kern_opts k = {.dtype = (enum kern_dtype)o->dtype};
+    int rc;
+
+    if ((rc = par_new(&p->par, o->common.threads, e)) < 0 ||
+        (rc = kern_new(&p->kern, p->par, &k, e)) < 0)
+        return rc;
+    p->run.kern = p->kern;
+    return run_open_model(&p->run, f ? p->first : o->common.model,
+                          f ? NULL : o->common.adapter, e);
 }
 
 static int open_all(struct parts *p, const struct opts *o, const struct follow *f,
@@ -191,38 +219,18 @@ static int open_all(struct parts *p, const struct opts *o, const struct follow *
     r->tool = &tool;
     r->common = &o->common;
     r->chat = &p->chat;
-    if ((rc = open_text(p, o, f, e)) < 0 ||
+    if ((rc = check(o, e)) < 0 || (rc = open_text(p, o, f, e)) < 0 ||
         (rc = take_stops(&r->emit.stops, &o->stop, p->tok, e)) < 0 ||
         (rc = open_in(p, o, e)) < 0 ||
-        (rc = par_new(&p->par, o->common.threads, e)) < 0 ||
-        (rc = kern_new(&p->kern, p->par,
-                       &(struct kern_opts){.dtype = (enum kern_dtype)o->dtype}, e)) < 0)
+        (rc = o->given ? 0 : open_model(p, o, f, e)) < 0 ||
+        (rc = open_out(p, o, e)) < 0)
         return rc;
-    r->kern = p->kern;
     r->source = p->source;
-    if (!o->given && (rc = run_open_model(r, f ? p->first : o->common.model,
-                                          f ? NULL : o->common.adapter, e)) < 0)
-        return rc;
-    if ((rc = open_out(p, o, e)) < 0)
-        return rc;
     r->out = p->writer;
     r->emit.out = p->writer;
     r->emit.tok = p->tok;
     r->emit.seed = r->o.seed;
     r->emit.temperature = r->o.sample.temperature;
-    return 0;
-}
-
-/* What cannot go together. */
-static int check(const struct opts *o, struct err *e)
-{
-    if (o->given && (o->follow || o->run.attn || o->stop.n))
-        return err_set(
-            e, ERR_USAGE,
-            "--given draws nothing, --follow, --attn and --stop ask for that");
-    if (o->given && o->text)
-        return err_set(e, ERR_USAGE,
-                       "--given needs records, a line of --text has no answer");
     return 0;
 }
 
@@ -259,10 +267,7 @@ int main(int argc, char **argv)
     struct err e = {0};
 
     cli_parse(&tool, &o, argc, argv);
-    int rc = check(&o, &e);
-
-    if (rc == 0)
-        rc = cli_output_open(&p.out, &o.common, &e);
+    int rc = cli_output_open(&p.out, &o.common, &e);
     const struct follow f = {.dir = o.follow, .lag = o.lag, .out = p.out.fd};
     const struct follow *following = o.follow ? &f : NULL;
 
