@@ -13,7 +13,9 @@ size_t bf16_pairs(size_t K)
 
 size_t bf16_depth(size_t K)
 {
-    return round_up(pack_depth(K), BF16_STEP);
+    const size_t blocks = ceil_div(K, BF16_DEPTH);
+
+    return blocks > 1 ? round_up(ceil_div(K, blocks), BF16_STEP) : BF16_DEPTH;
 }
 
 const struct bf16_unit *bf16_unit_of(enum isa isa)
@@ -39,37 +41,44 @@ void bf16_round(enum isa isa, float *y, const float *x, size_t n)
  * left operand is words along rows, or words across rows, transposed; and panels are the
  * opposite.  What is transposed goes by way of a block on the stack.
  */
-enum { STEP_PAIRS = BF16_STEP / 2 };
+enum { STEP_PAIRS = BF16_STEP / 2, STEP_WORDS = STEP_PAIRS * BF16_HEIGHT };
 
 static void clear(uint32_t *w, size_t n)
 {
     memset(w, 0, n * sizeof *w);
 }
 
+/* Row m of the left operand, its first step of depth; `tile` words of a tile. */
+static uint32_t *left_row(uint32_t *a, size_t tile, size_t m)
+{
+    return a + m / BF16_HEIGHT * tile + m % BF16_HEIGHT * STEP_PAIRS;
+}
+
 void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, size_t M,
                          size_t K)
 {
-    const size_t pairs = bf16_pairs(K), used = (K + 1) / 2;
+    const size_t tile = BF16_HEIGHT * bf16_pairs(K);
 
-    for (size_t m = 0; m < M; m++, a += pairs) {
-        ISA_CALL(isa, bf16_along, (a, A + m * ld, K));
-        clear(a + used, pairs - used);
-    }
-    clear(a, (round_up(M, BF16_HEIGHT) - M) * pairs);
+    for (size_t m = 0; m < M; m++)
+        ISA_CALL(isa, bf16_pieces, (left_row(a, tile, m), STEP_WORDS, A + m * ld, K));
+    for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
+        for (size_t k = 0; k < tile; k += STEP_WORDS)
+            clear(left_row(a, tile, m) + k, STEP_PAIRS);
 }
 
 /* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
 enum { TURN_COLUMNS = 128 };
 
-static void left_step(enum isa isa, uint32_t *a, size_t pairs, const float *A,
-                      size_t ld, size_t M, size_t deep)
+static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, size_t ld,
+                      size_t M, size_t deep)
 {
     uint32_t block[STEP_PAIRS * TURN_COLUMNS];
 
     for (size_t m = 0; m < M; m += TURN_COLUMNS) {
         const size_t n = M - m < TURN_COLUMNS ? M - m : TURN_COLUMNS;
 
-        clear(block, STEP_PAIRS * TURN_COLUMNS);
+        if (n < TURN_COLUMNS || deep < BF16_STEP)
+            clear(block, STEP_PAIRS * TURN_COLUMNS);
         for (size_t k = 0; k < deep; k += 2) {
             const float *x = A + k * ld + m;
 
@@ -77,18 +86,20 @@ static void left_step(enum isa isa, uint32_t *a, size_t pairs, const float *A,
                 isa, bf16_across,
                 (block + k / 2 * TURN_COLUMNS, x, k + 1 < deep ? x + ld : NULL, n));
         }
-        ISA_CALL(isa, bf16_turn,
-                 (a + m * pairs, pairs, block, TURN_COLUMNS, STEP_PAIRS, n));
+        for (size_t i = 0; i < n; i += BF16_HEIGHT)
+            ISA_CALL(isa, bf16_turn,
+                     (left_row(a, tile, m + i), STEP_PAIRS, block + i, TURN_COLUMNS,
+                      STEP_PAIRS, BF16_HEIGHT));
     }
-    for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
-        clear(a + m * pairs, STEP_PAIRS);
 }
 
 void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld,
                             size_t M, struct pack_rows k)
 {
+    const size_t tile = BF16_HEIGHT * bf16_pairs(k.K);
+
     for (size_t i = k.from; i < k.to; i += BF16_STEP)
-        left_step(isa, a + i / 2, bf16_pairs(k.K), A + i * ld, ld, M,
+        left_step(isa, a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld, M,
                   k.to - i < BF16_STEP ? k.to - i : BF16_STEP);
 }
 
@@ -185,7 +196,6 @@ int bf16_check(const struct bf16_unit *u, struct err *e)
                                    .a = t.left,
                                    .b = t.panels,
                                    .ldc = CHECK_N,
-                                   .lda = bf16_pairs(CHECK_K),
                                    .step = bf16_pairs(CHECK_K) * BF16_WIDTH,
                                    .M = CHECK_M,
                                    .N = CHECK_N,

@@ -16,10 +16,12 @@
  *
  * The operands of a unit are words of 32 bits: two neighbours in depth, the even one in the
  * lower half (as in kern/narrow.h).  Depth is padded with zeros to BF16_STEP numbers.
- *   left    rows one behind the other, padded with rows of zeros to BF16_HEIGHT of them
+ *   left    tiles of BF16_HEIGHT rows, the last one padded with rows of zeros: for each
+ *           BF16_STEP of depth the words of a row, then those of the next, a kilobyte in all
  *   panels  BF16_WIDTH columns: for each pair in depth its words side by side, zeros beyond
  *           the last column
- * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.
+ * Both are read from front to back.  What is packed is the same for both units; `isa` (not
+ * ISA_AUTO) is whose loops pack.
  */
 #ifndef CAGSR_KERN_BF16_H
 #define CAGSR_KERN_BF16_H
@@ -31,29 +33,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_WIDTH = 48 };
+enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_WIDTH = 64, BF16_DEPTH = 256 };
 
-/* Words of a row of the left operand, and rows of words of a panel, K deep. */
+/* Words of a row of the left operand, and rows of words of a panel, K deep.  (Tile i of the
+ * left operand begins at word i * BF16_HEIGHT * bf16_pairs(K).) */
 size_t bf16_pairs(size_t K);
 
-/* The length of a block of depth: a multiple of BF16_STEP, at most PACK_DEPTH. */
+/* The length of a block of depth: a multiple of BF16_STEP, at most BF16_DEPTH: a panel's block
+ * leaves room in the first cache (48 kB where there is a unit) for a tile of the left operand
+ * and one of the result. */
 size_t bf16_depth(size_t K);
 
-/* c (M, N) = beta c + a b, K deep.  a: bf16_pairs(K) words of each row or more, lda words
- * apart; panels of b, each of the whole depth, `step` words apart.  With beta 0 c need not be
- * initialised. */
+/* c (M, N) = beta c + a b, K deep.  a: the left operand; panels of b, each of the whole depth,
+ * `step` words apart.  With beta 0 c need not be initialised. */
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
-    size_t ldc, lda, step, M, N, K;
+    size_t ldc, step, M, N, K;
     float beta;
 };
 
-/* Who multiplies so.  Rows of a are gone through `height` at a time.  Safe from many threads
- * on different c. */
+/* Who multiplies so.  Safe from many threads on different c. */
 struct bf16_unit {
     const char *name;
-    size_t height;
     void (*multiply)(const struct bf16_product *p);
 };
 

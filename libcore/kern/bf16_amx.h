@@ -12,10 +12,13 @@
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
  * A tile of a is 16 of its rows, 16 words of each; of b 16 pairs in depth of 16 columns, as
- * they lie in a panel.  Three tiles of sums make a panel's 48 columns: by the time that the
- * third is asked for, the first is done (52 cycles after 3 x 16).  All tiles are whole, for
- * operands are padded with zeros, so the shapes stand for good; rows that nobody asked for
- * are not stored.
+ * they lie in a panel.  Four of b make four of sums, which are those of c: they are loaded
+ * from there and stored there.  By the time that a sum is asked for again it is done (52
+ * cycles after 4 x 16).  A step loads one kilobyte of a, which comes from the second cache,
+ * for 64 cycles: two tiles of a and two of b would ask it for twice as much, and 32 bytes a
+ * cycle are not always to be had (tests/bench/RESULTS.md).  All tiles are whole, for operands
+ * are padded with zeros, so the shapes stand for good; a c with fewer rows or columns goes by
+ * way of a copy.
  */
 #ifndef CAGSR_KERN_BF16_AMX_H
 #define CAGSR_KERN_BF16_AMX_H
@@ -29,50 +32,93 @@ struct tiles_config {
     uint8_t rows[16];
 };
 
-#define TILES_7(x) x, x, x, x, x, x, x
+#define TILES_8(x) x, x, x, x, x, x, x, x
 static const struct tiles_config tiles_config = {
-    .palette = 1, .bytes = {TILES_7(64)}, .rows = {TILES_7(16)}};
+    .palette = 1, .bytes = {TILES_8(64)}, .rows = {TILES_8(16)}};
 
 #define SUM_0 0
 #define SUM_1 1
 #define SUM_2 2
-#define LEFT 3
-#define RIGHT_0 4
-#define RIGHT_1 5
-#define RIGHT_2 6
+#define SUM_3 3
+#define LEFT 4
+#define RIGHT_0 5
+#define RIGHT_1 6
+#define RIGHT_2 7
 
-enum { TILE_PAIRS = BF16_STEP / 2, TILE_COLUMNS = 16 };
+enum { ACROSS = BF16_WIDTH * sizeof(uint32_t) }; /* bytes of a panel's row */
+
+/* Steps of the left operand that are asked for ahead. */
+enum { LEFT_AHEAD = 2 };
+
+UNIT_TARGET static void tiles_sums(const struct bf16_tile *t, float *c, size_t across)
+{
+    const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
+
+    if (t->fresh) {
+        TILE_ZERO(SUM_0);
+        TILE_ZERO(SUM_1);
+        TILE_ZERO(SUM_2);
+        TILE_ZERO(SUM_3);
+    } else {
+        TILE_LOAD(SUM_0, c, across);
+        TILE_LOAD(SUM_1, c + LINE, across);
+        TILE_LOAD(SUM_2, c + 2 * LINE, across);
+        TILE_LOAD(SUM_3, c + 3 * LINE, across);
+    }
+    for (size_t i = 0; i < t->steps; i++) {
+        ask_second(ahead, t->share);
+        ask_first(a + LEFT_AHEAD * STEP_LEFT, STEP_LEFT / LINE);
+        TILE_LOAD(LEFT, a, LINE * sizeof *a);
+        TILE_LOAD(RIGHT_0, b, ACROSS);
+        TILE_DOT(SUM_0, LEFT, RIGHT_0);
+        TILE_LOAD(RIGHT_1, b + LINE, ACROSS);
+        TILE_DOT(SUM_1, LEFT, RIGHT_1);
+        TILE_LOAD(RIGHT_2, b + 2 * LINE, ACROSS);
+        TILE_DOT(SUM_2, LEFT, RIGHT_2);
+        TILE_LOAD(RIGHT_0, b + 3 * LINE, ACROSS);
+        TILE_DOT(SUM_3, LEFT, RIGHT_0);
+        a += STEP_LEFT;
+        b += STEP_RIGHT;
+        ahead += t->share * LINE;
+    }
+    TILE_STORE(SUM_0, c, across);
+    TILE_STORE(SUM_1, c + LINE, across);
+    TILE_STORE(SUM_2, c + 2 * LINE, across);
+    TILE_STORE(SUM_3, c + 3 * LINE, across);
+}
+
+ISA_BODY void tiles_copy(float *to, size_t ldto, const float *from, size_t ldfrom,
+                         size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r++)
+        if (cols == BF16_WIDTH)
+            memcpy(to + r * ldto, from + r * ldfrom, BF16_WIDTH * sizeof *to);
+        else
+            memcpy(to + r * ldto, from + r * ldfrom, cols * sizeof *to);
+}
 
 UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
 {
     _Alignas(64) float sum[BF16_HEIGHT * BF16_WIDTH];
-    const size_t across = BF16_WIDTH * sizeof(uint32_t);
-    const uint32_t *a = t->a, *b = t->b;
 
-    TILE_ZERO(SUM_0);
-    TILE_ZERO(SUM_1);
-    TILE_ZERO(SUM_2);
-    for (size_t k = 0; k < t->pairs; k += TILE_PAIRS) {
-        TILE_LOAD(LEFT, a, t->lda * sizeof *a);
-        TILE_LOAD(RIGHT_0, b, across);
-        TILE_DOT(SUM_0, LEFT, RIGHT_0);
-        TILE_LOAD(RIGHT_1, b + TILE_COLUMNS, across);
-        TILE_DOT(SUM_1, LEFT, RIGHT_1);
-        TILE_LOAD(RIGHT_2, b + 2 * TILE_COLUMNS, across);
-        TILE_DOT(SUM_2, LEFT, RIGHT_2);
-        a += TILE_PAIRS;
-        b += TILE_PAIRS * BF16_WIDTH;
+    if (t->below)
+        ask_rows(t->below, t->ldc);
+    if (t->rows == BF16_HEIGHT && t->cols == BF16_WIDTH) {
+        tiles_sums(t, t->c, t->ldc * sizeof *t->c);
+        return;
     }
-    TILE_STORE(SUM_0, sum, across);
-    TILE_STORE(SUM_1, sum + TILE_COLUMNS, across);
-    TILE_STORE(SUM_2, sum + 2 * TILE_COLUMNS, across);
-    bf16_finish(t, sum);
+    if (!t->fresh) {
+        memset(sum, 0, sizeof sum);
+        tiles_copy(sum, BF16_WIDTH, t->c, t->ldc, t->rows, t->cols);
+    }
+    tiles_sums(t, sum, ACROSS);
+    tiles_copy(t->c, t->ldc, sum, BF16_WIDTH, t->rows, t->cols);
 }
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {
     TILES_BEGIN(&tiles_config);
-    bf16_tiles(p, BF16_HEIGHT, tiles_tile);
+    bf16_blocks(p, tiles_tile);
     TILES_END();
 }
 

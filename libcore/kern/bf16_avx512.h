@@ -5,71 +5,109 @@
  *     PAIRS_DOT(s, w, v)    s + products of the words w and v, lane by lane, of 16 floats:
  *                           vdpbf16ps
  *
- * A tile is at most 8 rows of a times a panel: for each pair in depth three vectors of the
- * panel, and of each row one word in all lanes.  24 sums, the panel's vectors and the word
- * fit the 32 registers, as in kern/shape.h.
+ * A tile is gone through by at most 4 rows: for each pair in depth the four vectors of the
+ * panel, and of each row one word in all lanes.  16 sums, which are those of c, the panel's
+ * vectors and the word fit the 32 registers.
  */
 #ifndef CAGSR_KERN_BF16_AVX512_H
 #define CAGSR_KERN_BF16_AVX512_H
 
 #include "kern/bf16_tile.h"
 
-enum { PAIRS_HEIGHT = 8, PAIRS_VEC = 16, PAIRS_VECS = BF16_WIDTH / PAIRS_VEC };
-typedef float pairs_sum __attribute__((vector_size(64)));
-typedef uint32_t pairs_word __attribute__((vector_size(64)));
+enum { PAIRS_HEIGHT = 4 };
 
-/* R is a constant, so that the sums stay in registers. */
-UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t R)
+/* The rows' pairs of one step of depth.  R is a constant, so that the sums stay in
+ * registers. */
+UNIT_TARGET ISA_BODY void pairs_step(line_sum sum[PAIRS_HEIGHT][LINES],
+                                     const uint32_t *a, const uint32_t *b, size_t R)
 {
-    _Alignas(64) float out[PAIRS_HEIGHT * BF16_WIDTH];
-    pairs_sum sum[PAIRS_HEIGHT][PAIRS_VECS];
-    const uint32_t *b = t->b;
+    for (size_t k = 0; k < STEP_PAIRS; k++, b += BF16_WIDTH) {
+        line_word w[LINES];
+
+        UNROLL
+        for (size_t v = 0; v < LINES; v++)
+            memcpy(&w[v], b + v * LINE, sizeof w[v]);
+        UNROLL
+        for (size_t r = 0; r < R; r++) {
+            const line_word x = (line_word){0} + a[r * STEP_PAIRS + k];
+
+            UNROLL
+            for (size_t v = 0; v < LINES; v++)
+                sum[r][v] = PAIRS_DOT(sum[r][v], w[v], x);
+        }
+    }
+}
+
+/* c (R, BF16_WIDTH), rows ldc apart, += or, if fresh, =; `row` is the first one's place in the
+ * tile. */
+UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, float *c, size_t ldc,
+                                     size_t row, size_t R)
+{
+    line_sum sum[PAIRS_HEIGHT][LINES];
 
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
-    for (size_t v = 0; v < PAIRS_VECS; v++)
-        sum[r][v] = (pairs_sum){0};
-    for (size_t k = 0; k < t->pairs; k++, b += BF16_WIDTH) {
-        pairs_word w[PAIRS_VECS];
-
-        UNROLL
-        for (size_t v = 0; v < PAIRS_VECS; v++)
-            memcpy(&w[v], b + v * PAIRS_VEC, sizeof w[v]);
-        UNROLL
-        for (size_t r = 0; r < R; r++) {
-            const pairs_word a = (pairs_word){0} + t->a[r * t->lda + k];
-
-            UNROLL
-            for (size_t v = 0; v < PAIRS_VECS; v++)
-                sum[r][v] = PAIRS_DOT(sum[r][v], w[v], a);
-        }
+    for (size_t v = 0; v < LINES; v++)
+        if (t->fresh)
+            sum[r][v] = (line_sum){0};
+        else
+            memcpy(&sum[r][v], c + r * ldc + v * LINE, sizeof sum[r][v]);
+    for (size_t i = 0; i < t->steps; i++) {
+        if (row == 0)
+            ask_second(t->ahead + i * t->share * LINE, t->share);
+        pairs_step(sum, t->a + i * STEP_LEFT + row * STEP_PAIRS, t->b + i * STEP_RIGHT,
+                   R);
     }
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
-    for (size_t v = 0; v < PAIRS_VECS; v++)
-        memcpy(out + r * BF16_WIDTH + v * PAIRS_VEC, &sum[r][v], sizeof sum[r][v]);
-    bf16_finish(t, out);
+    for (size_t v = 0; v < LINES; v++)
+        memcpy(c + r * ldc + v * LINE, &sum[r][v], sizeof sum[r][v]);
+}
+
+UNIT_TARGET static void pairs_some(const struct bf16_tile *t, float *c, size_t ldc,
+                                   size_t row, size_t R)
+{
+    switch (R) {
+    case 1: pairs_rows(t, c, ldc, row, 1); break;
+    case 2: pairs_rows(t, c, ldc, row, 2); break;
+    case 3: pairs_rows(t, c, ldc, row, 3); break;
+    default: pairs_rows(t, c, ldc, row, PAIRS_HEIGHT); break;
+    }
+}
+
+/* Fewer columns than a panel's go by way of a copy. */
+UNIT_TARGET static void pairs_narrow(const struct bf16_tile *t, float *c, size_t row,
+                                     size_t R)
+{
+    _Alignas(64) float sum[PAIRS_HEIGHT * BF16_WIDTH] = {0};
+
+    for (size_t r = 0; r < R && !t->fresh; r++)
+        memcpy(sum + r * BF16_WIDTH, c + r * t->ldc, t->cols * sizeof *c);
+    pairs_some(t, sum, BF16_WIDTH, row, R);
+    for (size_t r = 0; r < R; r++)
+        memcpy(c + r * t->ldc, sum + r * BF16_WIDTH, t->cols * sizeof *c);
 }
 
 UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
 {
-    switch (t->rows) {
-    case 1: pairs_rows(t, 1); break;
-    case 2: pairs_rows(t, 2); break;
-    case 3: pairs_rows(t, 3); break;
-    case 4: pairs_rows(t, 4); break;
-    case 5: pairs_rows(t, 5); break;
-    case 6: pairs_rows(t, 6); break;
-    case 7: pairs_rows(t, 7); break;
-    default: pairs_rows(t, PAIRS_HEIGHT); break;
+    if (t->below)
+        ask_rows(t->below, t->ldc);
+    for (size_t row = 0; row < t->rows; row += PAIRS_HEIGHT) {
+        const size_t R = least(PAIRS_HEIGHT, t->rows - row);
+        float *c = t->c + row * t->ldc;
+
+        if (t->cols == BF16_WIDTH)
+            pairs_some(t, c, t->ldc, row, R);
+        else
+            pairs_narrow(t, c, row, R);
     }
 }
 
 static void pairs_multiply(const struct bf16_product *p)
 {
-    bf16_tiles(p, PAIRS_HEIGHT, pairs_tile);
+    bf16_blocks(p, pairs_tile);
 }
 
 #endif

@@ -35,6 +35,24 @@ void ISA_NAME(bf16_along)(uint32_t *w, const float *x, size_t n)
     }
 }
 
+void ISA_NAME(bf16_pieces)(uint32_t *w, size_t step, const float *x, size_t n)
+{
+    enum { PIECE = 32 };
+
+    for (; n >= PIECE; n -= PIECE, x += PIECE, w += step) {
+        UNROLL
+        for (size_t i = 0; i < PIECE; i += VEC) {
+            const vword_half two = join(rounded(x + i));
+
+            memcpy(w + i / 2, &two, sizeof two);
+        }
+    }
+    if (n > 0) {
+        memset(w, 0, PIECE / 2 * sizeof *w);
+        ISA_NAME(bf16_along)(w, x, n);
+    }
+}
+
 void ISA_NAME(bf16_across)(uint32_t *w, const float *x, const float *y, size_t n)
 {
     size_t i = 0;

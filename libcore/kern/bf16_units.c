@@ -5,7 +5,7 @@
 
 #define UNIT_TARGET TARGET_AVX512_BF16
 #define PAIRS_DOT(s, w, v)                                                             \
-    ((pairs_sum)_mm512_dpbf16_ps((__m512)(s), (__m512bh)(w), (__m512bh)(v)))
+    ((line_sum)_mm512_dpbf16_ps((__m512)(s), (__m512bh)(w), (__m512bh)(v)))
 #include "kern/bf16_avx512.h"
 #undef UNIT_TARGET
 
@@ -26,8 +26,8 @@
 #define TILE_STORE(t, p, n) _tile_stored(t, p, n)
 #include "kern/bf16_amx.h"
 
-const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", PAIRS_HEIGHT, pairs_multiply};
-const struct bf16_unit bf16_amx_unit = {"amx", BF16_HEIGHT, tiles_multiply};
+const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply};
+const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply};
 #else
 typedef int no_units; /* a file wants something in it */
 #endif

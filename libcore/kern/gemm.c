@@ -122,7 +122,7 @@ struct rows_job {
     const struct kern *k;
     float *y;
     const float *x;
-    const uint32_t *left; /* x for the unit: rows of bf16_pairs(K) words */
+    const uint32_t *left; /* x for the unit */
     size_t ldy, ldx, M;
     const struct gemm_weight *w;
     size_t run; /* panels of a task, one behind the other in memory */
@@ -154,7 +154,6 @@ static void rows_unit(const struct rows_job *r, size_t from, size_t to)
                                .a = r->left,
                                .b = w->pairs + from * step,
                                .ldc = r->ldy,
-                               .lda = bf16_pairs(w->K),
                                .step = step,
                                .M = r->M,
                                .N = least(to * BF16_WIDTH, w->N) - from * BF16_WIDTH,

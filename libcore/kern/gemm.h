@@ -55,7 +55,7 @@ int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
 
 /* The same in pieces, for a W that is never whole in memory: gemm_pack_bytes() must not be
  * 0.  Begins a weight of zeros; then rows n0..n0+n-1 of W, n0 a multiple of GEMM_PIECE. */
-enum { GEMM_PIECE = 48 };
+enum { GEMM_PIECE = 192 };
 void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
                      enum kern_dtype type);
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,

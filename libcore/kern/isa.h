@@ -75,8 +75,8 @@ int isa_parse(enum isa *out, const char *name);
     __attribute__((target("avx2,fma,f16c,bmi,bmi2,avx512f,avx512bw,avx512dq,"          \
                           "avx512vl,prefer-vector-width=512")))
 #endif
-#define TARGET_AVX512_BF16 __attribute__((target("avx512f,avx512bf16")))
-#define TARGET_AMX __attribute__((target("amx-tile,amx-bf16")))
+#define TARGET_AVX512_BF16 __attribute__((target("avx512f,avx512bf16,prfchw")))
+#define TARGET_AMX __attribute__((target("amx-tile,amx-bf16,prfchw")))
 #define ISA_DECLARE(name, params)                                                      \
     void name##_plain params;                                                          \
     void name##_avx2 params;                                                           \

@@ -223,7 +223,6 @@ static void multiply_unit(const struct part *t, size_t r0, size_t c0)
                                .a = as_words(t->a) + r0 * bf16_pairs(t->deep),
                                .b = b + c0 / t->width * t->step,
                                .ldc = p->ldc,
-                               .lda = bf16_pairs(t->deep),
                                .step = t->step,
                                .M = least(t->task_rows, t->rows - r0),
                                .N = least(t->task_cols, t->cols - c0),
@@ -307,8 +306,8 @@ static struct part begin(const struct product *p)
 
     return (struct part){.p = p,
                          .unit = unit,
-                         .width = unit ? BF16_WIDTH : pack_width(k->isa),
-                         .height = unit ? unit->height : pack_height(k->isa)};
+                         .width = unit ? (size_t)BF16_WIDTH : pack_width(k->isa),
+                         .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa)};
 }
 
 void product_multiply(const struct product *p)

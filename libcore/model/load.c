@@ -248,7 +248,7 @@ static int pack_layer(struct loader *ld, struct err *e)
 }
 
 /* The head, which is used in the order in which it lies: panels of a piece at a time. */
-enum { HEAD_PIECE = 32 * GEMM_PIECE };
+enum { HEAD_PIECE = 8 * GEMM_PIECE };
 
 static int load_head(struct loader *ld, const struct plan_param *p, struct err *e)
 {

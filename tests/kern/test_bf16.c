@@ -94,11 +94,10 @@ Theory((int isa, size_t M, size_t N, size_t K), bf16,
 
 /* ---- the order of a unit ------------------------------------------------------------- */
 
-/* One element by the manuals: x and w are rounded, K numbers each, normal throughout. */
-static float pairwise(const float *x, const float *w, size_t K)
+/* One element by the manuals, added to `sum`: x and w are rounded, K numbers each, normal
+ * throughout. */
+static float pairwise(float sum, const float *x, const float *w, size_t K)
 {
-    float sum = 0;
-
     for (size_t k = 0; k < K; k += 2) {
         if (k + 1 < K)
             sum = fmaf(x[k + 1], w[k + 1], sum);
@@ -107,10 +106,8 @@ static float pairwise(const float *x, const float *w, size_t K)
     return sum;
 }
 
-static float tilewise(const float *x, const float *w, size_t K)
+static float tilewise(float sum, const float *x, const float *w, size_t K)
 {
-    float sum = 0;
-
     for (size_t from = 0; from < K; from += BF16_STEP) {
         float part[2] = {0};
 
@@ -121,23 +118,9 @@ static float tilewise(const float *x, const float *w, size_t K)
     return sum;
 }
 
-/* Block by block, to beta times what was there. */
-static float element(float (*order)(const float *, const float *, size_t), float c,
-                     float beta, const float *x, const float *w, size_t K)
-{
-    const size_t depth = bf16_depth(K);
-
-    for (size_t k = 0; k < K; k += depth) {
-        const float sum = order(x + k, w + k, K - k < depth ? K - k : depth);
-
-        c = k == 0 && beta == 0 ? sum : sum + (k == 0 ? beta : 1) * c;
-    }
-    return c;
-}
-
 static const struct {
     const struct bf16_unit *unit;
-    float (*order)(const float *, const float *, size_t);
+    float (*order)(float, const float *, const float *, size_t);
 } units[] = {{&emulated_avx512, pairwise}, {&emulated_amx, tilewise}};
 
 TheoryDataPoints(bf16, units_sum_in_the_order_of_their_instructions) = {
@@ -161,8 +144,8 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
     gemm_nt(m.k, y, N, x, K, W, K, M, N, K, beta);
     for (size_t i = 0; i < M * N; i++)
         cr_assert_eq(y[i],
-                     element(units[which].order, was[i], beta, rx + i / N * K,
-                             rW + i % N * K, K),
+                     units[which].order(beta == 0 ? 0 : beta * was[i], rx + i / N * K,
+                                        rW + i % N * K, K),
                      "%s: %zu %zu %zu: %zu, %zu", units[which].unit->name, M, N, K,
                      i / N, i % N);
     float *const all[] = {x, W, y, rx, rW, was};

@@ -14,9 +14,8 @@
 #define TILE_STORE(t, p, n) tilestored(t, p, n)
 #include "kern/bf16_amx.h"
 
-const struct bf16_unit emulated_avx512 = {"emulated_avx512", PAIRS_HEIGHT,
-                                          pairs_multiply};
-const struct bf16_unit emulated_amx = {"emulated_amx", BF16_HEIGHT, tiles_multiply};
+const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};
+const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply};
 
 static void wrong_multiply(const struct bf16_product *p)
 {
@@ -24,4 +23,4 @@ static void wrong_multiply(const struct bf16_product *p)
     p->c[(p->M - 1) * p->ldc + p->N - 1] += 1;
 }
 
-const struct bf16_unit emulated_wrong = {"wrong", PAIRS_HEIGHT, wrong_multiply};
+const struct bf16_unit emulated_wrong = {"wrong", wrong_multiply};
