@@ -3,6 +3,7 @@
 #include "kern/shape.h"
 #include "tensor/dims.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #if ISA_X86
@@ -19,7 +20,7 @@
  * tiles read one panel, the first would wait for memory and the others for nothing: so
  * each of them asks for its share of the block behind, which comes to the second cache
  * while they compute. */
-enum { AHEAD = 24 };
+enum { LINE = 16, AHEAD_AVX2 = 24, AHEAD_AVX512 = 40 };
 
 /* What a tile asks for: with its k, the float `from` + k * `step` behind the panel's begin. */
 struct ahead {
@@ -269,14 +270,14 @@ ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
 
 /* What tile i of M rows asks for: of many panels the next; of one, what is its. */
 static inline struct ahead ask_ahead(const struct panels *p, size_t i, size_t M,
-                                     size_t width, size_t height)
+                                     size_t width, size_t height, size_t ahead)
 {
     const size_t tiles = ceil_div(M, height);
 
     if (p->N > width)
         return (struct ahead){p->step, width};
     if (tiles == 1)
-        return (struct ahead){AHEAD * width, width};
+        return (struct ahead){ahead * width, width};
     return (struct ahead){p->K * width + p->K * (width / tiles) * i, width / tiles};
 }
 
@@ -392,9 +393,8 @@ TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
-
         const struct ahead ahead =
-            ask_ahead(&p, m / AVX2_HEIGHT, M, AVX2_WIDTH, AVX2_HEIGHT);
+            ask_ahead(&p, m / AVX2_HEIGHT, M, AVX2_WIDTH, AVX2_HEIGHT, AHEAD_AVX2);
 
         rows = tile_rows(&a, M - m, AVX2_HEIGHT);
         switch (rows) {
@@ -422,42 +422,70 @@ TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const float *sum, struct pan
     }
 }
 
+/* Where rows of a left operand lie, bytes: the first, fourth and seventh, and how far apart.
+ * All others are one of these and 1, 2 or 4 times that: addresses that an instruction makes by
+ * itself.  With an address for each row compilers run out of registers, and keep a panel's
+ * vectors in memory. */
+struct places {
+    const char *p[3];
+    size_t row;
+};
+
+TARGET_AVX512 ISA_BODY __m512 at_row(const struct places *a, size_t r)
+{
+    static const uint8_t first[] = {0, 0, 0, 1, 0, 1, 2, 2};
+    static const uint8_t times[] = {0, 1, 2, 0, 4, 2, 0, 1};
+    float x;
+
+    memcpy(&x, a->p[first[r]] + times[r] * a->row, sizeof x);
+    return _mm512_set1_ps(x);
+}
+
+/* A block of a panel is larger than the first cache here: every tile asks for it ahead. */
 TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a,
                                         struct panel p, size_t R)
 {
+    const float *ahead = p.b + p.ahead.from, *b = p.b;
+    const size_t row = a.row * sizeof(float), column = a.column * sizeof(float);
+    const char *const first = (const char *)a.a;
+    struct places at = {{first, first + 3 * row, first + 6 * row}, row};
     __m512 acc[AVX512_HEIGHT][3];
     float sum[AVX512_HEIGHT * AVX512_WIDTH];
 
+    __asm__("" : "+r"(at.p[1]), "+r"(at.p[2])); /* not to be made of the first again */
     for (size_t r = 0; r < R; r++)
         acc[r][0] = acc[r][1] = acc[r][2] = _mm512_setzero_ps();
-    for (size_t k = 0; k < p.K; k++) {
-        const float *b = p.b + k * AVX512_WIDTH;
-        const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
-        const __m512 b2 = _mm512_load_ps(b + 32);
+    for (size_t k = 0; k < p.K; k++, b += AVX512_WIDTH, ahead += p.ahead.step) {
+        const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + LINE);
+        const __m512 b2 = _mm512_load_ps(b + 2 * LINE);
 
         for (size_t v = 0; v < 3; v++)
-            _mm_prefetch((const char *)(b + AHEAD * AVX512_WIDTH + v * 16),
+            _mm_prefetch((const char *)(b + AHEAD_AVX512 * AVX512_WIDTH + v * LINE),
                          _MM_HINT_T0);
+        _mm_prefetch((const char *)ahead, _MM_HINT_T1);
         for (size_t r = 0; r < R; r++) {
-            const __m512 x = _mm512_set1_ps(a.a[r * a.row + k * a.column]);
+            const __m512 x = at_row(&at, r);
 
             acc[r][0] = _mm512_fmadd_ps(b0, x, acc[r][0]);
             acc[r][1] = _mm512_fmadd_ps(b1, x, acc[r][1]);
             acc[r][2] = _mm512_fmadd_ps(b2, x, acc[r][2]);
         }
+        for (size_t i = 0; i < 3; i++)
+            at.p[i] += column;
     }
     for (size_t r = 0; r < R; r++)
         for (size_t v = 0; v < 3; v++)
-            _mm512_storeu_ps(sum + r * AVX512_WIDTH + v * 16, acc[r][v]);
+            _mm512_storeu_ps(sum + r * AVX512_WIDTH + v * LINE, acc[r][v]);
     for (size_t r = 0; r < R; r++)
         finish_avx512(c + r * ldc, sum + r * AVX512_WIDTH, p);
 }
 
 TARGET_AVX512 ISA_BODY void along_avx512(float *c, size_t ldc, struct pack_left a,
-                                         const struct panels *p, size_t R)
+                                         const struct panels *p, struct ahead ahead,
+                                         size_t R)
 {
     for (size_t n = 0; n < p->N; n += AVX512_WIDTH)
-        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, (struct ahead){0}), R);
+        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, ahead), R);
 }
 
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
@@ -466,17 +494,19 @@ TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+        const struct ahead ahead = ask_ahead(&p, m / AVX512_HEIGHT, M, AVX512_WIDTH,
+                                             AVX512_HEIGHT, AHEAD_AVX512);
 
         rows = tile_rows(&a, M - m, AVX512_HEIGHT);
         switch (rows) {
-        case 1: along_avx512(cm, ldc, am, &p, 1); break;
-        case 2: along_avx512(cm, ldc, am, &p, 2); break;
-        case 3: along_avx512(cm, ldc, am, &p, 3); break;
-        case 4: along_avx512(cm, ldc, am, &p, 4); break;
-        case 5: along_avx512(cm, ldc, am, &p, 5); break;
-        case 6: along_avx512(cm, ldc, am, &p, 6); break;
-        case 7: along_avx512(cm, ldc, am, &p, 7); break;
-        default: along_avx512(cm, ldc, am, &p, AVX512_HEIGHT); break;
+        case 1: along_avx512(cm, ldc, am, &p, ahead, 1); break;
+        case 2: along_avx512(cm, ldc, am, &p, ahead, 2); break;
+        case 3: along_avx512(cm, ldc, am, &p, ahead, 3); break;
+        case 4: along_avx512(cm, ldc, am, &p, ahead, 4); break;
+        case 5: along_avx512(cm, ldc, am, &p, ahead, 5); break;
+        case 6: along_avx512(cm, ldc, am, &p, ahead, 6); break;
+        case 7: along_avx512(cm, ldc, am, &p, ahead, 7); break;
+        default: along_avx512(cm, ldc, am, &p, ahead, AVX512_HEIGHT); break;
         }
     }
 }
