@@ -35,8 +35,13 @@
 
 enum { LANES = ATTN_LANES, PANEL = ATTN_PANEL };
 
-/* Vectors that n lanes add up at once: 8 sums, and the registers of AVX2 hold them. */
+/* Vectors that n lanes add up at once: 8 sums, and the registers of AVX2 hold them; AVX-512's
+ * hold 12, so that three lanes have 8 as well. */
+#if defined(__AVX512F__)
+#define SUMS(n) ((n) == 1 ? 8 : (n) == 4 ? 2 : 4)
+#else
 #define SUMS(n) ((n) == 1 ? 8 : (n) == 2 ? 4 : 2)
+#endif
 
 /* ---- one group of lanes ------------------------------------------------------------ */
 
@@ -248,6 +253,8 @@ ISA_BODY void weighted_rows(float *const *out, const float *by, const float *w,
 
     for (; c + SUMS(n) * VEC <= ks->W; c += SUMS(n) * VEC)
         weighted_at(out, by, w, ld, n, SUMS(n), rows, ks, l, c);
+    for (; c + SUMS(n) / 2 * VEC <= ks->W; c += SUMS(n) / 2 * VEC)
+        weighted_at(out, by, w, ld, n, SUMS(n) / 2, rows, ks, l, c);
     for (; c < ks->W; c += VEC)
         weighted_at(out, by, w, ld, n, 1, rows, ks, l, c);
 }
