@@ -150,6 +150,18 @@ static int no_room(const struct st_writer *w, struct err *e)
     return err_set(e, ERR_USAGE, "%s: more values than the tensors hold", w->path);
 }
 
+/* Bytes as they are, past the buffer: much at once is not copied first. */
+static int put_past(struct st_writer *w, const void *bytes, size_t n, struct err *e)
+{
+    int rc = flush(w, e);
+
+    if (rc == 0)
+        rc = file_write_all(w->fd, bytes, n, w->path, e);
+    w->left -= n;
+    settle(w);
+    return rc;
+}
+
 int st_writer_put_bytes(struct st_writer *w, const void *bytes, size_t n, struct err *e)
 {
     const unsigned char *p = bytes;
@@ -160,15 +172,20 @@ int st_writer_put_bytes(struct st_writer *w, const void *bytes, size_t n, struct
 
         if (w->left == 0)
             return no_room(w, e);
-        if (w->used == BUFFER && (rc = flush(w, e)) < 0)
+        if (k >= BUFFER) {
+            rc = put_past(w, p, k, e);
+        } else {
+            rc = w->used == BUFFER ? flush(w, e) : 0;
+            k = k < BUFFER - w->used ? k : BUFFER - w->used;
+            memcpy(w->buf + w->used, p, k);
+            w->used += k;
+            w->left -= k;
+            settle(w);
+        }
+        if (rc < 0)
             return rc;
-        k = k < BUFFER - w->used ? k : BUFFER - w->used;
-        memcpy(w->buf + w->used, p, k);
-        w->used += k;
-        w->left -= k;
         p += k;
         n -= k;
-        settle(w);
     }
     return 0;
 }
@@ -198,16 +215,21 @@ int st_writer_put(struct st_writer *w, const float *values, size_t n, struct err
     while (n > 0) {
         if (w->left == 0)
             return no_room(w, e);
-        const size_t size = dtype_size(w->entries[w->at].dtype);
-        if (BUFFER - w->used < size && (rc = flush(w, e)) < 0)
-            return rc;
+        const enum dtype dtype = w->entries[w->at].dtype;
+        const size_t size = dtype_size(dtype);
         size_t k = w->left / size;
         k = k < n ? k : n;
-        k = k < (BUFFER - w->used) / size ? k : (BUFFER - w->used) / size;
-        if (k == 0)
-            return err_set(e, ERR_USAGE, "%s: '%s' was left inside a value", w->path,
-                           w->entries[w->at].name);
-        if ((rc = put_some(w, values, k, e)) < 0)
+        if (dtype == DTYPE_F32 && k * size >= BUFFER) {
+            rc = put_past(w, values, k * size, e);
+        } else {
+            rc = BUFFER - w->used < size ? flush(w, e) : 0;
+            k = k < (BUFFER - w->used) / size ? k : (BUFFER - w->used) / size;
+            if (k == 0)
+                return err_set(e, ERR_USAGE, "%s: '%s' was left inside a value",
+                               w->path, w->entries[w->at].name);
+            rc = rc < 0 ? rc : put_some(w, values, k, e);
+        }
+        if (rc < 0)
             return rc;
         values += k;
         n -= k;
