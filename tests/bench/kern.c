@@ -1,11 +1,13 @@
 /*
  * Products: ours against plain cblas_sgemm, in turns, medians, ratios.
  *
- *     kern [-j THREADS] [rows|free] [BACKEND]
+ *     kern [-j THREADS] [rows|free] [BACKEND] [bf16] [alone] [SHAPE]
  *
  * Shapes are SmolLM2-135M's.  Weights are cold: as many copies as do not fit the last
  * cache are gone through in turn, as a model's layers are.  Prints one line per shape
  * and number of rows: GFLOP/s of ours, of OpenBLAS with as many threads, ours / theirs.
+ * With bf16 ours round both operands; OpenBLAS's are float32's.  With `alone` OpenBLAS is left
+ * out, with a shape's name the others.
  */
 #include "bench.h"
 #include "kern/gemm.h"
@@ -27,7 +29,7 @@ static const struct shape shapes[] = {
 /* One shape with its copies. */
 struct bench {
     struct kern *k;
-    int threads;
+    int threads, alone;
     size_t M, N, K, copies;
     float *W, *mem, *x, *y;
     struct gemm_weight *w;
@@ -71,18 +73,22 @@ static void measure(struct bench *b, const char *what, void (*run)(struct bench 
     run(b);
     for (int t = 0; t < TURNS; t++) {
         ours[t] = rate(b, run);
-        blas[t] = rate(b, run_blas);
+        blas[t] = b->alone ? ours[t] : rate(b, run_blas);
         ratio[t] = ours[t] / blas[t];
     }
-    printf("%-8s %5zu x %5zu %5zu rows  %7.1f  %7.1f  %5.2f\n", what, b->N, b->K, b->M,
-           median(ours, TURNS), median(blas, TURNS), median(ratio, TURNS));
+    printf("%-8s %5zu x %5zu %5zu rows  %7.1f", what, b->N, b->K, b->M,
+           median(ours, TURNS));
+    if (!b->alone)
+        printf("  %7.1f  %5.2f", median(blas, TURNS), median(ratio, TURNS));
+    printf("\n");
     fflush(stdout);
 }
 
-static void bench_shape(struct kern *k, int threads, const struct shape *s, int rows)
+static void bench_shape(struct kern *k, int threads, const struct shape *s, int rows,
+                        int alone)
 {
     static const size_t few[] = {1, 8, 32, 128}, many[] = {128, 512, 2048};
-    struct bench b = {.k = k, .threads = threads, .N = s->N, .K = s->K};
+    struct bench b = {.k = k, .threads = threads, .alone = alone, .N = s->N, .K = s->K};
     struct err e = {0};
     const size_t bytes = gemm_pack_bytes(k, s->N, s->K, kern_dtype(k));
 
@@ -118,7 +124,8 @@ int main(int argc, char **argv)
     struct par *par;
     struct kern *k;
     struct err e = {0};
-    int rows = 1, threads = 2;
+    const char *only = NULL;
+    int rows = 1, threads = 2, alone = 0;
 
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "free") == 0)
@@ -127,15 +134,23 @@ int main(int argc, char **argv)
             o.backend = KERN_OPENBLAS;
         else if (strcmp(argv[i], "avx2") == 0)
             o.isa = ISA_AVX2;
+        else if (strcmp(argv[i], "bf16") == 0)
+            o = (struct kern_opts){
+                .dtype = KERN_BF16, .round = KERN_ROUND_BOTH, .isa = o.isa};
+        else if (strcmp(argv[i], "alone") == 0)
+            alone = 1;
         else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
             threads = (int)strtol(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "rows") != 0)
+            only = argv[i];
     if (par_new(&par, (size_t)threads, &e) < 0 || kern_new(&k, par, &o, &e) < 0)
         die("kern", &e);
     printf("# %s, %d threads, %s: GFLOP/s of ours, of cblas_sgemm, ratio\n",
            kern_name(k), threads,
            rows ? "batch-invariant, weights cold" : "free order");
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-        bench_shape(k, threads, shapes + s, rows);
+        if (!only || strcmp(only, shapes[s].what) == 0)
+            bench_shape(k, threads, shapes + s, rows, alone);
     kern_free(k);
     par_free(par);
     return 0;

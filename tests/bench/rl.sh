@@ -1,10 +1,13 @@
 #!/bin/sh
-# What the tools cost:  rl.sh [step|step-files|start|reward-start|cat-start|check|reward ...]
-# A line for each repetition, as model.c's:  ours WORK SECONDS UNITS PEAK_KB
+# What the tools cost:  rl.sh [-b] [step|step-files|start|reward-start|cat-start|check|reward
+# ...].  A line for each repetition, as model.c's:  ours WORK SECONDS UNITS PEAK_KB
+# With -b, --dtype bf16 wherever a model is:  ours-bf16 ...
 #
 #   step          GRPO, 4 prompts x 8 candidates x 64 tokens, from samples to the next
 #                 version, as one pipe: the time between two versions' metric records,
-#                 the first step left out.  Memory: that of the four programs together
+#                 the first step left out.  Versions are handed over in memory, in
+#                 BENCH_SHM (/dev/shm, where it can be written), so that no disk is waited
+#                 for.  Memory: that of the four programs together
 #   step-files    the same as four commands with files between them, models read and
 #                 written each time.  Memory: the largest of the four
 #   start         cagsr-sample from exec to its end, one token drawn
@@ -16,9 +19,16 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/bench/kit.sh
 dir=$(mktemp -d "${TMPDIR:-/tmp}/cagsr-bench.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
+shm=${BENCH_SHM:-/dev/shm}
+if [ -w "$shm" ]; then shm=$(mktemp -d "$shm/cagsr-bench.XXXXXX"); else shm=$dir; fi
+trap 'rm -rf "$dir" "$shm"' EXIT
 trap 'exit 130' INT TERM
 RECORDS=32 TOKENS=2048 # of a step
+who=ours dtype=f32
+if [ "${1:-}" = -b ]; then
+    who=ours-bf16 dtype=bf16
+    shift
+fi
 
 # ---- a step ------------------------------------------------------------------------------
 # Times of the metric records, as they come.
@@ -29,32 +39,35 @@ stamps() {
 }
 
 step_pipe() {
-    steps=$((times + 1)) policy=$dir/policy peaks=$dir/peaks
+    steps=$((times + 1)) policy=$shm/policy peaks=$dir/peaks
     rm -rf "$policy" "$peaks"
     prompts "$steps" >"$dir/prompts.jsonl"
-    "$out/wall" -p "$peaks" cagsr-sample -q -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
-        --follow "$policy" --batch-prompts 4 "$dir/prompts.jsonl" |
-        "$out/wall" -p "$peaks" cagsr-attn -q -m "$model" |
+    "$out/wall" -p "$peaks" cagsr-sample -q --dtype "$dtype" -n 8 --max-tokens 64 \
+        --ignore-eos --raw --seed 1 --follow "$policy" --batch-prompts 4 "$dir/prompts.jsonl" |
+        "$out/wall" -p "$peaks" cagsr-attn -q --dtype "$dtype" -m "$model" |
         "$out/wall" -p "$peaks" cagsr-reward -q |
-        "$out/wall" -p "$peaks" cagsr-update -q -m "$model" --algo grpo --batch 4 \
-            --publish "$policy" | stamps >"$dir/stamps"
+        "$out/wall" -p "$peaks" cagsr-update -q --dtype "$dtype" -m "$model" --algo grpo \
+            --batch 4 --publish "$policy" | stamps >"$dir/stamps"
     [ "$(wc -l <"$dir/stamps")" -eq "$steps" ] || die "step: not $steps updates"
-    awk -v units=$TOKENS 'FNR == NR { kb += $1; next }
-        FNR > 1 { printf "ours step %.6f %d %d\n", $1 - last, units, kb } { last = $1 }' \
+    awk -v units=$TOKENS -v who="$who" 'FNR == NR { kb += $1; next }
+        FNR > 1 { printf "%s step %.6f %d %d\n", who, $1 - last, units, kb }
+        { last = $1 }' \
         "$peaks" "$dir/stamps"
 }
 
 # $dir/0.rec to 2.rec: samples, with attention, with rewards; then the update.
 files='
-    cagsr-sample -q -f -m "$model" -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
+    cagsr-sample -q -f -m "$model" --dtype "$dtype" -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
         -o "$dir/0.rec" "$dir/prompts.jsonl" &&
-    cagsr-attn -q -f -m "$model" -o "$dir/1.rec" "$dir/0.rec" &&
+    cagsr-attn -q -f -m "$model" --dtype "$dtype" -o "$dir/1.rec" "$dir/0.rec" &&
     cagsr-reward -q -f -o "$dir/2.rec" "$dir/1.rec"'
-update='cagsr-update -q -f -m "$model" --algo grpo --batch 4 -o "$dir/new" "$dir/2.rec"'
+update='
+    cagsr-update -q -f -m "$model" --dtype "$dtype" --algo grpo --batch 4 -o "$dir/new" \
+        "$dir/2.rec"'
 
 step_files() {
     prompts 1 >"$dir/prompts.jsonl"
-    wall -n "$times" ours step-files $TOKENS sh -c "$files && $update"
+    wall -n "$times" "$who" step-files $TOKENS sh -c "$files && $update"
 }
 
 # ---- start-up, throughput ----------------------------------------------------------------
@@ -79,7 +92,7 @@ copies() {
 
 start() {
     prompts 1 | head -n 1 >"$dir/prompt.jsonl"
-    wall -n "$times" ours start 1 cagsr-sample -q -m "$model" -n 1 --max-tokens 1 --raw \
+    wall -n "$times" "$who" start 1 cagsr-sample -q -m "$model" --dtype "$dtype" -n 1 --max-tokens 1 --raw \
         "$dir/prompt.jsonl"
 }
 
@@ -103,7 +116,7 @@ reward() {
     wall -n "$times" ours reward $((n * RECORDS)) cagsr-reward -q "$dir/many.rec"
 }
 
-export model dir
+export model dir dtype
 [ $# -gt 0 ] || set -- step step-files start reward-start cat-start check reward
 for work in "$@"; do
     case $work in

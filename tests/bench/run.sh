@@ -120,7 +120,14 @@ ours() { # work, options
     keep "$out/model" -m "$model" -j "$threads" -n "$times" "$@" || die "$1 failed"
 }
 
-tools() { keep tests/bench/rl.sh "$1" || die "$1 failed"; }
+# rl.sh's arguments, the work last.
+tools() { keep tests/bench/rl.sh "$@" || die "$* failed"; }
+
+# The same with bf16 where the processor multiplies it.
+both() {
+    tools "$1"
+    [ -z "$bf16" ] || tools -b "$1"
+}
 
 turn() {
     for work in $works; do
@@ -136,14 +143,16 @@ turn() {
             ;;
         adamw) ours adamw && ours triad && by_torch adamw ;;
         start)
-            tools start
+            tools start && tools -b start
             [ -z "$torch" ] || peer_start torch-f32 torch "$hf"
             [ -z "$llama" ] || peer_start llama-f32 llama "$f32"
             ;;
         step)
-            tools step
+            both step
             [ -z "$trl" ] || peer trl "$hf" f32 step
+            [ -z "$trl" ] || [ -z "$bf16" ] || peer trl "$hf" bf16 step
             ;;
+        step-files) both step-files ;;
         kern) ;;
         *) tools "$work" ;;
         esac
@@ -169,6 +178,8 @@ if wants kern; then
     "$out/kern" -j "$threads"
     "$out/kern" -j "$threads" openblas
     "$out/kern" -j "$threads" free
+    [ -z "$bf16" ] || "$out/kern" -j "$threads" bf16
+    [ -z "$bf16" ] || "$out/kern" -j "$threads" free bf16
 fi
 i=0
 while [ $i -lt "$turns" ]; do
