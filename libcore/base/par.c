@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Workers sleep on a condition variable between loops.  Before that they spin for a
@@ -198,4 +199,24 @@ void par_for(struct par *p, size_t n, void (*fn)(void *, size_t, size_t), void *
     open_loop(p);
     take_part(p, 0);
     close_loop(p);
+}
+
+struct zero {
+    float *x;
+    size_t n;
+};
+enum { ZERO_RUN = 1 << 18 };
+
+static void zero_run(void *ctx, size_t i, size_t worker)
+{
+    const struct zero *z = ctx;
+    const size_t from = i * ZERO_RUN, left = z->n - from;
+
+    (void)worker;
+    memset(z->x + from, 0, (left < ZERO_RUN ? left : ZERO_RUN) * sizeof *z->x);
+}
+
+void par_zero(struct par *p, float *x, size_t n)
+{
+    par_for(p, (n + ZERO_RUN - 1) / ZERO_RUN, zero_run, &(struct zero){x, n});
 }

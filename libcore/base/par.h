@@ -27,4 +27,7 @@ size_t par_threads(const struct par *p);
 void par_for(struct par *p, size_t n, void (*fn)(void *ctx, size_t i, size_t worker),
              void *ctx);
 
+/* x (n) = 0, by all threads. */
+void par_zero(struct par *p, float *x, size_t n);
+
 #endif

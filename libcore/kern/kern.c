@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* Rows are shared out in ranges of about this many floats: a few microseconds, which
  * is what waking a thread may cost. */
@@ -53,16 +54,24 @@ static enum kern_backend choose(const struct kern *k, enum kern_backend asked)
     return k->isa == ISA_PLAIN && k->dtype == KERN_F32 ? KERN_OPENBLAS : KERN_PACK;
 }
 
+/* Panels are written row by row, a piece of each: in small pages that is a page each. */
+enum { HUGE_PAGE = 2 << 20 };
+
 int kern_scratch(struct kern *k, size_t n, struct err *e)
 {
+    const size_t align = n * sizeof(float) < HUGE_PAGE ? 64 : HUGE_PAGE;
+    const size_t bytes = round_up(n * sizeof(float), align);
+
     if (n <= k->scratch_floats)
         return 0;
     free(k->scratch);
     k->scratch_floats = 0;
-    k->scratch = aligned_alloc(64, round_up(n * sizeof(float), 64));
+    k->scratch = aligned_alloc(align, bytes);
     if (!k->scratch)
         return err_set(e, ERR_NOMEM, "no memory for the kernels' %zu bytes",
                        n * sizeof(float));
+    if (align == HUGE_PAGE)
+        madvise(k->scratch, bytes, MADV_HUGEPAGE); /* advice: no error without it */
     k->scratch_floats = n;
     return 0;
 }

@@ -191,7 +191,7 @@ int gradient_mini(struct train *t, struct train_data *d, struct mini *mini, doub
     int rc;
 
     count_mini(t, d, mini);
-    memset(t->grads, 0, model_trained(t->m)->size * sizeof *t->grads);
+    par_zero(kern_par(t->m->kern), t->grads, model_trained(t->m)->size);
     memset(t->head.g, 0, work_head_floats(t) * sizeof *t->head.g);
     while ((rc = work_next(t, &walk, d, e)) > 0)
         if ((rc = micro_gradient(t, d, mini, beta, r, e)) < 0)

@@ -104,3 +104,27 @@ Test(par, zero_asks_for_the_processors)
     cr_expect_eq(par_threads(p), (size_t)CPU_COUNT(&set));
     par_free(p);
 }
+
+/* All of it and nothing behind it. */
+Test(par, zero)
+{
+    static const size_t sizes[] = {0, 1, (1 << 18) - 1, 1 << 18, (1 << 20) + 3};
+    struct par *p;
+    struct err e = {0};
+
+    cr_assert_eq(par_new(&p, 2, &e), 0);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const size_t n = sizes[s];
+        float *x = malloc((n + 1) * sizeof *x);
+        size_t wrong = 0;
+
+        for (size_t i = 0; i <= n; i++)
+            x[i] = 1;
+        par_zero(p, x, n);
+        for (size_t i = 0; i < n; i++)
+            wrong += x[i] != 0;
+        cr_expect(wrong == 0 && x[n] == 1, "%zu: %zu wrong", n, wrong);
+        free(x);
+    }
+    par_free(p);
+}

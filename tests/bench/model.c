@@ -19,6 +19,7 @@
  *   adamw, triad   AdamW over all parameters; a[i] = b[i] + s c[i] over arrays as long:
  *                  what memory gives.  Units are bytes read and written
  */
+#include "base/arena.h"
 #include "bench.h"
 #include "kern/kern.h"
 #include "model/batch.h"
@@ -48,6 +49,7 @@ struct trainer {
     float *logp, *dlogp;    /* (items) */
     float *dh;              /* (rows, C) */
     double *norm;
+    struct arena arena; /* grads, m and v, as cagsr-update has them */
     struct adamw_run *run;
     size_t nruns;
     uint64_t steps;
@@ -161,15 +163,24 @@ static int run_score(struct bench *b, double *units, struct err *e)
 
 /* ---- training -------------------------------------------------------------------------- */
 
+static void layout(struct trainer *t, size_t n)
+{
+    t->grads = arena_take(&t->arena, n, sizeof *t->grads);
+    t->m = arena_take(&t->arena, n, sizeof *t->m);
+    t->v = arena_take(&t->arena, n, sizeof *t->v);
+}
+
 static int prepare_optimizer(struct bench *b, struct err *e)
 {
     const struct plan *p = &b->m->plan;
     struct trainer *t = &b->t;
 
-    (void)e;
-    t->grads = some(p->size);
-    t->m = take(p->size, sizeof *t->m);
-    t->v = take(p->size, sizeof *t->v);
+    layout(t, p->size);
+    if (arena_alloc(&t->arena, "gradients and moments", e) < 0)
+        return e->code;
+    layout(t, p->size);
+    for (size_t i = 0; i < p->size; i++)
+        t->grads[i] = 1e-3f;
     t->run = take(adamw_runs(p->size), sizeof *t->run);
     t->nruns = adamw_cut(t->run, 0, p->size, 0);
     return 0;
@@ -255,7 +266,7 @@ static int run_train(struct bench *b, double *units, struct err *e)
     int rc;
 
     *units = 0;
-    memset(t->grads, 0, size * sizeof *t->grads);
+    par_zero(b->par, t->grads, size);
     for (size_t g = 0; g < n; g += t->seqs) {
         if ((rc = make_batch(b, g, g + t->seqs < n ? g + t->seqs : n, e)) < 0 ||
             (rc = gradient(b, e)) < 0)
@@ -383,9 +394,9 @@ static int open_bench(struct bench *b, const struct opts *o, const struct work *
 static void close_bench(struct bench *b)
 {
     struct trainer *t = &b->t;
-    void *const owned[] = {b->ids,  b->resp, b->numbers,  t->item,     t->grads,
-                           t->m,    t->v,    t->logp,     t->dlogp,    t->dh,
-                           t->norm, t->run,  b->triad[0], b->triad[1], b->triad[2]};
+    void *const owned[] = {b->ids,  b->resp,     b->numbers,  t->item,
+                           t->logp, t->dlogp,    t->dh,       t->norm,
+                           t->run,  b->triad[0], b->triad[1], b->triad[2]};
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
@@ -393,6 +404,7 @@ static void close_bench(struct bench *b)
     pass_free(t->pass);
     head_free(t->head);
     batch_release(&t->batch);
+    arena_release(&t->arena);
     capture_spec_release(&b->spec);
     model_close(b->m);
     kern_free(b->kern);
