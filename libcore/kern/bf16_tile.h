@@ -6,7 +6,8 @@
  * A product is a panel's block of depth after the other; a block stays in the first cache
  * while the tiles of the left operand go by, which come from the second.  Blocks come from
  * memory, unless they were packed just before: so all tiles together ask for the next block
- * while this one is computed with.
+ * while this one is computed with.  An element's sum goes on where the block before it left
+ * it, so the bits do not depend on where blocks end.
  */
 #ifndef CAGSR_KERN_BF16_TILE_H
 #define CAGSR_KERN_BF16_TILE_H
@@ -90,13 +91,24 @@ ISA_BODY void bf16_scale(const struct bf16_product *p)
             p->c[m * p->ldc + n] *= p->beta;
 }
 
+/* Of one tile's rows nothing of a panel is used twice: whole panels, as memory brings them,
+ * asked for so many steps ahead. */
+enum { AHEAD_STEPS = 4 };
+
+ISA_BODY void bf16_few(const struct bf16_product *p,
+                       void (*tile)(const struct bf16_tile *t))
+{
+    for (size_t n = 0; n < p->N; n += BF16_WIDTH)
+        bf16_block(p, n, 0, ceil_div(p->K, BF16_STEP),
+                   p->b + n / BF16_WIDTH * p->step + AHEAD_STEPS * STEP_RIGHT, tile);
+}
+
 /* Depth by depth, so that of the left operand one block is in use at a time. */
-ISA_BODY void bf16_blocks(const struct bf16_product *p,
-                          void (*tile)(const struct bf16_tile *t))
+ISA_BODY void bf16_many(const struct bf16_product *p,
+                        void (*tile)(const struct bf16_tile *t))
 {
     const size_t depth = bf16_depth(p->K);
 
-    bf16_scale(p);
     for (size_t k = 0; k < p->K; k += depth)
         for (size_t n = 0; n < p->N; n += BF16_WIDTH) {
             const uint32_t *b = p->b + k / 2 * BF16_WIDTH;
@@ -107,6 +119,16 @@ ISA_BODY void bf16_blocks(const struct bf16_product *p,
                                     : p->b + (k + depth) / 2 * BF16_WIDTH,
                        tile);
         }
+}
+
+ISA_BODY void bf16_blocks(const struct bf16_product *p,
+                          void (*tile)(const struct bf16_tile *t))
+{
+    bf16_scale(p);
+    if (p->M <= BF16_HEIGHT)
+        bf16_few(p, tile);
+    else
+        bf16_many(p, tile);
 }
 
 #endif
