@@ -1,16 +1,17 @@
 /*
  * bf16 arithmetic: both operands of a product are rounded to bfloat16 (to nearest, ties to
  * even), products of two such numbers are exact in float32, and float32 is what they are
- * summed in, in blocks of depth.  It has two forms:
+ * summed in.  It has two forms:
  *
  * By widening, everywhere: the rounded numbers are float32 numbers, multiplied by the kernels
  * of kern/pack.h.  The bits are those of float32 products of rounded operands.
  *
  * By a unit, where the processor has instructions for it (kern/isa.h): AVX512_BF16 adds two
  * products at a time to 16 sums, AMX 16 x 16 x 32 of them.  A unit sums in the order of its
- * instructions, so its bits are its own: within float32's rounding of the others', and as
- * elsewhere those of an element depend on its row of a and its column of b alone, for depth
- * is padded with zeros and rows never meet.  Both round sums to nearest whatever the
+ * instructions, the whole depth in one chain that begins with what is there, so its bits are
+ * its own: within float32's rounding of the others', and as elsewhere those of an element
+ * depend on its row of a and its column of b alone, for depth is padded with zeros and rows
+ * never meet.  Both round sums to nearest whatever the
  * processor's state says, take operands below 2^-126 for 0, and sums below that become 0.
  * Infinity and NaN are float32's.
  *

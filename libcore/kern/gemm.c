@@ -1,5 +1,6 @@
 #include "kern/gemm.h"
 
+#include "kern/few.h"
 #include "kern/impl.h"
 #include "kern/narrow.h"
 #include "kern/pack.h"
@@ -160,6 +161,15 @@ static void rows_unit(const struct rows_job *r, size_t from, size_t to)
                                .K = w->K});
 }
 
+static void rows_streams(const struct rows_job *r, size_t from, size_t to)
+{
+    const struct gemm_weight *w = r->w;
+    const size_t n = from * pack_width(r->k->isa), end = to * pack_width(r->k->isa);
+
+    few_multiply(r->y + n, r->ldy, r->x, r->ldx, w->panels + n * w->K, r->M,
+                 least(end, w->N) - n, w->K);
+}
+
 static void rows_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
@@ -169,6 +179,8 @@ static void rows_task(void *arg, size_t i, size_t worker)
     (void)worker;
     if (r->left)
         rows_unit(r, from, to);
+    else if (!r->w->pairs && few_rows(r->k->isa, r->M))
+        rows_streams(r, from, to);
     else
         for (size_t j = from; j < to; j++)
             rows_panel(r, j);
