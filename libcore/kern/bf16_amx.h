@@ -12,13 +12,11 @@
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
  * A tile of a is 16 of its rows, 16 words of each; of b 16 pairs in depth of 16 columns, as
- * they lie in a panel.  Four of b make four of sums, which are those of c: they are loaded
- * from there and stored there.  By the time that a sum is asked for again it is done (52
+ * they lie in a panel.  Four of b make four of sums.  By the time that a sum is asked for again it is done (52
  * cycles after 4 x 16).  A step loads one kilobyte of a, which comes from the second cache,
  * for 64 cycles: two tiles of a and two of b would ask it for twice as much, and 32 bytes a
  * cycle are not always to be had (tests/bench/RESULTS.md).  All tiles are whole, for operands
- * are padded with zeros, so the shapes stand for good; a c with fewer rows or columns goes by
- * way of a copy.
+ * are padded with zeros, so the shapes stand for good.
  */
 #ifndef CAGSR_KERN_BF16_AMX_H
 #define CAGSR_KERN_BF16_AMX_H
@@ -50,9 +48,11 @@ enum { ACROSS = BF16_WIDTH * sizeof(uint32_t) }; /* bytes of a panel's row */
 /* Steps of the left operand that are asked for ahead. */
 enum { LEFT_AHEAD = 2 };
 
-UNIT_TARGET static void tiles_sums(const struct bf16_tile *t, float *c, size_t across)
+UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
 {
     const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
+    const size_t across = t->ldc * sizeof(float);
+    float *c = t->c;
 
     if (t->fresh) {
         TILE_ZERO(SUM_0);
@@ -85,34 +85,6 @@ UNIT_TARGET static void tiles_sums(const struct bf16_tile *t, float *c, size_t a
     TILE_STORE(SUM_1, c + LINE, across);
     TILE_STORE(SUM_2, c + 2 * LINE, across);
     TILE_STORE(SUM_3, c + 3 * LINE, across);
-}
-
-ISA_BODY void tiles_copy(float *to, size_t ldto, const float *from, size_t ldfrom,
-                         size_t rows, size_t cols)
-{
-    for (size_t r = 0; r < rows; r++)
-        if (cols == BF16_WIDTH)
-            memcpy(to + r * ldto, from + r * ldfrom, BF16_WIDTH * sizeof *to);
-        else
-            memcpy(to + r * ldto, from + r * ldfrom, cols * sizeof *to);
-}
-
-UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
-{
-    _Alignas(64) float sum[BF16_HEIGHT * BF16_WIDTH];
-
-    if (t->below)
-        ask_rows(t->below, t->ldc);
-    if (t->rows == BF16_HEIGHT && t->cols == BF16_WIDTH) {
-        tiles_sums(t, t->c, t->ldc * sizeof *t->c);
-        return;
-    }
-    if (!t->fresh) {
-        memset(sum, 0, sizeof sum);
-        tiles_copy(sum, BF16_WIDTH, t->c, t->ldc, t->rows, t->cols);
-    }
-    tiles_sums(t, sum, ACROSS);
-    tiles_copy(t->c, t->ldc, sum, BF16_WIDTH, t->rows, t->cols);
 }
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)

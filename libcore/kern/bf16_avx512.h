@@ -6,8 +6,8 @@
  *                           vdpbf16ps
  *
  * A tile is gone through by at most 4 rows: for each pair in depth the four vectors of the
- * panel, and of each row one word in all lanes.  16 sums, which are those of c, the panel's
- * vectors and the word fit the 32 registers.
+ * panel, and of each row one word in all lanes.  16 sums, the panel's vectors and the word fit
+ * the 32 registers.
  */
 #ifndef CAGSR_KERN_BF16_AVX512_H
 #define CAGSR_KERN_BF16_AVX512_H
@@ -38,11 +38,10 @@ UNIT_TARGET ISA_BODY void pairs_step(line_sum sum[PAIRS_HEIGHT][LINES],
     }
 }
 
-/* c (R, BF16_WIDTH), rows ldc apart, += or, if fresh, =; `row` is the first one's place in the
- * tile. */
-UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, float *c, size_t ldc,
-                                     size_t row, size_t R)
+/* Rows row..row+R-1 of the tile. */
+UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size_t R)
 {
+    float *c = t->c + row * t->ldc;
     line_sum sum[PAIRS_HEIGHT][LINES];
 
     UNROLL
@@ -52,7 +51,7 @@ UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, float *c, size_t
         if (t->fresh)
             sum[r][v] = (line_sum){0};
         else
-            memcpy(&sum[r][v], c + r * ldc + v * LINE, sizeof sum[r][v]);
+            memcpy(&sum[r][v], c + r * t->ldc + v * LINE, sizeof sum[r][v]);
     for (size_t i = 0; i < t->steps; i++) {
         if (row == 0)
             ask_second(t->ahead + i * t->share * LINE, t->share);
@@ -63,49 +62,21 @@ UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, float *c, size_t
     for (size_t r = 0; r < R; r++)
         UNROLL
     for (size_t v = 0; v < LINES; v++)
-        memcpy(c + r * ldc + v * LINE, &sum[r][v], sizeof sum[r][v]);
-}
-
-UNIT_TARGET static void pairs_some(const struct bf16_tile *t, float *c, size_t ldc,
-                                   size_t row, size_t R)
-{
-    switch (R) {
-    case 1: pairs_rows(t, c, ldc, row, 1); break;
-    case 2: pairs_rows(t, c, ldc, row, 2); break;
-    case 3: pairs_rows(t, c, ldc, row, 3); break;
-    default: pairs_rows(t, c, ldc, row, PAIRS_HEIGHT); break;
-    }
-}
-
-/* Fewer columns than a panel's go by way of a copy. */
-UNIT_TARGET static void pairs_narrow(const struct bf16_tile *t, float *c, size_t row,
-                                     size_t R)
-{
-    _Alignas(64) float sum[PAIRS_HEIGHT * BF16_WIDTH] = {0};
-
-    for (size_t r = 0; r < R && !t->fresh; r++)
-        memcpy(sum + r * BF16_WIDTH, c + r * t->ldc, t->cols * sizeof *c);
-    pairs_some(t, sum, BF16_WIDTH, row, R);
-    for (size_t r = 0; r < R; r++)
-        memcpy(c + r * t->ldc, sum + r * BF16_WIDTH, t->cols * sizeof *c);
+        memcpy(c + r * t->ldc + v * LINE, &sum[r][v], sizeof sum[r][v]);
 }
 
 UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
 {
-    if (t->below)
-        ask_rows(t->below, t->ldc);
-    for (size_t row = 0; row < t->rows; row += PAIRS_HEIGHT) {
-        const size_t R = least(PAIRS_HEIGHT, t->rows - row);
-        float *c = t->c + row * t->ldc;
-
-        if (t->cols == BF16_WIDTH)
-            pairs_some(t, c, t->ldc, row, R);
-        else
-            pairs_narrow(t, c, row, R);
-    }
+    for (size_t row = 0; row < t->rows; row += PAIRS_HEIGHT)
+        switch (t->rows - row) {
+        case 1: pairs_rows(t, row, 1); break;
+        case 2: pairs_rows(t, row, 2); break;
+        case 3: pairs_rows(t, row, 3); break;
+        default: pairs_rows(t, row, PAIRS_HEIGHT); break;
+        }
 }
 
-static void pairs_multiply(const struct bf16_product *p)
+UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
     bf16_blocks(p, pairs_tile);
 }

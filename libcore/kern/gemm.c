@@ -240,7 +240,7 @@ static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
 
 /* Rows of which a panel's pass through the caches is cheaper than copying them; and which,
  * rounded, fit the scratch. */
-enum { FEW_ROWS = 48 };
+enum { FEW_ROWS = 128 };
 
 static int is_few(const struct kern *k, size_t M, const struct gemm_weight *w)
 {
