@@ -6,6 +6,7 @@ cat >write.py <<'END'
 # A producer in Python, tensors in msgpack-numpy's form, everything odd that msgpack can say.
 import msgpack, random, struct, sys
 random.seed(7)
+large = 1e300
 
 def value(depth):
     k = random.randrange(13 if depth < 4 else 9)
@@ -13,7 +14,7 @@ def value(depth):
     if k == 1: return random.random() < .5
     if k == 2: return random.choice([0, 127, 128, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1])
     if k == 3: return -random.choice([1, 32, 33, 128, 129, 32768, 32769, 2**31, 2**31 + 1, 2**63])
-    if k == 4: return random.choice([0.0, -0.0, 0.1, 1e300, 5e-324, float("inf"), float("-inf")])
+    if k == 4: return random.choice([0.0, -0.0, 0.1, large, 5e-324, float("inf"), float("-inf")])
     if k == 5: return "".join(random.choice("aé😀\n\"\\\x00\x1b{}$") for _ in range(random.randrange(40)))
     if k == 6: return random.randbytes(random.choice([0, 1, 255, 256, 70000]))
     if k == 7: return msgpack.ExtType(random.randrange(128), random.randbytes(random.choice([0, 1, 2, 3, 4, 8, 16, 17])))
@@ -27,6 +28,7 @@ out = open(sys.argv[1], "wb")
 n = 300
 out.write(msgpack.packb({"kind": "header", "cagsr": 1, "pg": [{"id": "w", "pn": "write.py"}], "extra": b"\x00"}))
 for i in range(n):
+    large = 3e38 if i % 2 == 0 else 1e300  # single floats end at 3.4e38
     out.write(msgpack.packb({"kind": "sample", "id": "p%d" % (i // 3), "cand": i % 3, **{"f%d" % k: value(0) for k in range(6)}},
                             use_single_float=i % 2 == 0))
 out.write(msgpack.packb({"kind": "end", "records": n, "status": "ok"}))
