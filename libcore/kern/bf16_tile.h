@@ -111,10 +111,10 @@ ISA_BODY size_t steps_at(const struct bf16_product *p, size_t k, size_t depth)
     return ceil_div(least(depth, p->K - k), BF16_STEP);
 }
 
-/* Few rows, more than a block deep, beta 0: a panel from front to back, as memory brings it, and its
- * sums on the stack: c's rows often lie so far apart that the first cache has no room for them
- * together, and a processor takes them for each other.  Of one tile's rows nothing of a panel is
- * used twice: no blocks. */
+/* Few rows, more than a block deep, beta 0: a panel from front to back, as memory brings it,
+ * and its sums on the stack: c's rows often lie so far apart that the first cache has no room
+ * for them together, and a processor takes them for each other.  Of one tile's rows nothing of
+ * a panel is used twice: no blocks. */
 enum { AHEAD_STEPS = 4 };
 
 ISA_BODY void bf16_few(const struct bf16_product *p,

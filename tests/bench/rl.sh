@@ -57,8 +57,8 @@ step_pipe() {
 
 # $dir/0.rec to 2.rec: samples, with attention, with rewards; then the update.
 files='
-    cagsr-sample -q -f -m "$model" --dtype "$dtype" -n 8 --max-tokens 64 --ignore-eos --raw --seed 1 \
-        -o "$dir/0.rec" "$dir/prompts.jsonl" &&
+    cagsr-sample -q -f -m "$model" --dtype "$dtype" -n 8 --max-tokens 64 --ignore-eos --raw \
+        --seed 1 -o "$dir/0.rec" "$dir/prompts.jsonl" &&
     cagsr-attn -q -f -m "$model" --dtype "$dtype" -o "$dir/1.rec" "$dir/0.rec" &&
     cagsr-reward -q -f -o "$dir/2.rec" "$dir/1.rec"'
 update='
@@ -92,8 +92,8 @@ copies() {
 
 start() {
     prompts 1 | head -n 1 >"$dir/prompt.jsonl"
-    wall -n "$times" "$who" start 1 cagsr-sample -q -m "$model" --dtype "$dtype" -n 1 --max-tokens 1 --raw \
-        "$dir/prompt.jsonl"
+    wall -n "$times" "$who" start 1 cagsr-sample -q -m "$model" --dtype "$dtype" -n 1 \
+        --max-tokens 1 --raw "$dir/prompt.jsonl"
 }
 
 reward_start() {
