@@ -12,11 +12,11 @@
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
  * A tile of a is 16 of its rows, 16 words of each; of b 16 pairs in depth of 16 columns, as
- * they lie in a panel.  Four of b make four of sums.  By the time that a sum is asked for again it is done (52
- * cycles after 4 x 16).  A step loads one kilobyte of a, which comes from the second cache,
- * for 64 cycles: two tiles of a and two of b would ask it for twice as much, and 32 bytes a
- * cycle are not always to be had (tests/bench/RESULTS.md).  All tiles are whole, for operands
- * are padded with zeros, so the shapes stand for good.
+ * they lie in a panel.  Four of b make four of sums.  By the time that a sum is asked for again
+ * it is done (52 cycles after 4 x 16).  A step loads one kilobyte of a, which comes from the
+ * second cache, for 64 cycles: two tiles of a and two of b would ask it for twice as much, and 32
+ * bytes a cycle are not always to be had (tests/bench/RESULTS.md).  All tiles are whole, for
+ * operands are padded with zeros, so the shapes stand for good.
  */
 #ifndef CAGSR_KERN_BF16_AMX_H
 #define CAGSR_KERN_BF16_AMX_H
