@@ -46,22 +46,6 @@ ISA_BODY void forward_lanes(const struct attn_forward_job *f, size_t run,
         tell(f->tap, run, ks, l, x, e + x * ld, by[x], e + LANES * ld);
 }
 
-/*
- * A sequence's own keys and values come from memory when it is decoded, some kilobytes from
- * each of many places: too little for a processor to see what is coming.  So all of them are
- * asked for at once, as far as the second cache has room; of long ones it sees the rest.
- */
-static void ask_own(const struct keys *ks)
-{
-    enum { LINE = 16, MOST = 64 };
-    const size_t n = ks->slots[1] < MOST ? ks->slots[1] : MOST;
-
-    for (size_t i = 0; i < n * ks->D; i += LINE)
-        __builtin_prefetch(ks->k[1] + i, 0, 2);
-    for (size_t i = 0; i < n * ks->W; i += LINE)
-        __builtin_prefetch(ks->v[1] + i, 0, 2);
-}
-
 void ISA_NAME(attn_forward_block)(const struct attn_forward_job *f, size_t run,
                                   size_t i0, size_t i1, size_t g, float *scratch)
 {
@@ -71,7 +55,6 @@ void ISA_NAME(attn_forward_block)(const struct attn_forward_job *f, size_t run,
     struct lanes l;
 
     keys_of(&ks, f->s, r, g);
-    ask_own(&ks);
     for (size_t c = i0 * share; c < i1 * share; c += LANES) {
         lanes_take(&l, &ks, f->s, r, g, f->ldq, c, i1 * share);
         switch (l.n) {
