@@ -219,8 +219,8 @@ int st_writer_put(struct st_writer *w, const float *values, size_t n, struct err
         const size_t size = dtype_size(dtype);
         size_t k = w->left / size;
         k = k < n ? k : n;
-        if (dtype == DTYPE_F32 && k * size >= BUFFER) {
-            rc = put_past(w, values, k * size, e);
+        if (k > 0 && dtype == DTYPE_F32) {
+            rc = st_writer_put_bytes(w, values, k * size, e);
         } else {
             rc = BUFFER - w->used < size ? flush(w, e) : 0;
             k = k < (BUFFER - w->used) / size ? k : (BUFFER - w->used) / size;
