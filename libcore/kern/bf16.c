@@ -13,9 +13,7 @@ size_t bf16_pairs(size_t K)
 
 size_t bf16_depth(size_t K)
 {
-    const size_t blocks = ceil_div(K, BF16_DEPTH);
-
-    return blocks > 1 ? round_up(ceil_div(K, blocks), BF16_STEP) : BF16_DEPTH;
+    return K > BF16_DEPTH ? share_out(K, BF16_DEPTH, BF16_STEP) : BF16_DEPTH;
 }
 
 const struct bf16_unit *bf16_unit_of(enum isa isa)

@@ -11,9 +11,8 @@
  * instructions, the whole depth in one chain that begins with what is there, so its bits are
  * its own: within float32's rounding of the others', and as elsewhere those of an element
  * depend on its row of a and its column of b alone, for depth is padded with zeros and rows
- * never meet.  Both round sums to nearest whatever the
- * processor's state says, take operands below 2^-126 for 0, and sums below that become 0.
- * Infinity and NaN are float32's.
+ * never meet.  Both round sums to nearest whatever the processor's state says, take operands
+ * below 2^-126 for 0, and sums below that become 0.  Infinity and NaN are float32's.
  *
  * The operands of a unit are words of 32 bits: two neighbours in depth, the even one in the
  * lower half (as in kern/narrow.h).  Depth is padded with zeros to BF16_STEP numbers.

@@ -1,5 +1,6 @@
 #include "kern/bf16_simd.h"
 
+#include "kern/bf16.h"
 #include "kern/halves.h"
 
 typedef uint64_t vlong __attribute__((vector_size(VEC_BYTES)));
@@ -37,18 +38,16 @@ void ISA_NAME(bf16_along)(uint32_t *w, const float *x, size_t n)
 
 void ISA_NAME(bf16_pieces)(uint32_t *w, size_t step, const float *x, size_t n)
 {
-    enum { PIECE = 32 };
-
-    for (; n >= PIECE; n -= PIECE, x += PIECE, w += step) {
+    for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, w += step) {
         UNROLL
-        for (size_t i = 0; i < PIECE; i += VEC) {
+        for (size_t i = 0; i < BF16_STEP; i += VEC) {
             const vword_half two = join(rounded(x + i));
 
             memcpy(w + i / 2, &two, sizeof two);
         }
     }
     if (n > 0) {
-        memset(w, 0, PIECE / 2 * sizeof *w);
+        memset(w, 0, BF16_STEP / 2 * sizeof *w);
         ISA_NAME(bf16_along)(w, x, n);
     }
 }

@@ -10,7 +10,7 @@
 /* w ((n + 1) / 2): neighbours of x (n), 0 behind an odd n. */
 ISA_DECLARE(bf16_along, (uint32_t * w, const float *x, size_t n));
 
-/* The same in pieces of 32 numbers, their words `step` apart; behind n zeros. */
+/* The same in pieces of BF16_STEP numbers, their words `step` apart; behind n zeros. */
 ISA_DECLARE(bf16_pieces, (uint32_t * w, size_t step, const float *x, size_t n));
 
 /* w (n): x with its neighbour in y; y NULL: with 0. */

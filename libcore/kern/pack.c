@@ -47,9 +47,7 @@ size_t pack_height(enum isa isa)
 
 size_t pack_depth(size_t K)
 {
-    const size_t blocks = ceil_div(K, PACK_DEPTH);
-
-    return blocks > 1 ? round_up(ceil_div(K, blocks), 8) : PACK_DEPTH;
+    return K > PACK_DEPTH ? share_out(K, PACK_DEPTH, 8) : PACK_DEPTH;
 }
 
 size_t pack_floats(enum isa isa, size_t N, size_t K)

@@ -265,13 +265,6 @@ static void find_panels(struct part *t)
     t->step = t->width * (t->unit ? bf16_pairs(depth) : depth);
 }
 
-/* n things, each in one of ranges as equal as multiples of `unit` can be; at most `most`
- * in each.  Returns how many in each. */
-static size_t share_out(size_t n, size_t most, size_t unit)
-{
-    return round_up(ceil_div(n, ceil_div(n, most)), unit);
-}
-
 /* Ranges of columns as wide as the second cache allows; then as many of rows as make
  * enough tasks. */
 static size_t cut(struct part *t)

@@ -39,6 +39,13 @@ static inline size_t ceil_div(size_t n, size_t by)
     return (n + by - 1) / by;
 }
 
+/* n things in ranges as equal as they can be, at most `most` in each: how many, rounded up to a
+ * multiple of `unit`.  All > 0. */
+static inline size_t share_out(size_t n, size_t most, size_t unit)
+{
+    return round_up(ceil_div(n, ceil_div(n, most)), unit);
+}
+
 static inline size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
