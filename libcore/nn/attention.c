@@ -6,7 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-enum { BLOCK = 16 }; /* query rows that one task takes */
+/* Rows that one task takes at most, and how many tasks there should be. */
+enum { MOST_ROWS = 16, TASKS_PER_THREAD = 4 };
 
 size_t attn_store_cap(size_t n)
 {
@@ -39,48 +40,68 @@ void attn_store_put(const struct attn_shape *s, const struct attn_store *st, siz
 
 /* ---- forward ----------------------------------------------------------------------- */
 
-static size_t blocks(const struct attn_run *r)
+/* The rows behind `t` that one task takes, n of which is 0 at the end: of one run, or of several
+ * behind the same prefix. */
+static struct attn_rows next_rows(const struct attn_forward_job *f, struct attn_rows t)
 {
-    return (r->n + BLOCK - 1) / BLOCK;
+    t.row += t.n;
+    while (t.run < f->n && t.row >= f->runs[t.run].n)
+        t.row -= f->runs[t.run++].n;
+    t.n = 0;
+    if (t.run == f->n)
+        return t;
+    const struct attn_run *first = &f->runs[t.run];
+    size_t left = first->n - t.row;
+
+    for (size_t r = t.run; t.n < f->most; left = f->runs[r].n) {
+        t.n += least(left, f->most - t.n);
+        if (++r == f->n || first->pre == 0 || f->runs[r].pre != first->pre ||
+            f->runs[r].prefix.k != first->prefix.k)
+            break;
+    }
+    return t;
 }
 
-/* Task i: a block of rows of one run with one key/value head, or with all of them where
- * a tap wants a row's heads from one thread. */
+/* Task i: some rows with one key/value head, or with all of them where a tap wants a
+ * row's heads from one thread. */
 static void forward_task(void *ctx, size_t i, size_t worker)
 {
     const struct attn_forward_job *f = ctx;
     const size_t G = f->tap ? 1 : f->s->G;
-    size_t run = 0, b = i / G;
+    struct attn_rows t = next_rows(f, (struct attn_rows){0});
 
-    for (; b >= blocks(&f->runs[run]); run++)
-        b -= blocks(&f->runs[run]);
-    const size_t i0 = b * BLOCK, n = f->runs[run].n;
-    const size_t i1 = i0 + BLOCK < n ? i0 + BLOCK : n;
+    for (size_t skip = i / G; skip > 0; skip--)
+        t = next_rows(f, t);
     const size_t g0 = f->tap ? 0 : i % G, g1 = f->tap ? f->s->G : g0 + 1;
     for (size_t g = g0; g < g1; g++)
-        ISA_CALL(f->isa, attn_forward_block,
-                 (f, run, i0, i1, g, f->scratch + worker * f->per_worker));
+        ISA_CALL(f->isa, attn_forward_rows,
+                 (f, t, g, f->scratch + worker * f->per_worker));
 }
 
 void attn_forward(struct kern *k, const struct attn_shape *s,
                   const struct attn_run *runs, size_t n, size_t ldq, size_t ldout,
                   const struct attn_tap *tap, float *scratch)
 {
-    size_t S = 0, tasks = 0;
+    const size_t threads = par_threads(kern_par(k)), G = tap ? 1 : s->G;
+    size_t S = 0, rows = 0, tasks = 0;
 
     for (size_t r = 0; r < n; r++) {
-        tasks += blocks(&runs[r]);
+        rows += runs[r].n;
         S = runs[r].n && attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
     }
-    struct attn_forward_job f = {.s = s,
-                                 .runs = runs,
-                                 .n = n,
-                                 .ldq = ldq,
-                                 .ldout = ldout,
-                                 .tap = tap,
-                                 .scratch = scratch,
-                                 .per_worker =
-                                     attn_scratch(k, s, S) / par_threads(kern_par(k)),
-                                 .isa = kern_isa(k)};
-    par_for(kern_par(k), tasks * (tap ? 1 : s->G), forward_task, &f);
+    struct attn_forward_job f = {
+        .s = s,
+        .runs = runs,
+        .n = n,
+        .ldq = ldq,
+        .ldout = ldout,
+        .tap = tap,
+        .scratch = scratch,
+        .per_worker = attn_scratch(k, s, S) / threads,
+        .most = least(MOST_ROWS, ceil_div(rows * G, TASKS_PER_THREAD * threads)),
+        .isa = kern_isa(k)};
+    for (struct attn_rows t = next_rows(&f, (struct attn_rows){0}); t.n > 0;
+         t = next_rows(&f, t))
+        tasks++;
+    par_for(kern_par(k), tasks * G, forward_task, &f);
 }

@@ -2,48 +2,52 @@
 
 #include "nn/attention_lanes.h"
 
-/* What one task works in: all (slots, W) but the panels (slots, D) and the two rows of
- * weights (4, slots). */
+/* What one task works in: all (slots, W) but the panels (slots, D), the rows of weights
+ * (SET, slots) and the lanes' rows (SET, W). */
 struct room {
-    float *p, *ds;  /* probabilities; gradients of scores */
-    float *k;       /* keys in rows */
-    float *v;       /* values in panels */
-    float *dk, *dv; /* sums */
-    float *dbias;   /* (heads of the group, 2 span) sums by distance: [span + j - i] */
-    size_t span;    /* above every key and every position */
-    const float *krow[2]; /* by segment */
-    const float *vpanel[2];
+    float *p, *ds;        /* probabilities; gradients of scores */
+    float *v;             /* values in panels */
+    float *k;             /* keys in rows */
+    float *dk, *dv;       /* sums */
+    float *dbias;         /* (heads of the group, 2 span) by distance: [span + j - i] */
+    float *q, *dout, *dq; /* of the lanes, padded with zeros */
+    size_t span;          /* above every key and every position */
 };
 
-/* Keys of both segments as rows, values as panels. */
-static void room_make(struct room *m, const struct keys *ks, size_t share,
+static void room_make(struct room *m, const struct keys *ks, size_t slots, size_t share,
                       float *scratch)
 {
-    const size_t n = ks->slots[0] + ks->slots[1], D = ks->D, W = ks->W;
+    const size_t W = ks->W;
 
     m->p = scratch;
-    m->ds = m->p + LANES * n;
-    m->v = m->ds + LANES * n;
-    m->k = m->v + n * D;
-    m->dk = m->k + n * W;
-    m->dv = m->dk + n * W;
-    m->dbias = m->dv + n * W;
-    memset(m->k, 0, 3 * n * W * sizeof *m->k);
+    m->ds = m->p + SET * slots;
+    m->v = m->ds + SET * slots;
+    m->k = m->v + slots * ks->D;
+    m->dk = m->k + slots * W;
+    m->dv = m->dk + slots * W;
+    m->q = m->dv + slots * W;
+    m->dout = m->q + SET * W;
+    m->dq = m->dout + SET * W;
+    m->dbias = m->dq + SET * W;
+    memset(m->k, 0, (3 * slots + 3 * SET) * W * sizeof *m->k);
     if (ks->bias)
         memset(m->dbias, 0, 2 * share * m->span * sizeof *m->dbias);
-    for (int i = 0; i < 2; i++) {
-        const size_t base = i ? ks->slots[0] : 0;
+}
 
-        m->krow[i] = m->k + base * W;
-        m->vpanel[i] = m->v + base * D;
-        for (size_t j = 0; j < ks->slots[i]; j++) {
-            const float *panel = ks->k[i] + j / PANEL * PANEL * D + j % PANEL;
-            float *row = m->k + (base + j) * W;
+/* The first `slots` keys and values of a store's head g, as rows and as panels, from slot
+ * `base` on. */
+static void room_fill(const struct room *m, const struct keys *ks,
+                      const struct attn_store *st, size_t g, size_t base, size_t slots)
+{
+    const size_t D = ks->D, W = ks->W;
 
-            for (size_t d = 0; d < D; d++)
-                row[d] = panel[d * PANEL];
-            attn_panel_put(m->v + base * D, D, j, ks->v[i] + j * W);
-        }
+    for (size_t j = 0; j < slots; j++) {
+        const float *panel = st->k + g * st->cap * D + panel_floor(j) * D + j % PANEL;
+        float *row = m->k + (base + j) * W;
+
+        for (size_t d = 0; d < D; d++)
+            row[d] = panel[d * PANEL];
+        attn_panel_put(m->v + base * D, D, j, st->v + g * st->cap * W + j * W);
     }
 }
 
@@ -56,100 +60,148 @@ ISA_BODY float dot(const float *a, const float *b, size_t n)
     return vec_sum(s);
 }
 
-/* acc[j], u vectors from column c on, += sum_x w_x[j] row_x, for all slots computed. */
-ISA_BODY void spread_at(float *acc, const float *w, size_t ld, const float *const *row,
-                        const int n, const int u, const struct keys *ks,
-                        const struct lanes *l, size_t c)
-{
-    vfloat r[LANES][2];
+enum { SLOTS = 4, SPREAD = VEC == 16 ? 4 : 2 }; /* vectors: 8 sums or 16 */
 
-    for (int x = 0; x < n; x++)
+/* acc[j], u vectors from column c on, += sum_x w_x[j] row_x, of SLOTS slots from j on and
+ * lanes a..b-1. */
+ISA_BODY void spread_at(float *acc, const float *w, size_t ld, const float *rows,
+                        size_t W, size_t a, size_t b, const int u, size_t j, size_t c)
+{
+    vfloat sum[SLOTS][SPREAD];
+
+    for (size_t i = 0; i < SLOTS; i++)
         for (int v = 0; v < u; v++)
-            r[x][v] = vec_at(row[x], c + (size_t)(v * VEC), ks->D, 0);
-    for (size_t j = l->begin; j < l->end; j++)
-        for (int v = 0; v < u; v++) {
-            float *at = acc + j * ks->W + c + (size_t)(v * VEC);
-            vfloat a = vec_load(at);
+            sum[i][v] = vec_load(acc + (j + i) * W + c + (size_t)(v * VEC));
+    for (size_t x = a; x < b; x++) {
+        vfloat r[SPREAD];
 
-            for (int x = 0; x < n; x++)
-                a += r[x][v] * w[(size_t)x * ld + j];
-            vec_store(at, a);
+        for (int v = 0; v < u; v++)
+            r[v] = vec_load(rows + x * W + c + (size_t)(v * VEC));
+        for (size_t i = 0; i < SLOTS; i++) {
+            const float y = w[x * ld + j + i];
+
+            for (int v = 0; v < u; v++)
+                sum[i][v] += r[v] * y;
         }
+    }
+    for (size_t i = 0; i < SLOTS; i++)
+        for (int v = 0; v < u; v++)
+            vec_store(acc + (j + i) * W + c + (size_t)(v * VEC), sum[i][v]);
 }
 
-ISA_BODY void spread(float *acc, const float *w, size_t ld, const float *const *row,
-                     const int n, const struct keys *ks, const struct lanes *l)
+/* acc (slots, W) += the lanes' rows, each by its weights, of a part.  Lanes that stand
+ * before a slot do not see it. */
+ISA_BODY void spread(float *acc, const float *w, const float *rows,
+                     const struct keys *ks, const struct set *l, const struct part *p)
 {
-    size_t c = 0;
+    size_t a = p->a;
 
-    for (; c + 2 * VEC <= ks->D; c += 2 * VEC)
-        spread_at(acc, w, ld, row, n, 2, ks, l, c);
-    for (; c < ks->D; c += VEC)
-        spread_at(acc, w, ld, row, n, 1, ks, l, c);
+    for (size_t j = p->begin; j < p->end; j += SLOTS) {
+        size_t c = 0;
+
+        while (a < p->b && l->seen[p->own][a].to <= j)
+            a++;
+        for (; c + SPREAD * VEC <= ks->W; c += SPREAD * VEC)
+            spread_at(acc, w, l->slots, rows, ks->W, a, p->b, SPREAD, j, c);
+        for (; c < ks->W; c += VEC)
+            spread_at(acc, w, l->slots, rows, ks->W, a, p->b, 1, j, c);
+    }
 }
 
-/* From scores in p and dP in ds to probabilities and dS, in place. */
-ISA_BODY void score_gradient(float *p, float *ds, size_t from, size_t to, float lse,
-                             float delta, float cap)
+/* From scores in p and dP in ds to probabilities and dS, in place, where lane x sees
+ * something. */
+ISA_BODY void score_gradient(float *p, float *ds, const struct set *l, size_t x,
+                             float lse, float delta, float cap)
 {
-    for (size_t j = from; j < to; j += VEC) {
-        const vfloat s = vec_load(p + j), pj = vec_exp(s - lse);
-        const vfloat dj = pj * (vec_load(ds + j) - delta);
+    for (int own = 0; own < 2; own++) {
+        const struct span at = panels_of(l->seen[own][x]);
 
-        vec_store(p + j, pj);
-        vec_store(ds + j, cap > 0 ? dj * vec_softcap_slope(s, cap) : dj);
+        for (size_t j = at.from; j < at.to; j += VEC) {
+            const vfloat s = vec_load(p + j), pj = vec_exp(s - lse);
+            const vfloat dj = pj * (vec_load(ds + j) - delta);
+
+            vec_store(p + j, pj);
+            vec_store(ds + j, cap > 0 ? dj * vec_softcap_slope(s, cap) : dj);
+        }
     }
 }
 
 /* The bias takes the gradient of the scores of lane x, head h of its group, as it is. */
-ISA_BODY void bias_gradient(float *dbias, const float *ds, size_t h,
-                            const struct keys *ks, const struct lanes *l, size_t x,
-                            size_t span)
+static void bias_gradient(float *dbias, const float *ds, size_t h,
+                          const struct keys *ks, const struct set *l, size_t x,
+                          size_t span)
 {
-    const size_t top = ks->slots[0], to = l->to[x];
+    const struct span of = l->seen[0][x], own = l->seen[1][x];
     float *by = dbias + ((2 * h + 1) * span - l->position[x]); /* j = 0 */
 
-    for (size_t j = l->from[x]; j < ks->pre && j < to; j++)
+    for (size_t j = of.from; j < of.to; j++)
         by[j] += ds[j];
-    for (size_t j = l->from[x] > top ? l->from[x] : top; j < to; j++)
-        by[ks->pre + j - top] += ds[j];
+    for (size_t j = own.from; j < own.to; j++)
+        by[ks->pre + j - ks->top] += ds[j];
 }
 
-/* The lanes of l, n of them. */
-ISA_BODY void backward_lanes(const struct attn_backward_job *b, size_t run,
-                             const struct keys *ks, const struct lanes *l, const int n,
-                             const struct room *m)
+/* The lanes' rows of q and dout, as far as they go. */
+static void room_rows(const struct attn_backward_job *b, const struct attn_grad *gr,
+                      const struct keys *ks, const struct set *l, const struct room *m)
 {
-    const struct attn_run *r = &b->runs[run];
-    const struct attn_grad *gr = &b->grads[run];
-    const size_t ld = ks->slots[0] + ks->slots[1];
-    const float *dout[LANES];
-    float *dq[LANES];
-    float by[LANES];
-
-    for (int x = 0; x < n; x++) {
-        dout[x] = gr->dout + l->row[x] * b->ldout + l->head[x] * ks->D;
-        dq[x] = gr->dq + l->row[x] * b->ldq + l->head[x] * ks->D;
-        by[x] = ks->scale;
+    for (size_t x = 0; x < l->n; x++) {
+        memcpy(m->q + x * ks->W, l->q[x], ks->D * sizeof *m->q);
+        memcpy(m->dout + x * ks->W,
+               gr->dout + l->row[x] * b->ldout + l->head[x] * ks->D,
+               ks->D * sizeof *m->dout);
     }
-    products(m->p, ld, l->q, n, ks->k, ks, l, ks->scale);
-    products(m->ds, ld, dout, n, m->vpanel, ks, l, 1);
-    for (size_t x = 0; x < (size_t)n; x++) {
-        const float *out = r->out + l->row[x] * b->ldout + l->head[x] * ks->D;
+    memset(m->dq, 0, l->n * ks->W * sizeof *m->dq);
+}
 
-        add_bias(m->p + x * ld, ks, l, x);
-        cap_scores(m->p + x * ld, ks, l);
-        mask(m->p + x * ld, ks, l, x);
-        score_gradient(m->p + x * ld, m->ds + x * ld, l->begin, l->end,
-                       r->lse[l->row[x] * b->s->H + l->head[x]],
-                       dot(dout[x], out, ks->D), ks->cap);
+/* Scores and dP of all lanes, in m->p and m->ds, become P and dS. */
+ISA_BODY void set_gradient(const struct attn_backward_job *b, const struct attn_run *r,
+                           const struct keys *ks, const struct set *l,
+                           const struct room *m)
+{
+    const size_t D = ks->D, share = b->s->H / b->s->G;
+
+    finish_scores(m->p, ks, l);
+    mask(m->ds, l, 0);
+    for (size_t x = 0; x < l->n; x++) {
+        const size_t i = l->row[x], h = l->head[x];
+        float *ds = m->ds + x * l->slots;
+
+        score_gradient(m->p + x * l->slots, ds, l, x, r->lse[i * b->s->H + h],
+                       dot(m->dout + x * ks->W, r->out + i * b->ldout + h * D, D),
+                       ks->cap);
         if (ks->bias)
-            bias_gradient(m->dbias, m->ds + x * ld, l->head[x] % (b->s->H / b->s->G),
-                          ks, l, x, m->span);
+            bias_gradient(m->dbias, ds, h % share, ks, l, x, m->span);
     }
-    weighted_rows(dq, by, m->ds, ld, n, m->krow, ks, l);
-    spread(m->dk, m->ds, ld, l->q, n, ks, l);
-    spread(m->dv, m->p, ld, dout, n, ks, l);
+}
+
+ISA_BODY void backward_set(const struct attn_backward_job *b, size_t run,
+                           const struct keys *ks, const struct set *l,
+                           const struct room *m)
+{
+    const struct attn_grad *gr = &b->grads[run];
+    const size_t W = ks->W;
+    const float *dout[SET];
+
+    room_rows(b, gr, ks, l, m);
+    for (size_t x = 0; x < l->n; x++)
+        dout[x] = m->dout + x * W;
+    for (size_t i = 0; i < l->parts; i++) {
+        const struct part *p = &l->part[i];
+
+        products(m->p, l->q, p->k, ks, l, p, ks->scale);
+        products(m->ds, dout, m->v + p->base * ks->D, ks, l, p, 1);
+    }
+    set_gradient(b, &b->runs[run], ks, l, m);
+    for (size_t i = 0; i < l->parts; i++) {
+        const struct part *p = &l->part[i];
+
+        weighted_rows(m->dq, m->ds, m->k + p->base * W, ks, l, p);
+        spread(m->dk, m->ds, m->q, ks, l, p);
+        spread(m->dv, m->p, m->dout, ks, l, p);
+    }
+    for (size_t x = 0; x < l->n; x++)
+        put_row(gr->dq + l->row[x] * b->ldq + l->head[x] * ks->D, m->dq + x * W, ks->D,
+                ks->scale);
 }
 
 /* dst (n, D; ld apart) = by * the first n rows at src. */
@@ -181,28 +233,27 @@ void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
     const struct attn_run *r = &b->runs[run];
     const struct attn_grad *gr = &b->grads[run];
     const size_t share = b->s->H / b->s->G, row = b->s->G * b->s->D;
+    const size_t own = round_up(attn_seen(r) - r->pre, PANEL);
     struct keys ks;
-    struct lanes l;
+    struct set l;
     struct room m;
 
-    keys_of(&ks, b->s, r, g);
-    m.span = ks.slots[0] + ks.slots[1];
+    keys_of(&ks, b->s, r->pre);
+    m.span = ks.top + own;
     if (m.span < r->at + r->n)
         m.span = r->at + r->n;
-    room_make(&m, &ks, share, scratch);
-    for (size_t c = 0; c < r->n * share; c += LANES) {
-        lanes_take(&l, &ks, b->s, r, g, b->ldq, c, r->n * share);
-        switch (l.n) {
-        case 1: backward_lanes(b, run, &ks, &l, 1, &m); break;
-        case 2: backward_lanes(b, run, &ks, &l, 2, &m); break;
-        case 3: backward_lanes(b, run, &ks, &l, 3, &m); break;
-        default: backward_lanes(b, run, &ks, &l, LANES, &m); break;
-        }
+    room_make(&m, &ks, ks.top + own, share, scratch);
+    room_fill(&m, &ks, &r->prefix, g, 0, ks.top);
+    room_fill(&m, &ks, &r->own, g, ks.top, own);
+    for (size_t c = 0; c < r->n * share; c += SET) {
+        set_take(&l, &ks, b->s, b->runs, (struct attn_rows){run, 0, r->n}, g, b->ldq,
+                 c);
+        backward_set(b, run, &ks, &l, &m);
     }
-    const size_t own = ks.slots[0] * ks.W, at = g * ks.D;
+    const size_t at = g * ks.D;
     if (gr->dk) {
-        give(gr->dk + at, b->ldkv, m.dk + own, &ks, r->n, ks.scale);
-        give(gr->dv + at, b->ldkv, m.dv + own, &ks, r->n, 1);
+        give(gr->dk + at, b->ldkv, m.dk + ks.top * ks.W, &ks, r->n, ks.scale);
+        give(gr->dv + at, b->ldkv, m.dv + ks.top * ks.W, &ks, r->n, 1);
     }
     if (r->pre) {
         give(gr->dpre + at, row, m.dk, &ks, r->pre, ks.scale);

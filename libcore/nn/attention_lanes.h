@@ -1,15 +1,21 @@
 /*
  * Attention with explicit vectors: what attention_simd.c and attention_back_simd.c share.
  *
- * Up to four queries that share keys go through the kernel together, as "lanes": rows
- * of one sequence, and query heads of one key/value head.  Keys lie in panels (D, 16), so
- * that the scores against the positions of a panel
+ * A query row with one head is a lane.  Lanes that share keys go through together, as a
+ * set: rows of one sequence, rows of several sequences behind one prefix (the candidates of a
+ * prompt), and the query heads of one key/value head.  What they see lies in parts: the
+ * prefix, which all lanes of the set see, and the own keys of each of their sequences.  A
+ * part is gone through in blocks that the first cache holds, each block for all its lanes,
+ * as a product of matrices.
+ *
+ * Keys lie in panels (D, 16), so that the scores against the positions of a panel
  *     s[0..15] = sum_d q_d panel[d][0..15]
- * need no sum across a vector, for any D.  The whole row of scores is kept
- * (4 lanes, S floats), masked, and turned into exponentials; then the values, which lie
+ * need no sum across a vector, for any D.  The whole rows of scores are kept
+ * (set, slots), masked, and turned into exponentials; then the values, which lie
  * in rows padded to whole vectors, are added up position by position.  Each function that
  * takes the number of lanes n is compiled for each n, with as many sums side by side as
- * hide the latency of one (SUMS); the order within a sum is the same for all.
+ * hide the latency of one (SUMS); the order within a sum is the same for all, and does not
+ * depend on where a block ends.
  *
  * Slots: positions of the prefix stand in slots 0..pre-1, the sequence's own from the
  * next multiple of 16 on, so that both stores are used as they lie.  Slots that a query
@@ -27,258 +33,230 @@
 #define CAGSR_NN_ATTENTION_LANES_H
 
 #include "kern/vec.h"
-#include "nn/attention_simd.h"
+#include "nn/attention_set.h"
 #include "nn/softcap_vec.h"
-#include "tensor/dims.h"
 
 #include <math.h>
 
-enum { LANES = ATTN_LANES, PANEL = ATTN_PANEL };
-
-/* Vectors that n lanes add up at once: 8 sums, and the registers of AVX2 hold them; AVX-512's
- * hold 12, so that three lanes have 8 as well. */
+/* Vectors that n lanes add up at once: enough sums to hide the latency of one, which the registers
+ * hold beside the vectors that they are sums of. */
 #if defined(__AVX512F__)
-#define SUMS(n) ((n) == 1 ? 8 : (n) == 4 ? 2 : 4)
+#define SUMS(n) ((n) == 1 ? 8 : 4)
 #else
 #define SUMS(n) ((n) == 1 ? 8 : (n) == 2 ? 4 : 2)
 #endif
 
-/* ---- one group of lanes ------------------------------------------------------------ */
+/* call(n), n a constant in it. */
+#define FOR_LANES(n, call)                                                             \
+    do {                                                                               \
+        switch (n) {                                                                   \
+        case 1: call(1); break;                                                        \
+        case 2: call(2); break;                                                        \
+        case 3: call(3); break;                                                        \
+        case 4: call(4); break;                                                        \
+        case 5: call(5); break;                                                        \
+        default: call(LANES); break;                                                   \
+        }                                                                              \
+    } while (0)
 
-/* The keys that a run sees for one key/value head, as slots. */
-struct keys {
-    const float *k[2], *v[2]; /* prefix, own: panels, rows */
-    size_t slots[2];          /* of each, multiples of 16 */
-    size_t pre;
-    size_t D, W; /* W: D in whole vectors */
-    float scale;
-    size_t window;
-    float cap;
-    const struct attn_bias *bias;
-};
+/* ---- scores -------------------------------------------------------------------------- */
 
-struct lanes {
-    size_t n; /* 1..4 */
-    size_t row[LANES], head[LANES], position[LANES];
-    const float *q[LANES];
-    size_t from[LANES], to[LANES]; /* slots seen, but for the gap behind the prefix */
-    size_t begin, end;             /* slots computed: whole panels */
-};
-
-static inline size_t slot(const struct keys *ks, size_t position)
-{
-    return position < ks->pre ? position : ks->slots[0] + position - ks->pre;
-}
-
-/* Lanes c, c+1 .. of the rows i0..i1-1 with the heads of group g, heads first. */
-static inline void lanes_take(struct lanes *l, const struct keys *ks,
-                              const struct attn_shape *s, const struct attn_run *r,
-                              size_t g, size_t ldq, size_t c, size_t all)
-{
-    const size_t share = s->H / s->G;
-
-    l->n = all - c < LANES ? all - c : LANES;
-    l->begin = SIZE_MAX;
-    l->end = 0;
-    for (size_t x = 0; x < l->n; x++) {
-        const size_t y = c + x;
-        const size_t position = r->at + y / share;
-
-        l->row[x] = y / share;
-        l->head[x] = g * share + y % share;
-        l->position[x] = position;
-        l->q[x] = r->q + l->row[x] * ldq + l->head[x] * s->D;
-        l->from[x] =
-            s->window && position >= s->window ? slot(ks, position + 1 - s->window) : 0;
-        l->to[x] = slot(ks, r->all ? r->all - 1 : position) + 1;
-        if (l->from[x] / PANEL * PANEL < l->begin)
-            l->begin = l->from[x] / PANEL * PANEL;
-        if (round_up(l->to[x], PANEL) > l->end)
-            l->end = round_up(l->to[x], PANEL);
-    }
-}
-
-/* out[x] (ld apart), u vectors from slot j on of a segment, = scale * q_x . key.  u vectors
- * are whole panels, or lie within one. */
+/* out[x] (ld apart), u vectors from slot j on, = scale * x . key.  u vectors are whole
+ * panels, or lie within one. */
 ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int n,
                         const int u, const float *panels, size_t j, size_t D,
                         float scale)
 {
-    const float *p = panels + j / PANEL * PANEL * D + j % PANEL;
+    const float *p = panels + panel_floor(j) * D + j % PANEL;
     vfloat s[LANES][8] = {{{0}}};
 
-    for (size_t d = 0; d < D; d++)
+    for (size_t d = 0; d < D; d++) {
+        vfloat k[8];
+
         for (int i = 0; i < u; i++) {
             const size_t at = (size_t)(i * VEC);
-            const vfloat k =
-                vec_load(p + at / PANEL * PANEL * D + at % PANEL + d * PANEL);
 
-            for (int x = 0; x < n; x++)
-                s[x][i] += k * q[x][d];
+            k[i] = vec_load(p + panel_floor(at) * D + at % PANEL + d * PANEL);
         }
+        for (int x = 0; x < n; x++) { /* one number at a time in a register */
+            const float a = q[x][d];
+
+            for (int i = 0; i < u; i++)
+                s[x][i] += k[i] * a;
+        }
+    }
     for (int x = 0; x < n; x++)
         for (int i = 0; i < u; i++)
             vec_store(out + (size_t)x * ld + j + (size_t)(i * VEC), s[x][i] * scale);
 }
 
-/* The same for slots a..b-1. */
+/* The same for slots s of panels. */
 ISA_BODY void scores_panels(float *out, size_t ld, const float *const *q, const int n,
-                            const float *panels, size_t a, size_t b, size_t D,
-                            float scale)
+                            const float *panels, struct span s, size_t D, float scale)
 {
-    size_t j = a;
+    size_t j = s.from;
 
-    for (; j + SUMS(n) * VEC <= b; j += SUMS(n) * VEC)
+    for (; j + SUMS(n) * VEC <= s.to; j += SUMS(n) * VEC)
         scores_at(out, ld, q, n, SUMS(n), panels, j, D, scale);
-    for (; j + 2 * VEC <= b; j += 2 * VEC)
+    for (; j + 2 * VEC <= s.to; j += 2 * VEC)
         scores_at(out, ld, q, n, 2, panels, j, D, scale);
-    for (; j < b; j += VEC)
+    for (; j < s.to; j += VEC)
         scores_at(out, ld, q, n, 1, panels, j, D, scale);
 }
 
-/* The part of slots begin..end-1 that lies in segment i, relative to it. */
-ISA_BODY void segment(size_t *a, size_t *b, const struct keys *ks,
-                      const struct lanes *l, int i)
+/* t (lanes, l->slots) = scale * x . the panels of a part, for all slots computed. */
+ISA_BODY void products(float *t, const float *const *x, const float *panels,
+                       const struct keys *ks, const struct set *l, const struct part *p,
+                       float scale)
 {
-    const size_t base = i ? ks->slots[0] : 0, top = base + ks->slots[i];
+    for (size_t j = p->begin; j < p->end; j += ks->block)
+        for (size_t c = p->a, n; c < p->b; c += n) {
+            n = lanes_together(c, p->b);
+            const struct span s = set_block(l, ks, p, j, c, n);
+            float *at = t + c * l->slots + p->base;
+            const struct span own = {s.from - p->base, s.to - p->base};
 
-    *a = l->begin > base ? l->begin - base : 0;
-    *b = (l->end < top ? l->end : top) - base;
-    if (l->end < base || *a > *b)
-        *a = *b = 0;
+            if (s.from >= s.to)
+                continue;
+#define SCORES(n) scores_panels(at, l->slots, x + c, n, panels, own, ks->D, scale)
+            FOR_LANES(n, SCORES);
+#undef SCORES
+        }
 }
 
-/* t (lanes, ld) = x . panel vectors, for all slots computed; panels of either segment. */
-ISA_BODY void products(float *t, size_t ld, const float *const *x, const int n,
-                       const float *const *panels, const struct keys *ks,
-                       const struct lanes *l, float scale)
+/* The scores of lane x through the soft cap, where there is one. */
+ISA_BODY void cap_scores(float *s, const struct keys *ks, const struct set *l, size_t x)
 {
-    for (int i = 0; i < 2; i++) {
-        size_t a, b;
+    for (int own = 0; ks->cap > 0 && own < 2; own++) {
+        const struct span at = panels_of(l->seen[own][x]);
 
-        segment(&a, &b, ks, l, i);
-        scores_panels(t + (i ? ks->slots[0] : 0), ld, x, n, panels[i], a, b, ks->D,
-                      scale);
+        for (size_t j = at.from; j < at.to; j += VEC)
+            vec_store(s + j, vec_softcap(vec_load(s + j), ks->cap));
     }
 }
 
-/* The scores of one lane through the soft cap, where there is one. */
-ISA_BODY void cap_scores(float *s, const struct keys *ks, const struct lanes *l)
-{
-    if (ks->cap > 0)
-        for (size_t j = l->begin; j < l->end; j += VEC)
-            vec_store(s + j, vec_softcap(vec_load(s + j), ks->cap));
-}
-
-static inline void blank(float *s, size_t from, size_t to)
-{
-    for (size_t j = from; j < to; j++)
-        s[j] = -INFINITY;
-}
-
-static inline void mask(float *s, const struct keys *ks, const struct lanes *l,
-                        size_t x)
-{
-    blank(s, l->begin, l->from[x]);
-    if (l->from[x] < ks->slots[0])
-        blank(s, ks->pre > l->begin ? ks->pre : l->begin, ks->slots[0]);
-    blank(s, l->to[x], l->end);
-}
-
 /* Adds the bias of lane x to its scores s, for the keys it sees. */
-ISA_BODY void add_bias(float *s, const struct keys *ks, const struct lanes *l, size_t x)
+ISA_BODY void add_bias(float *s, const struct keys *ks, const struct set *l, size_t x)
 {
     const struct attn_bias *b = ks->bias;
-    const size_t top = ks->slots[0], to = l->to[x];
+    const struct span *of = l->seen[0] + x, *own = l->seen[1] + x;
 
     if (!b)
         return;
     const float *by =
         b->by_distance + (2 * l->head[x] + 1) * b->S - l->position[x]; /* j = 0 */
-    for (size_t j = l->from[x]; j < ks->pre && j < to; j++)
+    for (size_t j = of->from; j < of->to; j++)
         s[j] += by[j];
-    for (size_t j = l->from[x] > top ? l->from[x] : top; j < to; j++)
-        s[j] += by[ks->pre + j - top];
+    for (size_t j = own->from; j < own->to; j++)
+        s[j] += by[ks->pre + j - ks->top];
 }
 
-/* s[from..to) = exp(s - its maximum); returns the sum, *peak the maximum. */
-ISA_BODY float exponentials(float *s, size_t from, size_t to, float *peak)
+static inline void fill(float *s, size_t from, size_t to, float a)
 {
-    vfloat m = vec_set(-INFINITY), sum = {0};
+    for (size_t j = from; j < to; j++)
+        s[j] = a;
+}
 
-    for (size_t j = from; j < to; j += VEC)
-        m = vec_max(vec_load(s + j), m);
-    *peak = vec_peak(m);
-    for (size_t j = from; j < to; j += VEC) {
-        const vfloat e = vec_exp(vec_load(s + j) - *peak);
+/* Slots of a part that lane x does not see: `edge` in the panels around those it sees, 0
+ * beside these. */
+static inline void mask_part(float *s, const struct set *l, const struct part *p,
+                             size_t x, float edge)
+{
+    const struct span seen = l->seen[p->own][x], at = panels_of(seen);
 
-        vec_store(s + j, e);
-        sum += e;
+    if (at.from >= at.to) {
+        fill(s, p->begin, p->end, 0);
+        return;
     }
-    return vec_sum(sum);
+    fill(s, p->begin, at.from, 0);
+    fill(s, at.from, seen.from, edge);
+    fill(s, seen.to, at.to, edge);
+    fill(s, at.to, p->end, 0);
 }
 
-/* out[x], u vectors from column c on, = by[x] * sum over slots of w_x[j] rows[j]. */
-ISA_BODY void weighted_at(float *const *out, const float *by, const float *w, size_t ld,
-                          const int n, const int u, const float *const *rows,
-                          const struct keys *ks, const struct lanes *l, size_t c)
+static inline void mask(float *t, const struct set *l, float edge)
 {
-    vfloat y[LANES][8] = {{{0}}};
+    for (size_t i = 0; i < l->parts; i++)
+        for (size_t x = l->part[i].a; x < l->part[i].b; x++)
+            mask_part(t + x * l->slots, l, &l->part[i], x, edge);
+}
 
-    for (int i = 0; i < 2; i++) {
-        size_t a, b;
+/* From products to what a softmax begins with. */
+ISA_BODY void finish_scores(float *t, const struct keys *ks, const struct set *l)
+{
+    for (size_t x = 0; x < l->n; x++) {
+        add_bias(t + x * l->slots, ks, l, x);
+        cap_scores(t + x * l->slots, ks, l, x);
+    }
+    mask(t, l, -INFINITY);
+}
 
-        segment(&a, &b, ks, l, i);
-        const float *wi = w + (i ? ks->slots[0] : 0);
-        for (size_t j = a; j < b; j++)
-            for (int v = 0; v < u; v++) {
-                const vfloat r = vec_load(rows[i] + j * ks->W + c + (size_t)(v * VEC));
+/* ---- sums of rows -------------------------------------------------------------------- */
 
-                for (int x = 0; x < n; x++)
-                    y[x][v] += r * wi[(size_t)x * ld + j];
-            }
+/* y[x] (W apart), u vectors from column c on, += sum over slots of w_x[j] rows[j]. */
+ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, const int u,
+                          const float *rows, struct span s, size_t W, size_t c)
+{
+    vfloat sum[LANES][8];
+
+    for (int x = 0; x < n; x++)
+        for (int v = 0; v < u; v++)
+            sum[x][v] = vec_load(y + (size_t)x * W + c + (size_t)(v * VEC));
+    for (size_t j = s.from; j < s.to; j++) {
+        vfloat r[8];
+
+        for (int v = 0; v < u; v++)
+            r[v] = vec_load(rows + j * W + c + (size_t)(v * VEC));
+        for (int x = 0; x < n; x++) {
+            const float a = w[(size_t)x * ld + j];
+
+            for (int v = 0; v < u; v++)
+                sum[x][v] += r[v] * a;
+        }
     }
     for (int x = 0; x < n; x++)
         for (int v = 0; v < u; v++)
-            if (c + (size_t)(v * VEC) < ks->D)
-                vec_put(out[x], c + (size_t)(v * VEC), ks->D, y[x][v] * by[x]);
+            vec_store(y + (size_t)x * W + c + (size_t)(v * VEC), sum[x][v]);
 }
 
-/* out[x] (D) = by[x] * sum_j w_x[j] rows[j]. */
-ISA_BODY void weighted_rows(float *const *out, const float *by, const float *w,
-                            size_t ld, const int n, const float *const *rows,
-                            const struct keys *ks, const struct lanes *l)
+ISA_BODY void weighted_block(float *y, const float *w, size_t ld, const int n,
+                             const float *rows, struct span s, size_t W)
 {
     size_t c = 0;
 
-    for (; c + SUMS(n) * VEC <= ks->W; c += SUMS(n) * VEC)
-        weighted_at(out, by, w, ld, n, SUMS(n), rows, ks, l, c);
-    for (; c + SUMS(n) / 2 * VEC <= ks->W; c += SUMS(n) / 2 * VEC)
-        weighted_at(out, by, w, ld, n, SUMS(n) / 2, rows, ks, l, c);
-    for (; c < ks->W; c += VEC)
-        weighted_at(out, by, w, ld, n, 1, rows, ks, l, c);
+    for (; c + SUMS(n) * VEC <= W; c += SUMS(n) * VEC)
+        weighted_at(y, w, ld, n, SUMS(n), rows, s, W, c);
+    for (; c + 2 * VEC <= W; c += 2 * VEC)
+        weighted_at(y, w, ld, n, 2, rows, s, W, c);
+    for (; c < W; c += VEC)
+        weighted_at(y, w, ld, n, 1, rows, s, W, c);
 }
 
-static inline void keys_of(struct keys *ks, const struct attn_shape *s,
-                           const struct attn_run *r, size_t g)
+/* y (lanes, W) += sum_j w_x[j] rows[j] of a part; w (lanes, l->slots). */
+ISA_BODY void weighted_rows(float *y, const float *w, const float *rows,
+                            const struct keys *ks, const struct set *l,
+                            const struct part *p)
 {
-    const struct attn_store *st[2] = {&r->prefix, &r->own};
+    for (size_t j = p->begin; j < p->end; j += ks->block)
+        for (size_t c = p->a, n; c < p->b; c += n) {
+            n = lanes_together(c, p->b);
+            const struct span s = set_block(l, ks, p, j, c, n);
+            const float *at = w + c * l->slots + p->base;
+            const struct span own = {s.from - p->base, s.to - p->base};
 
-    *ks = (struct keys){
-        .pre = r->pre,
-        .D = s->D,
-        .W = round_up(s->D, PANEL),
-        .scale = s->scale,
-        .window = s->window,
-        .cap = s->cap,
-        .bias = s->bias,
-        .slots = {round_up(r->pre, PANEL), round_up(attn_seen(r) - r->pre, PANEL)}};
-    for (int i = 0; i < 2; i++) {
-        if (ks->slots[i] == 0)
-            continue;
-        ks->k[i] = st[i]->k + g * st[i]->cap * ks->D;
-        ks->v[i] = st[i]->v + g * st[i]->cap * ks->W;
-    }
+            if (s.from >= s.to)
+                continue;
+#define WEIGHTED(n) weighted_block(y + c * ks->W, at, l->slots, n, rows, own, ks->W)
+            FOR_LANES(n, WEIGHTED);
+#undef WEIGHTED
+        }
+}
+
+/* out (D) = by * y. */
+ISA_BODY void put_row(float *out, const float *y, size_t D, float by)
+{
+    for (size_t c = 0; c < D; c += VEC)
+        vec_put(out, c, D, vec_load(y + c) * by);
 }
 
 #endif

@@ -2,66 +2,87 @@
 
 #include "nn/attention_lanes.h"
 
-/* Probabilities of lane x, in order of positions, to the tap. */
-static void tell(const struct attn_tap *tap, size_t run, const struct keys *ks,
-                 const struct lanes *l, size_t x, const float *e, float by, float *p)
+/* s[j] = exp(s[j] - its maximum) where lane x sees something; returns the sum, *peak the
+ * maximum. */
+ISA_BODY float exponentials(float *s, const struct set *l, size_t x, float *peak)
 {
-    const size_t own = l->to[x] > ks->slots[0] ? l->to[x] - ks->slots[0] : 0;
-    const size_t S = ks->pre + own;
+    vfloat m = vec_set(-INFINITY), sum = {0};
 
-    memset(p, 0, S * sizeof *p);
-    for (size_t j = l->from[x]; j < ks->pre; j++)
-        p[j] = e[j] * by;
-    const size_t from = l->from[x] > ks->slots[0] ? l->from[x] - ks->slots[0] : 0;
-    for (size_t j = from; j < own; j++)
-        p[ks->pre + j] = e[ks->slots[0] + j] * by;
-    tap->fn(tap->ctx, run, l->row[x], l->head[x], p, S);
+    for (int own = 0; own < 2; own++) {
+        const struct span at = panels_of(l->seen[own][x]);
+
+        for (size_t j = at.from; j < at.to; j += VEC)
+            m = vec_max(vec_load(s + j), m);
+    }
+    *peak = vec_peak(m);
+    for (int own = 0; own < 2; own++) {
+        const struct span at = panels_of(l->seen[own][x]);
+
+        for (size_t j = at.from; j < at.to; j += VEC) {
+            const vfloat e = vec_exp(vec_load(s + j) - *peak);
+
+            vec_store(s + j, e);
+            sum += e;
+        }
+    }
+    return vec_sum(sum);
 }
 
-/* The lanes of l, n of them. */
-ISA_BODY void forward_lanes(const struct attn_forward_job *f, size_t run,
-                            const struct keys *ks, const struct lanes *l, const int n,
-                            float *e)
+/* Probabilities of lane x, in order of positions, to the tap. */
+static void tell(const struct attn_tap *tap, const struct keys *ks, const struct set *l,
+                 size_t x, const float *e, float by, float *p)
 {
-    const struct attn_run *r = &f->runs[run];
-    const size_t ld = ks->slots[0] + ks->slots[1];
-    float by[LANES];
-    float *out[LANES];
+    const struct span of = l->seen[0][x], own = l->seen[1][x];
+    const size_t S = ks->pre + own.to - ks->top;
 
-    products(e, ld, l->q, n, ks->k, ks, l, ks->scale);
-    for (size_t x = 0; x < (size_t)n; x++) {
-        float *ex = e + x * ld, peak;
+    memset(p, 0, S * sizeof *p);
+    for (size_t j = of.from; j < of.to; j++)
+        p[j] = e[j] * by;
+    for (size_t j = own.from; j < own.to; j++)
+        p[ks->pre + j - ks->top] = e[j] * by;
+    tap->fn(tap->ctx, l->run[x], l->row[x], l->head[x], p, S);
+}
 
-        add_bias(ex, ks, l, x);
-        cap_scores(ex, ks, l);
-        mask(ex, ks, l, x);
-        const float sum = exponentials(ex, l->begin, l->end, &peak);
+/* e: scores (lanes, l->slots); behind them a row for the tap, and sums (lanes, W). */
+ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *ks,
+                          const struct set *l, float *e)
+{
+    float *p = e + l->n * l->slots, *y = p + l->slots;
+
+    for (size_t i = 0; i < l->parts; i++)
+        products(e, l->q, l->part[i].k, ks, l, &l->part[i], ks->scale);
+    finish_scores(e, ks, l);
+    float by[SET];
+    for (size_t x = 0; x < l->n; x++) {
+        const struct attn_run *r = &f->runs[l->run[x]];
+        float peak;
+        const float sum = exponentials(e + x * l->slots, l, x, &peak);
+
         by[x] = 1.0f / sum;
-        out[x] = r->out + l->row[x] * f->ldout + l->head[x] * ks->D;
         if (r->lse)
             r->lse[l->row[x] * f->s->H + l->head[x]] = peak + logf(sum);
     }
-    weighted_rows(out, by, e, ld, n, ks->v, ks, l);
-    for (size_t x = 0; f->tap && x < (size_t)n; x++)
-        tell(f->tap, run, ks, l, x, e + x * ld, by[x], e + LANES * ld);
+    memset(y, 0, l->n * ks->W * sizeof *y);
+    for (size_t i = 0; i < l->parts; i++)
+        weighted_rows(y, e, l->part[i].v, ks, l, &l->part[i]);
+    for (size_t x = 0; x < l->n; x++) {
+        put_row(f->runs[l->run[x]].out + l->row[x] * f->ldout + l->head[x] * ks->D,
+                y + x * ks->W, ks->D, by[x]);
+        if (f->tap)
+            tell(f->tap, ks, l, x, e + x * l->slots, by[x], p);
+    }
 }
 
-void ISA_NAME(attn_forward_block)(const struct attn_forward_job *f, size_t run,
-                                  size_t i0, size_t i1, size_t g, float *scratch)
+void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
+                                 struct attn_rows rows, size_t g, float *scratch)
 {
-    const struct attn_run *r = &f->runs[run];
-    const size_t share = f->s->H / f->s->G;
+    const size_t lanes = rows.n * (f->s->H / f->s->G);
     struct keys ks;
-    struct lanes l;
+    struct set l;
 
-    keys_of(&ks, f->s, r, g);
-    for (size_t c = i0 * share; c < i1 * share; c += LANES) {
-        lanes_take(&l, &ks, f->s, r, g, f->ldq, c, i1 * share);
-        switch (l.n) {
-        case 1: forward_lanes(f, run, &ks, &l, 1, scratch); break;
-        case 2: forward_lanes(f, run, &ks, &l, 2, scratch); break;
-        case 3: forward_lanes(f, run, &ks, &l, 3, scratch); break;
-        default: forward_lanes(f, run, &ks, &l, LANES, scratch); break;
-        }
+    keys_of(&ks, f->s, f->runs[rows.run].pre);
+    for (size_t c = 0; c < lanes; c += SET) {
+        set_take(&l, &ks, f->s, f->runs, rows, g, f->ldq, c);
+        forward_set(f, &ks, &l, scratch);
     }
 }

@@ -8,7 +8,10 @@
 #include "nn/attention.h"
 
 enum { ATTN_PANEL = 16 }; /* positions side by side in a panel of keys (D, 16) */
-enum { ATTN_LANES = 4 };  /* queries that go through the kernel together */
+enum { ATTN_LANES = 6 };  /* queries that go through a kernel together */
+enum {
+    ATTN_SET = 48
+}; /* queries that a block of keys is kept in the first cache for */
 
 /* The panels of one position's vector x (D): element d at [d][place]. */
 static inline void attn_panel_put(float *panels, size_t D, size_t at, const float *x)
@@ -25,6 +28,12 @@ static inline size_t attn_seen(const struct attn_run *r)
     return r->all ? r->all : r->at + r->n;
 }
 
+/* n query rows, from row `row` of run `run` on; if they are of several runs, one behind the
+ * other, these share their prefix. */
+struct attn_rows {
+    size_t run, row, n;
+};
+
 struct attn_forward_job {
     const struct attn_shape *s;
     const struct attn_run *runs;
@@ -32,11 +41,12 @@ struct attn_forward_job {
     const struct attn_tap *tap;
     float *scratch;
     size_t per_worker; /* floats of it */
+    size_t most;       /* rows of a task */
     enum isa isa;
 };
 
-/* Rows i0..i1-1 of a run with the heads of key/value head g, in scratch of its own. */
-ISA_DECLARE(attn_forward_block, (const struct attn_forward_job *f, size_t run,
-                                 size_t i0, size_t i1, size_t g, float *scratch));
+/* Some rows with the heads of key/value head g, in scratch of its own. */
+ISA_DECLARE(attn_forward_rows, (const struct attn_forward_job *f, struct attn_rows rows,
+                                size_t g, float *scratch));
 
 #endif

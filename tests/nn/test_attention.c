@@ -283,6 +283,123 @@ Test(attention, decoding_gives_the_same_bits)
     fixture_free(&f);
 }
 
+/* Sequences behind one prefix and behind others go through together; each has the bits that it
+ * has alone, whoever else is there and however many threads share them out. */
+enum { PROMPTS = 2, CANDIDATES = 11, STEPPING = PROMPTS * CANDIDATES };
+
+struct stepping {
+    struct attn_shape s;
+    size_t P, own, ld;
+    float *q, *kv, *out, *lse, *scratch;
+    struct attn_store prompt[PROMPTS], store[STEPPING];
+    struct attn_run run[STEPPING];
+};
+
+static void stepping_new(struct stepping *f, struct kern *k, struct attn_shape s,
+                         size_t P)
+{
+    const size_t G = s.G, D = s.D;
+
+    *f = (struct stepping){.s = s, .P = P, .own = 40, .ld = s.H * D};
+    f->q = normals(STEPPING * f->ld, 1);
+    f->kv = normals((PROMPTS * P + STEPPING * f->own) * 2 * G * D, 2);
+    f->out = zeros(STEPPING * f->ld);
+    f->lse = zeros(STEPPING * s.H);
+    f->scratch = floats(attn_scratch(k, &s, P + f->own));
+    const float *kv = f->kv;
+    for (size_t i = 0; i < PROMPTS; i++, kv += 2 * P * G * D) {
+        f->prompt[i] = store_new(&s, P);
+        attn_store_put(&s, &f->prompt[i], 0, kv, kv + G * D, 2 * G * D, P);
+    }
+    for (size_t i = 0; i < STEPPING; i++, kv += 2 * f->own * G * D) {
+        const size_t stand = i * 7 % f->own; /* each somewhere else */
+
+        f->store[i] = store_new(&s, f->own);
+        attn_store_put(&s, &f->store[i], 0, kv, kv + G * D, 2 * G * D, stand + 1);
+        f->run[i] = (struct attn_run){.q = f->q + i * f->ld,
+                                      .out = f->out + i * f->ld,
+                                      .lse = f->lse + i * s.H,
+                                      .n = 1,
+                                      .at = P + stand,
+                                      .prefix = f->prompt[i / CANDIDATES],
+                                      .pre = P,
+                                      .own = f->store[i]};
+    }
+}
+
+static void stepping_free(struct stepping *f)
+{
+    for (size_t i = 0; i < PROMPTS; i++) {
+        free(f->prompt[i].k);
+        free(f->prompt[i].v);
+    }
+    for (size_t i = 0; i < STEPPING; i++) {
+        free(f->store[i].k);
+        free(f->store[i].v);
+    }
+    free(f->q);
+    free(f->kv);
+    free(f->out);
+    free(f->lse);
+    free(f->scratch);
+}
+
+struct rows_told {
+    const struct stepping *f;
+    size_t next[STEPPING]; /* head */
+    float sum[STEPPING];   /* of the probabilities of all heads */
+};
+
+static void told(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S)
+{
+    struct rows_told *t = ctx;
+
+    cr_assert_eq(i, 0);
+    cr_assert_eq(h, t->next[r]++);
+    cr_assert_eq(S, t->f->run[r].at + 1);
+    for (size_t j = 0; j < S; j++)
+        t->sum[r] += p[j];
+}
+
+TheoryDataPoints(attention, candidates_together) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 1, 3, 60), /* more heads to a key than go together */
+    DataPoints(size_t, 24, 300),
+    DataPoints(size_t, 1, 70),
+    DataPoints(size_t, 0, 50),
+    DataPoints(size_t, 1, 3),
+};
+Theory((int isa, size_t share, size_t D, size_t P, size_t window, size_t threads),
+       attention, candidates_together)
+{
+    const struct attn_shape s = {2 * share, 2, D, 0.2f, window};
+    struct machine m;
+    struct stepping f;
+
+    if (!machine_new(&m, threads, &(struct kern_opts){.isa = (enum isa)isa}))
+        return;
+    stepping_new(&f, m.k, s, P);
+    struct rows_told t = {.f = &f};
+    attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, &(struct attn_tap){told, &t},
+                 f.scratch);
+    float *tapped = floats(STEPPING * f.ld), *lse = floats(STEPPING * s.H);
+    memcpy(tapped, f.out, STEPPING * f.ld * sizeof *tapped);
+    memcpy(lse, f.lse, STEPPING * s.H * sizeof *lse);
+    attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, NULL, f.scratch);
+    cr_expect_eq(memcmp(tapped, f.out, STEPPING * f.ld * sizeof *tapped), 0);
+    for (size_t i = 0; i < STEPPING; i++) {
+        cr_expect_eq(t.next[i], s.H);
+        cr_expect_float_eq(t.sum[i], (float)s.H, 1e-4f * (float)s.H);
+        attn_forward(m.k, &s, &f.run[i], 1, f.ld, f.ld, NULL, f.scratch);
+    }
+    cr_expect_eq(memcmp(tapped, f.out, STEPPING * f.ld * sizeof *tapped), 0);
+    cr_expect_eq(memcmp(lse, f.lse, STEPPING * s.H * sizeof *lse), 0);
+    free(tapped);
+    free(lse);
+    stepping_free(&f);
+    machine_free(&m);
+}
+
 /* What lies behind a row in its store, finite as it is, does not matter. */
 Test(attention, later_positions_do_not_matter)
 {
