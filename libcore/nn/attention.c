@@ -33,8 +33,8 @@ void attn_store_put(const struct attn_shape *s, const struct attn_store *st, siz
     for (size_t g = 0; g < s->G; g++)
         for (size_t i = 0; i < n; i++) {
             attn_panel_put(st->k + g * st->cap * D, D, at + i, k + i * ldkv + g * D);
-            memcpy(st->v + g * st->cap * W + (at + i) * W, v + i * ldkv + g * D,
-                   D * sizeof *v);
+            attn_row_put(st->v + g * st->cap * W, st->cap, D, at + i,
+                         v + i * ldkv + g * D);
         }
 }
 

@@ -40,7 +40,8 @@ struct attn_shape {
 };
 
 /* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in
- * panels of 16 positions, (cap/16, D, 16); values in rows, (cap, D rounded up to 16).
+ * panels of 16 positions, (cap/16, D, 16); values in panels of 16 columns, (D/16, cap, 16),
+ * D rounded up.
  */
 struct attn_store {
     float *k, *v;

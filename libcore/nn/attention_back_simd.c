@@ -6,11 +6,12 @@
  * (SET, slots) and the lanes' rows (SET, W). */
 struct room {
     float *p, *ds;        /* probabilities; gradients of scores */
-    float *v;             /* values in panels */
-    float *k;             /* keys in rows */
+    float *v;             /* values in panels of slots */
+    float *k;             /* keys in panels of columns */
     float *dk, *dv;       /* sums */
     float *dbias;         /* (heads of the group, 2 span) by distance: [span + j - i] */
     float *q, *dout, *dq; /* of the lanes, padded with zeros */
+    size_t slots;         /* all of them */
     size_t span;          /* above every key and every position */
 };
 
@@ -19,6 +20,7 @@ static void room_make(struct room *m, const struct keys *ks, size_t slots, size_
 {
     const size_t W = ks->W;
 
+    m->slots = slots;
     m->p = scratch;
     m->ds = m->p + SET * slots;
     m->v = m->ds + SET * slots;
@@ -34,21 +36,20 @@ static void room_make(struct room *m, const struct keys *ks, size_t slots, size_
         memset(m->dbias, 0, 2 * share * m->span * sizeof *m->dbias);
 }
 
-/* The first `slots` keys and values of a store's head g, as rows and as panels, from slot
- * `base` on. */
+/* The first `slots` keys and values of a store's head g, from slot `base` on. */
 static void room_fill(const struct room *m, const struct keys *ks,
                       const struct attn_store *st, size_t g, size_t base, size_t slots)
 {
     const size_t D = ks->D, W = ks->W;
 
-    for (size_t j = 0; j < slots; j++) {
-        const float *panel = st->k + g * st->cap * D + panel_floor(j) * D + j % PANEL;
-        float *row = m->k + (base + j) * W;
+    for (size_t j = 0; j < slots; j++)
+        for (size_t d = 0; d < D; d++) {
+            const size_t panel = panel_floor(j) * D + d * PANEL + j % PANEL;
+            const size_t row = panel_floor(d), c = j * PANEL + d % PANEL;
 
-        for (size_t d = 0; d < D; d++)
-            row[d] = panel[d * PANEL];
-        attn_panel_put(m->v + base * D, D, j, st->v + g * st->cap * W + j * W);
-    }
+            m->k[row * m->slots + base * PANEL + c] = st->k[g * st->cap * D + panel];
+            m->v[base * D + panel] = st->v[g * st->cap * W + row * st->cap + c];
+        }
 }
 
 ISA_BODY float dot(const float *a, const float *b, size_t n)
@@ -195,7 +196,7 @@ ISA_BODY void backward_set(const struct attn_backward_job *b, size_t run,
     for (size_t i = 0; i < l->parts; i++) {
         const struct part *p = &l->part[i];
 
-        weighted_rows(m->dq, m->ds, m->k + p->base * W, ks, l, p);
+        weighted_rows(m->dq, m->ds, m->k + p->base * PANEL, m->slots * PANEL, ks, l, p);
         spread(m->dk, m->ds, m->q, ks, l, p);
         spread(m->dv, m->p, m->dout, ks, l, p);
     }

@@ -11,8 +11,8 @@
  * Keys lie in panels (D, 16), so that the scores against the positions of a panel
  *     s[0..15] = sum_d q_d panel[d][0..15]
  * need no sum across a vector, for any D.  The whole rows of scores are kept
- * (set, slots), masked, and turned into exponentials; then the values, which lie
- * in rows padded to whole vectors, are added up position by position.  Each function that
+ * (set, slots), masked, and turned into exponentials; then the values, which lie in
+ * panels of 16 columns (slots, 16), are added up position by position.  Each function that
  * takes the number of lanes n is compiled for each n, with as many sums side by side as
  * hide the latency of one (SUMS); the order within a sum is the same for all, and does not
  * depend on where a block ends.
@@ -26,7 +26,7 @@
  *     dP_ij = dO_i . v_j,   delta_i = dO_i . O_i,   dS_ij = P_ij (dP_ij - delta_i)
  *     dq_i = scale sum_j dS_ij k_j,   dk_j = scale sum_i dS_ij q_i,
  *     dv_j = sum_i P_ij dO_i
- * It needs values in panels and keys in rows, which are made in scratch.  With soft caps
+ * It needs values as keys lie, and keys as values do, which are made in scratch.  With soft caps
  * s is the capped score, and dS is times the cap's slope.
  */
 #ifndef CAGSR_NN_ATTENTION_LANES_H
@@ -193,9 +193,16 @@ ISA_BODY void finish_scores(float *t, const struct keys *ks, const struct set *l
 
 /* ---- sums of rows -------------------------------------------------------------------- */
 
-/* y[x] (W apart), u vectors from column c on, += sum over slots of w_x[j] rows[j]. */
+ISA_BODY const float *row_at(const float *rows, size_t step, size_t j, size_t c)
+{
+    return rows + c / PANEL * step + j * PANEL + c % PANEL;
+}
+
+/* y[x] (W apart), u vectors from column c on, += sum over slots of w_x[j] rows[j], which lie
+ * in panels of columns, `step` apart. */
 ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, const int u,
-                          const float *rows, struct span s, size_t W, size_t c)
+                          const float *rows, size_t step, struct span s, size_t W,
+                          size_t c)
 {
     vfloat sum[LANES][8];
 
@@ -206,7 +213,7 @@ ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, cons
         vfloat r[8];
 
         for (int v = 0; v < u; v++)
-            r[v] = vec_load(rows + j * W + c + (size_t)(v * VEC));
+            r[v] = vec_load(row_at(rows, step, j, c + (size_t)(v * VEC)));
         for (int x = 0; x < n; x++) {
             const float a = w[(size_t)x * ld + j];
 
@@ -220,20 +227,20 @@ ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, cons
 }
 
 ISA_BODY void weighted_block(float *y, const float *w, size_t ld, const int n,
-                             const float *rows, struct span s, size_t W)
+                             const float *rows, size_t step, struct span s, size_t W)
 {
     size_t c = 0;
 
     for (; c + SUMS(n) * VEC <= W; c += SUMS(n) * VEC)
-        weighted_at(y, w, ld, n, SUMS(n), rows, s, W, c);
+        weighted_at(y, w, ld, n, SUMS(n), rows, step, s, W, c);
     for (; c + 2 * VEC <= W; c += 2 * VEC)
-        weighted_at(y, w, ld, n, 2, rows, s, W, c);
+        weighted_at(y, w, ld, n, 2, rows, step, s, W, c);
     for (; c < W; c += VEC)
-        weighted_at(y, w, ld, n, 1, rows, s, W, c);
+        weighted_at(y, w, ld, n, 1, rows, step, s, W, c);
 }
 
 /* y (lanes, W) += sum_j w_x[j] rows[j] of a part; w (lanes, l->slots). */
-ISA_BODY void weighted_rows(float *y, const float *w, const float *rows,
+ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t step,
                             const struct keys *ks, const struct set *l,
                             const struct part *p)
 {
@@ -246,7 +253,8 @@ ISA_BODY void weighted_rows(float *y, const float *w, const float *rows,
 
             if (s.from >= s.to)
                 continue;
-#define WEIGHTED(n) weighted_block(y + c * ks->W, at, l->slots, n, rows, own, ks->W)
+#define WEIGHTED(n)                                                                    \
+    weighted_block(y + c * ks->W, at, l->slots, n, rows, step, own, ks->W)
             FOR_LANES(n, WEIGHTED);
 #undef WEIGHTED
         }

@@ -30,9 +30,9 @@ struct keys {
 struct part {
     size_t a, b;
     int own;            /* 0: the prefix */
-    const float *k, *v; /* panels and rows, the first of which are slot `base` */
-    size_t base;
-    size_t begin, end; /* slots computed: whole panels */
+    const float *k, *v; /* panels, the first slot of which is `base` */
+    size_t base, step;  /* step: floats between panels of v */
+    size_t begin, end;  /* slots computed: whole panels */
 };
 
 /* Slots from..to-1. */
@@ -116,6 +116,7 @@ static inline struct part set_part(const struct set *l, const struct keys *ks,
     if (s.from < s.to) {
         p.k = st->k + g * st->cap * ks->D;
         p.v = st->v + g * st->cap * ks->W;
+        p.step = st->cap * PANEL;
         p.begin = s.from;
         p.end = s.to;
     }

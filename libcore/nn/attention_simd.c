@@ -64,7 +64,7 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
     }
     memset(y, 0, l->n * ks->W * sizeof *y);
     for (size_t i = 0; i < l->parts; i++)
-        weighted_rows(y, e, l->part[i].v, ks, l, &l->part[i]);
+        weighted_rows(y, e, l->part[i].v, l->part[i].step, ks, l, &l->part[i]);
     for (size_t x = 0; x < l->n; x++) {
         put_row(f->runs[l->run[x]].out + l->row[x] * f->ldout + l->head[x] * ks->D,
                 y + x * ks->W, ks->D, by[x]);

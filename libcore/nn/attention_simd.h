@@ -7,6 +7,8 @@
 
 #include "nn/attention.h"
 
+#include <string.h>
+
 enum { ATTN_PANEL = 16 }; /* positions side by side in a panel of keys (D, 16) */
 enum { ATTN_LANES = 6 };  /* queries that go through a kernel together */
 enum {
@@ -20,6 +22,15 @@ static inline void attn_panel_put(float *panels, size_t D, size_t at, const floa
 
     for (size_t d = 0; d < D; d++)
         p[d * ATTN_PANEL] = x[d];
+}
+
+/* One position's vector x (D) among `cap` in columns' panels: element d at [d / 16][at][d % 16]. */
+static inline void attn_row_put(float *panels, size_t cap, size_t D, size_t at,
+                                const float *x)
+{
+    for (size_t d = 0; d < D; d += ATTN_PANEL)
+        memcpy(panels + (d * cap + at * ATTN_PANEL), x + d,
+               (D - d < ATTN_PANEL ? D - d : ATTN_PANEL) * sizeof *x);
 }
 
 /* Positions that some query of the run sees. */
