@@ -161,6 +161,11 @@ enum kern_dtype kern_dtype(const struct kern *k)
     return k->dtype;
 }
 
+int kern_rounds_both(const struct kern *k)
+{
+    return k->both;
+}
+
 const char *kern_name(const struct kern *k)
 {
     return k->name;

@@ -58,6 +58,7 @@ struct par *kern_par(const struct kern *k); /* as given, may be NULL */
 enum isa kern_isa(const struct kern *k);    /* whose loops run: for ISA_CALL */
 enum kern_backend kern_backend(const struct kern *k);
 enum kern_dtype kern_dtype(const struct kern *k);
+int kern_rounds_both(const struct kern *k); /* what weights are multiplied with, too */
 
 /* E.g. "f32 pack/avx512" or "f32 openblas-0.3.21/SkylakeX avx512"; with both operands in
  * bfloat16 "bf16 pack/amx" or, by widening, "bf16 both pack/avx2", with weights alone "bf16

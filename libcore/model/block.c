@@ -20,6 +20,13 @@ struct attn_shape block_attn_shape(const struct model *m, size_t l)
         a->H, a->G, a->D, a->attn_scale, a->kind[a->layer[l]].window, a->attn_cap};
 }
 
+enum attn_keep block_keep(const struct model *m, int sampling)
+{
+    if (!kern_rounds_both(m->kern))
+        return ATTN_EXACT;
+    return sampling && m->arch.D % 2 == 0 ? ATTN_HALVES : ATTN_ROUNDED;
+}
+
 void block_bias_carve(struct attn_bias *b, const struct model *m, struct arena *a,
                       size_t S)
 {
@@ -121,12 +128,12 @@ void block_norm_backward(const struct model *m, float *dx, const float *dy,
 struct attn_store block_store_at(const struct model *m, const struct block_store *s,
                                  size_t l)
 {
-    const struct arch *a = &m->arch;
+    const struct attn_shape shape = {.G = m->arch.G, .D = m->arch.D};
     struct attn_store st = s->kv;
 
     if (s->cached && st.k) {
-        st.k += l * a->G * st.cap * a->D;
-        st.v += l * a->G * st.cap * round_up(a->D, 16);
+        st.k += l * attn_store_k(&shape, st.cap, st.keep);
+        st.v += l * attn_store_v(&shape, st.cap, st.keep);
     }
     return st;
 }

@@ -145,11 +145,13 @@ struct block_store decoder_store(const struct decoder *d, struct arena *a, size_
 {
     const struct arch *c = &d->m->arch;
     const struct attn_shape s = block_attn_shape(d->m, 0);
+    const enum attn_keep keep = block_keep(d->m, 1);
     struct block_store st = {.cached = 1};
 
     st.kv.cap = attn_store_cap(n);
-    st.kv.k = arena_take(a, c->L * attn_store_k(&s, n), sizeof(float));
-    st.kv.v = arena_take(a, c->L * attn_store_v(&s, n), sizeof(float));
+    st.kv.keep = keep;
+    st.kv.k = arena_take(a, c->L * attn_store_k(&s, n, keep), sizeof(float));
+    st.kv.v = arena_take(a, c->L * attn_store_v(&s, n, keep), sizeof(float));
     if (d->spec && d->spec->kind == kind && d->spec->reduce == CAPTURE_NORM)
         st.norms = arena_take(a, (d->spec->to - d->spec->from) * c->H * st.kv.cap,
                               sizeof(float));
@@ -161,11 +163,12 @@ struct block_store decoder_store(const struct decoder *d, struct arena *a, size_
 static void encoder_carve(struct encoder *n, const struct decoder *d, size_t P)
 {
     const struct attn_shape s = block_attn_shape(n->d.m, 0);
+    const enum attn_keep keep = block_keep(n->d.m, 1);
     const size_t f = sizeof(float);
 
-    n->store.kv = (struct attn_store){arena_take(&n->arena, attn_store_k(&s, P), f),
-                                      arena_take(&n->arena, attn_store_v(&s, P), f),
-                                      attn_store_cap(P)};
+    n->store.kv = (struct attn_store){.cap = attn_store_cap(P), .keep = keep};
+    n->store.kv.k = arena_take(&n->arena, attn_store_k(&s, P, keep), f);
+    n->store.kv.v = arena_take(&n->arena, attn_store_v(&s, P, keep), f);
     n->kv = arena_take(&n->arena, P * 2 * d->m->arch.G * d->m->arch.D, f);
 }
 

@@ -2,6 +2,7 @@
 
 #include "nn/attention_simd.h"
 #include "tensor/dims.h"
+#include "tensor/dtype.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,28 +15,69 @@ size_t attn_store_cap(size_t n)
     return round_up(n, ATTN_PANEL);
 }
 
-size_t attn_store_k(const struct attn_shape *s, size_t n)
+/* Numbers in a float's place. */
+static size_t packed(enum attn_keep keep)
 {
-    return s->G * round_up(n, ATTN_PANEL) * s->D;
+    return keep == ATTN_HALVES ? 2 : 1;
 }
 
-size_t attn_store_v(const struct attn_shape *s, size_t n)
+size_t attn_store_k(const struct attn_shape *s, size_t n, enum attn_keep keep)
 {
-    return s->G * round_up(n, ATTN_PANEL) * round_up(s->D, ATTN_PANEL);
+    return s->G * round_up(n, ATTN_PANEL) * s->D / packed(keep);
+}
+
+size_t attn_store_v(const struct attn_shape *s, size_t n, enum attn_keep keep)
+{
+    return s->G * round_up(n, ATTN_PANEL) * round_up(s->D, ATTN_PANEL) / packed(keep);
+}
+
+/* Numbers as they are, or rounded. */
+static void put(const struct attn_store *st, float *k, float *v, size_t D, size_t at,
+                const float *from_k, const float *from_v)
+{
+    const int exact = st->keep == ATTN_EXACT;
+
+    for (size_t d = 0; d < D; d++) {
+        k[attn_key_at(D, at, d)] =
+            exact ? from_k[d] : f32_from_bf16(bf16_from_f32(from_k[d]));
+        v[attn_value_at(st->cap, at, d)] =
+            exact ? from_v[d] : f32_from_bf16(bf16_from_f32(from_v[d]));
+    }
+}
+
+/* Half `i` of a word. */
+static void put_half(float *word, size_t i, float x)
+{
+    const uint32_t h = bf16_from_f32(x);
+    uint32_t w;
+
+    memcpy(&w, word, sizeof w);
+    w = i ? (w & 0xffff) | h << 16 : (w & 0xffff0000) | h;
+    memcpy(word, &w, sizeof w);
+}
+
+static void put_halves(const struct attn_store *st, float *k, float *v, size_t D,
+                       size_t at, const float *from_k, const float *from_v)
+{
+    for (size_t d = 0; d < D; d++) {
+        put_half(k + attn_key_at(D / 2, at, d / 2), d % 2, from_k[d]);
+        put_half(v + attn_value_at(st->cap / 2, at / 2, d), at % 2, from_v[d]);
+    }
 }
 
 void attn_store_put(const struct attn_shape *s, const struct attn_store *st, size_t at,
                     const float *k, const float *v, size_t ldkv, size_t n)
 {
-    const size_t D = s->D, W = round_up(D, ATTN_PANEL);
+    const size_t D = s->D, many = packed(st->keep);
+    const size_t all_k = st->cap * D / many;
+    const size_t all_v = st->cap * round_up(D, ATTN_PANEL) / many;
 
-    assert(at + n <= st->cap);
+    assert(at + n <= st->cap && D % many == 0);
     for (size_t g = 0; g < s->G; g++)
-        for (size_t i = 0; i < n; i++) {
-            attn_panel_put(st->k + g * st->cap * D, D, at + i, k + i * ldkv + g * D);
-            attn_row_put(st->v + g * st->cap * W, st->cap, D, at + i,
-                         v + i * ldkv + g * D);
-        }
+        for (size_t i = 0; i < n; i++)
+            (many > 1 ? put_halves : put)(st, st->k + g * all_k, st->v + g * all_v, D,
+                                          at + i, k + i * ldkv + g * D,
+                                          v + i * ldkv + g * D);
 }
 
 /* ---- forward ----------------------------------------------------------------------- */

@@ -39,22 +39,31 @@ struct attn_shape {
     const struct attn_bias *bias; /* NULL: none */
 };
 
+/* How keys and values are kept: as they are; rounded to bfloat16; and so in half the memory. */
+enum attn_keep {
+    ATTN_EXACT,
+    ATTN_ROUNDED,
+    ATTN_HALVES, /* for even D, and not for attn_backward */
+};
+
 /* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in
  * panels of 16 positions, (cap/16, D, 16); values in panels of 16 columns, (D/16, cap, 16),
- * D rounded up.
+ * D rounded up.  With ATTN_HALVES two numbers share a float's place, the first in its lower
+ * half: of a key d and d + 1, of values positions j and j + 1.
  */
 struct attn_store {
     float *k, *v;
     size_t cap; /* a multiple of 16 */
+    enum attn_keep keep;
 };
 
 /* Floats of a store's k, and of its v, for n positions. */
 size_t attn_store_cap(size_t n); /* n rounded up */
-size_t attn_store_k(const struct attn_shape *s, size_t n);
-size_t attn_store_v(const struct attn_shape *s, size_t n);
+size_t attn_store_k(const struct attn_shape *s, size_t n, enum attn_keep keep);
+size_t attn_store_v(const struct attn_shape *s, size_t n, enum attn_keep keep);
 
-/* Writes positions at..at+n-1 from rows of k and v, each (n, G D), ldkv apart.  Cannot
- * fail.  The floats behind position n of a store must be finite: begin with zeros. */
+/* Writes positions at..at+n-1 from rows of k and v, each (n, G D), ldkv apart, as the store
+ * keeps them.  Cannot fail.  The floats behind position n of a store must be finite: begin with zeros. */
 void attn_store_put(const struct attn_shape *s, const struct attn_store *st, size_t at,
                     const float *k, const float *v, size_t ldkv, size_t n);
 

@@ -15,8 +15,8 @@ size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S)
     const size_t n = slots_max(S), W = round_up(s->D, ATTN_PANEL);
     const size_t bias = s->bias ? 2 * (s->H / s->G) : 0;
 
-    return par_threads(kern_par(k)) *
-           (n * (2 * ATTN_SET + s->D + 3 * W + bias) + 3 * ATTN_SET * W);
+    return par_threads(kern_par(k)) * (n * (2 * ATTN_SET + s->D + 3 * W + bias) +
+                                       3 * ATTN_SET * W + attn_block(s->D) * W);
 }
 
 static void backward_task(void *ctx, size_t i, size_t worker)
@@ -35,6 +35,7 @@ void attn_backward(struct kern *k, const struct attn_shape *s,
 
     for (size_t r = 0; r < n; r++) {
         assert(runs[r].all || runs[r].at == runs[r].pre);
+        assert(runs[r].own.keep != ATTN_HALVES && runs[r].prefix.keep != ATTN_HALVES);
         S = attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
         if (s->bias && runs[r].at + runs[r].n > S)
             S = runs[r].at + runs[r].n;

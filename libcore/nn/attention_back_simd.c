@@ -44,11 +44,11 @@ static void room_fill(const struct room *m, const struct keys *ks,
 
     for (size_t j = 0; j < slots; j++)
         for (size_t d = 0; d < D; d++) {
-            const size_t panel = panel_floor(j) * D + d * PANEL + j % PANEL;
-            const size_t row = panel_floor(d), c = j * PANEL + d % PANEL;
+            const size_t key = attn_key_at(D, j, d);
 
-            m->k[row * m->slots + base * PANEL + c] = st->k[g * st->cap * D + panel];
-            m->v[base * D + panel] = st->v[g * st->cap * W + row * st->cap + c];
+            m->k[attn_value_at(m->slots, base + j, d)] = st->k[g * st->cap * D + key];
+            m->v[base * D + key] =
+                st->v[g * st->cap * W + attn_value_at(st->cap, j, d)];
         }
 }
 
@@ -189,8 +189,8 @@ ISA_BODY void backward_set(const struct attn_backward_job *b, size_t run,
     for (size_t i = 0; i < l->parts; i++) {
         const struct part *p = &l->part[i];
 
-        products(m->p, l->q, p->k, ks, l, p, ks->scale);
-        products(m->ds, dout, m->v + p->base * ks->D, ks, l, p, 1);
+        products(m->p, l->q, p->k, ks, l, p);
+        products(m->ds, dout, m->v + p->base * ks->D, ks, l, p);
     }
     set_gradient(b, &b->runs[run], ks, l, m);
     for (size_t i = 0; i < l->parts; i++) {
@@ -239,7 +239,7 @@ void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
     struct set l;
     struct room m;
 
-    keys_of(&ks, b->s, r->pre);
+    keys_of(&ks, b->s, r->pre, NULL);
     m.span = ks.top + own;
     if (m.span < r->at + r->n)
         m.span = r->at + r->n;

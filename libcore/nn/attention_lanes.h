@@ -32,7 +32,7 @@
 #ifndef CAGSR_NN_ATTENTION_LANES_H
 #define CAGSR_NN_ATTENTION_LANES_H
 
-#include "kern/vec.h"
+#include "kern/halves.h"
 #include "nn/attention_set.h"
 #include "nn/softcap_vec.h"
 
@@ -61,23 +61,52 @@
 
 /* ---- scores -------------------------------------------------------------------------- */
 
-/* out[x] (ld apart), u vectors from slot j on, = scale * x . key.  u vectors are whole
- * panels, or lie within one. */
-ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int n,
-                        const int u, const float *panels, size_t j, size_t D,
-                        float scale)
+/* Vectors of words as their first or second numbers. */
+ISA_BODY vfloat first_of(vword w)
 {
-    const float *p = panels + panel_floor(j) * D + j % PANEL;
+    return (vfloat)(w << 16);
+}
+
+ISA_BODY vfloat second_of(vword w)
+{
+    return (vfloat)(w & 0xffff0000u);
+}
+
+/* n rows of a panel that hold two numbers in a float's place, as 2 n rows. */
+ISA_BODY void widen(float *to, const float *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t v = 0; v < PANEL; v += VEC) {
+            const vword w = words(from + i * PANEL + v);
+
+            vec_store(to + 2 * i * PANEL + v, first_of(w));
+            vec_store(to + (2 * i + 1) * PANEL + v, second_of(w));
+        }
+}
+
+/* The keys of slots j..j+n-1 of a part, whole panels, counted from its first. */
+ISA_BODY const float *block_keys(const struct keys *ks, const struct part *p,
+                                 const float *panels, size_t j, size_t n)
+{
+    if (!p->halves)
+        return panels + j * ks->D;
+    widen(ks->wide, panels + j * ks->D / 2, n * ks->D / (2 * PANEL));
+    return ks->wide;
+}
+
+/* out[x] (ld apart), u vectors from slot j on, = x . key.  u vectors are whole panels, or lie
+ * within one. */
+ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int n,
+                        const int u, const float *panels, size_t j, size_t D)
+{
+    const float *p = panels + attn_key_at(D, j, 0);
     vfloat s[LANES][8] = {{{0}}};
 
     for (size_t d = 0; d < D; d++) {
         vfloat k[8];
 
-        for (int i = 0; i < u; i++) {
-            const size_t at = (size_t)(i * VEC);
-
-            k[i] = vec_load(p + panel_floor(at) * D + at % PANEL + d * PANEL);
-        }
+        for (int i = 0; i < u; i++)
+            k[i] = vec_load(p + attn_key_at(D, (size_t)(i * VEC), d));
         for (int x = 0; x < n; x++) { /* one number at a time in a register */
             const float a = q[x][d];
 
@@ -87,41 +116,61 @@ ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int 
     }
     for (int x = 0; x < n; x++)
         for (int i = 0; i < u; i++)
-            vec_store(out + (size_t)x * ld + j + (size_t)(i * VEC), s[x][i] * scale);
+            vec_store(out + (size_t)x * ld + j + (size_t)(i * VEC), s[x][i]);
 }
 
 /* The same for slots s of panels. */
 ISA_BODY void scores_panels(float *out, size_t ld, const float *const *q, const int n,
-                            const float *panels, struct span s, size_t D, float scale)
+                            const float *panels, struct span s, size_t D)
 {
     size_t j = s.from;
 
     for (; j + SUMS(n) * VEC <= s.to; j += SUMS(n) * VEC)
-        scores_at(out, ld, q, n, SUMS(n), panels, j, D, scale);
+        scores_at(out, ld, q, n, SUMS(n), panels, j, D);
     for (; j + 2 * VEC <= s.to; j += 2 * VEC)
-        scores_at(out, ld, q, n, 2, panels, j, D, scale);
+        scores_at(out, ld, q, n, 2, panels, j, D);
     for (; j < s.to; j += VEC)
-        scores_at(out, ld, q, n, 1, panels, j, D, scale);
+        scores_at(out, ld, q, n, 1, panels, j, D);
 }
 
-/* t (lanes, l->slots) = scale * x . the panels of a part, for all slots computed. */
-ISA_BODY void products(float *t, const float *const *x, const float *panels,
-                       const struct keys *ks, const struct set *l, const struct part *p,
-                       float scale)
+/* A function of its own: the loops want all registers. */
+static __attribute__((noinline)) void scores(float *out, size_t ld,
+                                             const float *const *q, size_t n,
+                                             const float *panels, struct span s,
+                                             size_t D)
 {
-    for (size_t j = p->begin; j < p->end; j += ks->block)
+#define SCORES(n) scores_panels(out, ld, q, n, panels, s, D)
+    FOR_LANES(n, SCORES);
+#undef SCORES
+}
+
+/* t (lanes, l->slots) = x . the panels of a part, for all slots computed. */
+ISA_BODY void products(float *t, const float *const *x, const float *panels,
+                       const struct keys *ks, const struct set *l, const struct part *p)
+{
+    for (size_t j = p->begin, many; j < p->end; j += many) {
+        many = least(ks->block, p->end - j);
+        const float *block = block_keys(ks, p, panels, j - p->base, many);
+
         for (size_t c = p->a, n; c < p->b; c += n) {
             n = lanes_together(c, p->b);
-            const struct span s = set_block(l, ks, p, j, c, n);
-            float *at = t + c * l->slots + p->base;
-            const struct span own = {s.from - p->base, s.to - p->base};
+            const struct span s = set_block(l, p, j, many, c, n);
 
-            if (s.from >= s.to)
-                continue;
-#define SCORES(n) scores_panels(at, l->slots, x + c, n, panels, own, ks->D, scale)
-            FOR_LANES(n, SCORES);
-#undef SCORES
+            if (s.from < s.to)
+                scores(t + c * l->slots + j, l->slots, x + c, n, block, s, ks->D);
         }
+    }
+}
+
+ISA_BODY void scale_scores(float *s, const struct keys *ks, const struct set *l,
+                           size_t x)
+{
+    for (int own = 0; own < 2; own++) {
+        const struct span at = panels_of(l->seen[own][x]);
+
+        for (size_t j = at.from; j < at.to; j += VEC)
+            vec_store(s + j, vec_load(s + j) * ks->scale);
+    }
 }
 
 /* The scores of lane x through the soft cap, where there is one. */
@@ -185,6 +234,7 @@ static inline void mask(float *t, const struct set *l, float edge)
 ISA_BODY void finish_scores(float *t, const struct keys *ks, const struct set *l)
 {
     for (size_t x = 0; x < l->n; x++) {
+        scale_scores(t + x * l->slots, ks, l, x);
         add_bias(t + x * l->slots, ks, l, x);
         cap_scores(t + x * l->slots, ks, l, x);
     }
@@ -193,9 +243,17 @@ ISA_BODY void finish_scores(float *t, const struct keys *ks, const struct set *l
 
 /* ---- sums of rows -------------------------------------------------------------------- */
 
-ISA_BODY const float *row_at(const float *rows, size_t step, size_t j, size_t c)
+/* The values of slots j..j+n-1 of a part in panels of columns, *step apart. */
+ISA_BODY const float *block_values(size_t *step, const struct keys *ks,
+                                   const struct part *p, const float *rows, size_t j,
+                                   size_t n)
 {
-    return rows + c / PANEL * step + j * PANEL + c % PANEL;
+    if (!p->halves)
+        return rows + j * PANEL;
+    for (size_t c = 0; c < ks->W; c += PANEL)
+        widen(ks->wide + c * n, rows + c / PANEL * *step + j / 2 * PANEL, n / 2);
+    *step = n * PANEL;
+    return ks->wide;
 }
 
 /* y[x] (W apart), u vectors from column c on, += sum over slots of w_x[j] rows[j], which lie
@@ -212,8 +270,11 @@ ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, cons
     for (size_t j = s.from; j < s.to; j++) {
         vfloat r[8];
 
-        for (int v = 0; v < u; v++)
-            r[v] = vec_load(row_at(rows, step, j, c + (size_t)(v * VEC)));
+        for (int v = 0; v < u; v++) {
+            const size_t at = c + (size_t)(v * VEC);
+
+            r[v] = vec_load(rows + at / PANEL * step + j * PANEL + at % PANEL);
+        }
         for (int x = 0; x < n; x++) {
             const float a = w[(size_t)x * ld + j];
 
@@ -239,25 +300,35 @@ ISA_BODY void weighted_block(float *y, const float *w, size_t ld, const int n,
         weighted_at(y, w, ld, n, 1, rows, step, s, W, c);
 }
 
-/* y (lanes, W) += sum_j w_x[j] rows[j] of a part; w (lanes, l->slots). */
+static __attribute__((noinline)) void weighted(float *y, const float *w, size_t ld,
+                                               size_t n, const float *rows, size_t step,
+                                               struct span s, size_t W)
+{
+#define WEIGHTED(n) weighted_block(y, w, ld, n, rows, step, s, W)
+    FOR_LANES(n, WEIGHTED);
+#undef WEIGHTED
+}
+
+/* y (lanes, W) += sum_j w_x[j] rows[j] of a part, its panels of columns `step` apart; w
+ * (lanes, l->slots). */
 ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t step,
                             const struct keys *ks, const struct set *l,
                             const struct part *p)
 {
-    for (size_t j = p->begin; j < p->end; j += ks->block)
+    for (size_t j = p->begin, many; j < p->end; j += many) {
+        size_t apart = step;
+
+        many = least(ks->block, p->end - j);
+        const float *block = block_values(&apart, ks, p, rows, j - p->base, many);
         for (size_t c = p->a, n; c < p->b; c += n) {
             n = lanes_together(c, p->b);
-            const struct span s = set_block(l, ks, p, j, c, n);
-            const float *at = w + c * l->slots + p->base;
-            const struct span own = {s.from - p->base, s.to - p->base};
+            const struct span s = set_block(l, p, j, many, c, n);
 
-            if (s.from >= s.to)
-                continue;
-#define WEIGHTED(n)                                                                    \
-    weighted_block(y + c * ks->W, at, l->slots, n, rows, step, own, ks->W)
-            FOR_LANES(n, WEIGHTED);
-#undef WEIGHTED
+            if (s.from < s.to)
+                weighted(y + c * ks->W, w + c * l->slots + j, l->slots, n, block, apart,
+                         s, ks->W);
         }
+    }
 }
 
 /* out (D) = by * y. */

@@ -12,7 +12,6 @@ enum {
     LANES = ATTN_LANES,
     SET = ATTN_SET,
     PANEL = ATTN_PANEL,
-    BLOCK = 4096 /* floats of a block of keys */
 };
 
 /* What is the same for all lanes of a set. */
@@ -20,6 +19,7 @@ struct keys {
     size_t pre, top; /* positions of the prefix, and its slots */
     size_t D, W;     /* W: D in whole vectors */
     size_t block;    /* slots of a block, whole panels */
+    float *wide;     /* (block, W) where halves are widened to */
     float scale;
     size_t window;
     float cap;
@@ -30,6 +30,7 @@ struct keys {
 struct part {
     size_t a, b;
     int own;            /* 0: the prefix */
+    int halves;         /* two numbers in a float's place */
     const float *k, *v; /* panels, the first slot of which is `base` */
     size_t base, step;  /* step: floats between panels of v */
     size_t begin, end;  /* slots computed: whole panels */
@@ -72,15 +73,15 @@ static inline struct span around(struct span a, struct span b)
     return (struct span){least(a.from, b.from), a.to > b.to ? a.to : b.to};
 }
 
-static inline void keys_of(struct keys *ks, const struct attn_shape *s, size_t pre)
+static inline void keys_of(struct keys *ks, const struct attn_shape *s, size_t pre,
+                           float *wide)
 {
-    const size_t block = panel_floor(BLOCK / s->D);
-
     *ks = (struct keys){.pre = pre,
                         .top = round_up(pre, PANEL),
                         .D = s->D,
                         .W = round_up(s->D, PANEL),
-                        .block = block ? block : PANEL,
+                        .block = attn_block(s->D),
+                        .wide = wide,
                         .scale = s->scale,
                         .window = s->window,
                         .cap = s->cap,
@@ -114,9 +115,10 @@ static inline struct part set_part(const struct set *l, const struct keys *ks,
     for (size_t x = a; x < l->n; x++)
         s = around(s, panels_of(l->seen[own][x]));
     if (s.from < s.to) {
-        p.k = st->k + g * st->cap * ks->D;
-        p.v = st->v + g * st->cap * ks->W;
-        p.step = st->cap * PANEL;
+        p.halves = st->keep == ATTN_HALVES;
+        p.k = st->k + (g * st->cap * ks->D >> p.halves);
+        p.v = st->v + (g * st->cap * ks->W >> p.halves);
+        p.step = st->cap * PANEL >> p.halves;
         p.begin = s.from;
         p.end = s.to;
     }
@@ -155,17 +157,17 @@ static inline void set_take(struct set *l, const struct keys *ks,
         l->slots = l->part[i].end > l->slots ? l->part[i].end : l->slots;
 }
 
-/* Slots of a block of a part, beginning with slot j, that some of the lanes c..c+n-1 see. */
-static inline struct span set_block(const struct set *l, const struct keys *ks,
-                                    const struct part *p, size_t j, size_t c, size_t n)
+/* Of a part's slots j..j+many-1 those that some of the lanes c..c+n-1 see, counted from j, in
+ * whole panels. */
+static inline struct span set_block(const struct set *l, const struct part *p, size_t j,
+                                    size_t many, size_t c, size_t n)
 {
-    const size_t end = least(j + ks->block, p->end);
     struct span s = {0};
 
     for (size_t x = c; x < c + n; x++)
         s = around(s, panels_of(l->seen[p->own][x]));
-    s.from = s.from > j ? s.from : j;
-    s.to = least(s.to, end);
+    s.from = s.from > j ? s.from - j : 0;
+    s.to = s.to > j ? least(s.to - j, many) : 0;
     return s;
 }
 

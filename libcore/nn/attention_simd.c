@@ -43,14 +43,14 @@ static void tell(const struct attn_tap *tap, const struct keys *ks, const struct
     tap->fn(tap->ctx, l->run[x], l->row[x], l->head[x], p, S);
 }
 
-/* e: scores (lanes, l->slots); behind them a row for the tap, and sums (lanes, W). */
+/* y: sums (lanes, W); e: scores (lanes, l->slots) and behind them a row for the tap. */
 ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *ks,
-                          const struct set *l, float *e)
+                          const struct set *l, float *y, float *e)
 {
-    float *p = e + l->n * l->slots, *y = p + l->slots;
+    float *p = e + l->n * l->slots;
 
     for (size_t i = 0; i < l->parts; i++)
-        products(e, l->q, l->part[i].k, ks, l, &l->part[i], ks->scale);
+        products(e, l->q, l->part[i].k, ks, l, &l->part[i]);
     finish_scores(e, ks, l);
     float by[SET];
     for (size_t x = 0; x < l->n; x++) {
@@ -63,8 +63,11 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
             r->lse[l->row[x] * f->s->H + l->head[x]] = peak + logf(sum);
     }
     memset(y, 0, l->n * ks->W * sizeof *y);
-    for (size_t i = 0; i < l->parts; i++)
-        weighted_rows(y, e, l->part[i].v, l->part[i].step, ks, l, &l->part[i]);
+    for (size_t i = 0; i < l->parts; i++) {
+        const struct part *at = &l->part[i];
+
+        weighted_rows(y, e, at->v, at->step, ks, l, at);
+    }
     for (size_t x = 0; x < l->n; x++) {
         put_row(f->runs[l->run[x]].out + l->row[x] * f->ldout + l->head[x] * ks->D,
                 y + x * ks->W, ks->D, by[x]);
@@ -80,9 +83,10 @@ void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
     struct keys ks;
     struct set l;
 
-    keys_of(&ks, f->s, f->runs[rows.run].pre);
+    keys_of(&ks, f->s, f->runs[rows.run].pre, scratch);
+    float *y = scratch + ks.block * ks.W, *e = y + SET * ks.W;
     for (size_t c = 0; c < lanes; c += SET) {
         set_take(&l, &ks, f->s, f->runs, rows, g, f->ldq, c);
-        forward_set(f, &ks, &l, scratch);
+        forward_set(f, &ks, &l, y, e);
     }
 }

@@ -7,30 +7,29 @@
 
 #include "nn/attention.h"
 
-#include <string.h>
-
 enum { ATTN_PANEL = 16 }; /* positions side by side in a panel of keys (D, 16) */
 enum { ATTN_LANES = 6 };  /* queries that go through a kernel together */
 enum {
     ATTN_SET = 48
 }; /* queries that a block of keys is kept in the first cache for */
 
-/* The panels of one position's vector x (D): element d at [d][place]. */
-static inline void attn_panel_put(float *panels, size_t D, size_t at, const float *x)
+/* Where element d of position `at` lies, of keys (D) and of values (cap positions). */
+static inline size_t attn_key_at(size_t D, size_t at, size_t d)
 {
-    float *p = panels + at / ATTN_PANEL * ATTN_PANEL * D + at % ATTN_PANEL;
-
-    for (size_t d = 0; d < D; d++)
-        p[d * ATTN_PANEL] = x[d];
+    return at / ATTN_PANEL * ATTN_PANEL * D + d * ATTN_PANEL + at % ATTN_PANEL;
 }
 
-/* One position's vector x (D) among `cap` in columns' panels: element d at [d / 16][at][d % 16]. */
-static inline void attn_row_put(float *panels, size_t cap, size_t D, size_t at,
-                                const float *x)
+static inline size_t attn_value_at(size_t cap, size_t at, size_t d)
 {
-    for (size_t d = 0; d < D; d += ATTN_PANEL)
-        memcpy(panels + (d * cap + at * ATTN_PANEL), x + d,
-               (D - d < ATTN_PANEL ? D - d : ATTN_PANEL) * sizeof *x);
+    return d / ATTN_PANEL * ATTN_PANEL * cap + at * ATTN_PANEL + d % ATTN_PANEL;
+}
+
+/* Positions whose keys the first cache holds while others use it too: whole panels. */
+static inline size_t attn_block(size_t D)
+{
+    const size_t panels = 4096 / (ATTN_PANEL * D);
+
+    return ATTN_PANEL * (panels ? panels : 1);
 }
 
 /* Positions that some query of the run sees. */

@@ -3,13 +3,15 @@
     python make_bf16.py            in tests/golden, with torch and transformers
 
 Every product of a linear layer has both operands rounded to bfloat16, on the way there and
-on both ways back; products and all else are float64.  So what differs from ours are the
-roundings of float32, and the few numbers that these move across a tie.
+on both ways back, and attention sees keys and values so (their gradients pass as if they
+were not); products and all else are float64.  So what differs from ours are the roundings of
+float32, and the few numbers that these move across a tie.
 """
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForCausalLM
+from transformers.masking_utils import eager_mask
 from transformers.pytorch_utils import Conv1D
 
 NAMES = ["llama-tiny", "gpt2-tiny"]
@@ -38,9 +40,23 @@ def linear(layer, x):
     return y if layer.bias is None else y + layer.bias
 
 
+def passed(x):
+    return x + (rounded(x) - x).detach()
+
+
+def attention(module, q, k, v, mask, scaling=None, **kwargs):  # (1, heads, T, D)
+    k, v = (passed(x).repeat_interleave(q.shape[1] // k.shape[1], 1) for x in (k, v))
+    scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5 if scaling is None else scaling)
+    seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    p = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+    return (p @ v).transpose(1, 2).contiguous(), p
+
+
 def main():
+    AttentionInterface.register("rounded", attention)
+    AttentionMaskInterface.register("rounded", eager_mask)
     for name in NAMES:
-        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="eager")
+        model = AutoModelForCausalLM.from_pretrained(name, attn_implementation="rounded")
         model = model.to(torch.float64).eval()
         for m in model.modules():
             if isinstance(m, (torch.nn.Linear, Conv1D)):

@@ -6,6 +6,7 @@
 #include "model/generate.h"
 #include "model/score.h"
 
+#include "../support/bf16_emulated.h"
 #include "../support/golden_model.h"
 
 #include <criterion/criterion.h>
@@ -56,15 +57,17 @@ static int source(void *ctx, struct generate_prompt *p, struct err *e)
     return 1;
 }
 
-static void run_open(struct run *r, const char *name, size_t threads,
-                     enum model_mode mode)
+/* 0 where there is no such machine. */
+static int run_open_on(struct run *r, const char *name, size_t threads,
+                       enum model_mode mode, const struct kern_opts *on)
 {
     char path[GOLDEN_PATH], file[128];
     struct safetensors st;
     struct err e = {0};
 
     *r = (struct run){.prompts = PROMPTS, .cands = CANDS, .order = {0, 1, 2}};
-    cr_assert(machine_new(&r->mc, threads, NULL));
+    if (!machine_new(&r->mc, threads, on))
+        return 0;
     cr_assert_geq(model_open(&r->m, golden_path(path, name), r->mc.k, mode, &e), 0,
                   "%s", e.text);
     snprintf(file, sizeof file, "%s/expected.safetensors", name);
@@ -75,6 +78,13 @@ static void run_open(struct run *r, const char *name, size_t threads,
             r->P[i] = r->P[i] / 2;
     }
     safetensors_close(&st);
+    return 1;
+}
+
+static void run_open(struct run *r, const char *name, size_t threads,
+                     enum model_mode mode)
+{
+    cr_assert(run_open_on(r, name, threads, mode, NULL));
 }
 
 static void run_close(struct run *r)
@@ -391,4 +401,58 @@ Test(generate, stops_and_limits)
     cr_expect_eq(r.got[0][0].finish, GENERATE_LENGTH);
     cr_expect_eq(r.got[0][0].T, 2u, "prompt and response are the whole context");
     run_close(&r);
+}
+
+/* In bf16 arithmetic keys and values are kept in half the memory while drawing, and as rounded
+ * floats while scoring: the same numbers. */
+static const struct kern_opts bf16_ways[] = {
+    BF16_WAYS,
+};
+static const char *const bf16_models[] = {"llama-tiny", "gemma2-tiny", "t5-tiny"};
+enum {
+    BF16_KINDS = sizeof bf16_ways / sizeof *bf16_ways,
+    BF16_MODELS = sizeof bf16_models / sizeof *bf16_models
+};
+
+ParameterizedTestParameters(generate, bf16_attends_with_the_same_bits)
+{
+    return each_index(BF16_KINDS * BF16_MODELS);
+}
+ParameterizedTest(size_t *n, generate, bf16_attends_with_the_same_bits)
+{
+    const char *name = bf16_models[*n % BF16_MODELS];
+    struct run a;
+    struct capture_spec spec;
+    struct scorer *s;
+    struct err e = {0};
+
+    if (!run_open_on(&a, name, 2, MODEL_SAMPLE, &bf16_ways[*n / BF16_MODELS]))
+        return;
+    cr_assert_geq(capture_spec_parse(&spec, a.m, "all", "each", NULL, &e), 0);
+    struct generate_opts o = sampling(4);
+    o.capture = &spec;
+    generate(&a, o);
+    cr_assert_geq(scorer_new(&s, a.m, &spec, 0, &e), 0);
+    const size_t blocks = capture_blocks(&spec, a.m);
+    for (size_t i = 0; i < PROMPTS; i++) {
+        struct score_response resp[CANDS] = {0};
+
+        recompute(&a, i, s, blocks, resp);
+        for (size_t c = 0; c < CANDS; c++) {
+            const struct kept *k = &a.got[i][c];
+
+            cr_expect_leq(worst_difference(k->logp, resp[c].logp, k->T), 1e-5,
+                          "%s: logp of %zu.%zu", name, i,
+                          c); /* sums over the vocabulary */
+            cr_expect_eq(
+                memcmp(k->rows, resp[c].rows, blocks * k->T * a.P[i] * sizeof *k->rows),
+                0, "%s: rows of %zu.%zu", name, i, c);
+            free(resp[c].logp);
+            free(resp[c].rows);
+            free(resp[c].outside);
+        }
+    }
+    scorer_free(s);
+    capture_spec_release(&spec);
+    run_close(&a);
 }

@@ -1,5 +1,6 @@
 #include "nn/attention.h"
 
+#include "../support/golden.h"
 #include "../support/gradcheck.h"
 #include "../support/machine.h"
 #include "tensor/dims.h"
@@ -27,10 +28,17 @@ struct fixture {
     struct attn_grad grad[RUNS];
 };
 
+static struct attn_store store_kept(const struct attn_shape *s, size_t n,
+                                    enum attn_keep keep)
+{
+    return (struct attn_store){zeros(attn_store_k(s, n, keep)),
+                               zeros(attn_store_v(s, n, keep)), attn_store_cap(n),
+                               keep};
+}
+
 static struct attn_store store_new(const struct attn_shape *s, size_t n)
 {
-    return (struct attn_store){zeros(attn_store_k(s, n)), zeros(attn_store_v(s, n)),
-                               attn_store_cap(n)};
+    return store_kept(s, n, ATTN_EXACT);
 }
 
 static int fixture_new(struct fixture *f, enum isa isa, size_t threads,
@@ -296,7 +304,7 @@ struct stepping {
 };
 
 static void stepping_new(struct stepping *f, struct kern *k, struct attn_shape s,
-                         size_t P)
+                         size_t P, enum attn_keep keep)
 {
     const size_t G = s.G, D = s.D;
 
@@ -308,13 +316,13 @@ static void stepping_new(struct stepping *f, struct kern *k, struct attn_shape s
     f->scratch = floats(attn_scratch(k, &s, P + f->own));
     const float *kv = f->kv;
     for (size_t i = 0; i < PROMPTS; i++, kv += 2 * P * G * D) {
-        f->prompt[i] = store_new(&s, P);
+        f->prompt[i] = store_kept(&s, P, keep);
         attn_store_put(&s, &f->prompt[i], 0, kv, kv + G * D, 2 * G * D, P);
     }
     for (size_t i = 0; i < STEPPING; i++, kv += 2 * f->own * G * D) {
         const size_t stand = i * 7 % f->own; /* each somewhere else */
 
-        f->store[i] = store_new(&s, f->own);
+        f->store[i] = store_kept(&s, f->own, keep);
         attn_store_put(&s, &f->store[i], 0, kv, kv + G * D, 2 * G * D, stand + 1);
         f->run[i] = (struct attn_run){.q = f->q + i * f->ld,
                                       .out = f->out + i * f->ld,
@@ -378,7 +386,7 @@ Theory((int isa, size_t share, size_t D, size_t P, size_t window, size_t threads
 
     if (!machine_new(&m, threads, &(struct kern_opts){.isa = (enum isa)isa}))
         return;
-    stepping_new(&f, m.k, s, P);
+    stepping_new(&f, m.k, s, P, ATTN_EXACT);
     struct rows_told t = {.f = &f};
     attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, &(struct attn_tap){told, &t},
                  f.scratch);
@@ -397,6 +405,43 @@ Theory((int isa, size_t share, size_t D, size_t P, size_t window, size_t threads
     free(tapped);
     free(lse);
     stepping_free(&f);
+    machine_free(&m);
+}
+
+/* Kept in half the memory they are the numbers that they are rounded to, and these are not those
+ * that were put. */
+TheoryDataPoints(attention, halves) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 1, 3),
+    DataPoints(size_t, 24, 300),
+    DataPoints(size_t, 1, 70),
+    DataPoints(size_t, 0, 50),
+    DataPoints(size_t, 2),
+};
+Theory((int isa, size_t share, size_t D, size_t P, size_t window, size_t threads),
+       attention, halves)
+{
+    const struct attn_shape s = {2 * share, 2, D, 0.2f, window};
+    const size_t n = STEPPING * s.H * D;
+    struct machine m;
+    float *out[3];
+
+    if (!machine_new(&m, threads, &(struct kern_opts){.isa = (enum isa)isa}))
+        return;
+    for (int keep = ATTN_EXACT; keep <= ATTN_HALVES; keep++) {
+        struct stepping f;
+
+        stepping_new(&f, m.k, s, P, (enum attn_keep)keep);
+        attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, NULL, f.scratch);
+        out[keep] = floats(n);
+        memcpy(out[keep], f.out, n * sizeof *f.out);
+        stepping_free(&f);
+    }
+    cr_expect_eq(memcmp(out[ATTN_ROUNDED], out[ATTN_HALVES], n * sizeof **out), 0);
+    const double d = worst_difference(out[ATTN_EXACT], out[ATTN_ROUNDED], n);
+    cr_expect(d > 1e-4 && d < .05, "%g", d);
+    for (int keep = 0; keep < 3; keep++)
+        free(out[keep]);
     machine_free(&m);
 }
 

@@ -55,8 +55,9 @@ static void make_run(struct fixture *f, size_t r)
     float *q = f->qkv + first_row(f, r) * f->ld;
     float *d = f->dqkv + r * f->B * f->ld + first_row(f, r) * f->ld;
 
-    f->store[r] = (struct attn_store){zeros(attn_store_k(s, n)),
-                                      zeros(attn_store_v(s, n)), attn_store_cap(n)};
+    f->store[r] =
+        (struct attn_store){zeros(attn_store_k(s, n, ATTN_EXACT)),
+                            zeros(attn_store_v(s, n, ATTN_EXACT)), attn_store_cap(n)};
     f->dpre[r] = zeros(2 * (pre + 1) * s->G * s->D);
     f->run[r] = (struct attn_run){.q = q,
                                   .out = f->out + r * f->B * at,
