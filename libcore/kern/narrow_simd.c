@@ -98,6 +98,10 @@ static void sums(float sum[HEIGHT][WIDTH], const float *a, size_t lda,
 #if defined(__AVX512F__)
     case 7: tile(sum, a, lda, b, deep, 7); break;
     case 8: tile(sum, a, lda, b, deep, 8); break;
+    case 9: tile(sum, a, lda, b, deep, 9); break;
+    case 10: tile(sum, a, lda, b, deep, 10); break;
+    case 11: tile(sum, a, lda, b, deep, 11); break;
+    case 12: tile(sum, a, lda, b, deep, 12); break;
 #endif
     }
 }

@@ -170,6 +170,7 @@ static void copy_columns(float *p, size_t width, const float *A, size_t ld, size
     case AVX2_HEIGHT: copy_tiles(p, AVX2_HEIGHT, A, ld, tiles, r); break;
     case AVX512_HEIGHT: copy_tiles(p, AVX512_HEIGHT, A, ld, tiles, r); break;
     case AVX2_WIDTH: copy_tiles(p, AVX2_WIDTH, A, ld, tiles, r); break;
+    case AVX512_WIDTH: copy_tiles(p, AVX512_WIDTH, A, ld, tiles, r); break;
     default: copy_tiles(p, width, A, ld, tiles, r); break;
     }
     for (size_t k = r.from; left && k < r.to; k++)
@@ -193,15 +194,19 @@ struct pack_left pack_left_tiles(enum isa isa, const float *mem, size_t K)
 }
 
 #if ISA_X86
-/* A whole tile of `height` rows, 6 or 8.  What eight floats hold beyond the height is
- * overwritten by the next column: the last ones are not stored so. */
+/* A whole tile of `height` rows, 6 or 12.  What eight floats hold beyond the height is
+ * overwritten, by the next column: so the upper rows come first, and the last columns are not
+ * stored so. */
 TARGET_AVX2 ISA_BODY void tile_from_rows(float *p, size_t height, const float *A,
                                          size_t ld, size_t K)
 {
     size_t k = 0;
 
-    for (; k + 8 < K; k += 8)
-        transpose8(p + k * height, height, A + k, ld, height);
+    for (; k + 8 < K; k += 8) {
+        if (height > 8)
+            transpose8(p + k * height + 8, height, A + 8 * ld + k, ld, height - 8);
+        transpose8(p + k * height, height, A + k, ld, least(height, 8));
+    }
     transpose_plain(p, height, A, ld, height, k, K);
 }
 
@@ -266,17 +271,14 @@ ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
                           .ahead = ahead};
 }
 
-/* What tile i of M rows asks for: of many panels the next; of one, what is its. */
-static inline struct ahead ask_ahead(const struct panels *p, size_t i, size_t M,
-                                     size_t width, size_t height, size_t ahead)
+/* What tile i of `tiles` asks for that read one panel: its share of what comes next, `next`
+ * floats behind. */
+static inline struct ahead ask_share(const struct panels *p, size_t next, size_t i,
+                                     size_t tiles, size_t width, size_t ahead)
 {
-    const size_t tiles = ceil_div(M, height);
-
-    if (p->N > width)
-        return (struct ahead){p->step, width};
     if (tiles == 1)
         return (struct ahead){ahead * width, width};
-    return (struct ahead){p->K * width + p->K * (width / tiles) * i, width / tiles};
+    return (struct ahead){next + p->K * (width / tiles) * i, width / tiles};
 }
 
 static void finish_plain(float *c, const float *acc, struct panel p)
@@ -392,7 +394,10 @@ TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
         const struct ahead ahead =
-            ask_ahead(&p, m / AVX2_HEIGHT, M, AVX2_WIDTH, AVX2_HEIGHT, AHEAD_AVX2);
+            p.N > AVX2_WIDTH
+                ? (struct ahead){p.step, AVX2_WIDTH} /* the next panel */
+                : ask_share(&p, p.K * AVX2_WIDTH, m / AVX2_HEIGHT,
+                            ceil_div(M, AVX2_HEIGHT), AVX2_WIDTH, AHEAD_AVX2);
 
         rows = tile_rows(&a, M - m, AVX2_HEIGHT);
         switch (rows) {
@@ -408,56 +413,58 @@ TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size
 
 TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const float *sum, struct panel p)
 {
-    for (size_t v = 0; v < 3; v++) {
-        const size_t left = p.wide > v * 16 ? p.wide - v * 16 : 0;
-        const __mmask16 m = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
-        __m512 s = _mm512_loadu_ps(sum + v * 16);
+    for (size_t v = 0; v < 2; v++) {
+        const size_t left = p.wide > v * LINE ? p.wide - v * LINE : 0;
+        const __mmask16 m = left >= LINE ? 0xffff : (__mmask16)((1u << left) - 1);
+        __m512 s = _mm512_loadu_ps(sum + v * LINE);
 
         if (p.beta != 0)
             s = _mm512_fmadd_ps(_mm512_set1_ps(p.beta),
-                                _mm512_maskz_loadu_ps(m, c + v * 16), s);
-        _mm512_mask_storeu_ps(c + v * 16, m, s);
+                                _mm512_maskz_loadu_ps(m, c + v * LINE), s);
+        _mm512_mask_storeu_ps(c + v * LINE, m, s);
     }
 }
 
-/* Where rows of a left operand lie, bytes: the first, fourth and seventh, and how far apart.
- * All others are one of these and 1, 2 or 4 times that: addresses that an instruction makes by
- * itself.  With an address for each row compilers run out of registers, and keep a panel's
- * vectors in memory. */
+/* Where rows of a left operand lie, bytes: every third, and how far apart.  All others are one of
+ * these and 1 or 2 times that: addresses that an instruction makes by itself.  With an
+ * address for each row compilers run out of registers, and keep a panel's vectors in
+ * memory. */
 struct places {
-    const char *p[3];
+    const char *p[AVX512_HEIGHT / 3];
     size_t row;
 };
 
 TARGET_AVX512 ISA_BODY __m512 at_row(const struct places *a, size_t r)
 {
-    static const uint8_t first[] = {0, 0, 0, 1, 0, 1, 2, 2};
-    static const uint8_t times[] = {0, 1, 2, 0, 4, 2, 0, 1};
     float x;
 
-    memcpy(&x, a->p[first[r]] + times[r] * a->row, sizeof x);
+    memcpy(&x, a->p[r / 3] + r % 3 * a->row, sizeof x);
     return _mm512_set1_ps(x);
 }
 
-/* A block of a panel is larger than the first cache here: every tile asks for it ahead. */
 TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a,
                                         struct panel p, size_t R)
 {
     const float *ahead = p.b + p.ahead.from, *b = p.b;
     const size_t row = a.row * sizeof(float), column = a.column * sizeof(float);
     const char *const first = (const char *)a.a;
-    struct places at = {{first, first + 3 * row, first + 6 * row}, row};
-    __m512 acc[AVX512_HEIGHT][3];
+    struct places at = {{first, first + 3 * row, first + 6 * row, first + 9 * row},
+                        row};
+    __m512 acc[AVX512_HEIGHT][2];
     float sum[AVX512_HEIGHT * AVX512_WIDTH];
 
-    __asm__("" : "+r"(at.p[1]), "+r"(at.p[2])); /* not to be made of the first again */
+    __asm__(""
+            : "+r"(at.p[1]), "+r"(at.p[2]),
+              "+r"(at.p[3])); /* not made anew each time */
     for (size_t r = 0; r < R; r++)
-        acc[r][0] = acc[r][1] = acc[r][2] = _mm512_setzero_ps();
+        acc[r][0] = acc[r][1] = _mm512_setzero_ps();
+    for (size_t r = 0; r < R; r++)
+        for (size_t v = 0; v < 2; v++)
+            __builtin_prefetch(c + r * ldc + v * LINE, 1, 3);
     for (size_t k = 0; k < p.K; k++, b += AVX512_WIDTH, ahead += p.ahead.step) {
         const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + LINE);
-        const __m512 b2 = _mm512_load_ps(b + 2 * LINE);
 
-        for (size_t v = 0; v < 3; v++)
+        for (size_t v = 0; v < 2; v++)
             _mm_prefetch((const char *)(b + AHEAD_AVX512 * AVX512_WIDTH + v * LINE),
                          _MM_HINT_T0);
         _mm_prefetch((const char *)ahead, _MM_HINT_T1);
@@ -466,47 +473,54 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
 
             acc[r][0] = _mm512_fmadd_ps(b0, x, acc[r][0]);
             acc[r][1] = _mm512_fmadd_ps(b1, x, acc[r][1]);
-            acc[r][2] = _mm512_fmadd_ps(b2, x, acc[r][2]);
         }
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < AVX512_HEIGHT / 3; i++)
             at.p[i] += column;
     }
     for (size_t r = 0; r < R; r++)
-        for (size_t v = 0; v < 3; v++)
+        for (size_t v = 0; v < 2; v++)
             _mm512_storeu_ps(sum + r * AVX512_WIDTH + v * LINE, acc[r][v]);
     for (size_t r = 0; r < R; r++)
         finish_avx512(c + r * ldc, sum + r * AVX512_WIDTH, p);
 }
 
-TARGET_AVX512 ISA_BODY void along_avx512(float *c, size_t ldc, struct pack_left a,
-                                         const struct panels *p, struct ahead ahead,
-                                         size_t R)
+/* One panel, which stays in the first cache, times all tiles. */
+TARGET_AVX512 static void panel_avx512(float *c, size_t ldc, struct pack_left a,
+                                       size_t M, const struct panels *p, size_t n)
 {
-    for (size_t n = 0; n < p->N; n += AVX512_WIDTH)
-        tile_avx512(c + n, ldc, a, panel_at(p, n, AVX512_WIDTH, ahead), R);
+    const size_t next = p->N > AVX512_WIDTH ? p->step : p->K * AVX512_WIDTH;
+
+    for (size_t m = 0, rows; m < M; m += rows) {
+        float *cm = c + m * ldc;
+        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+        const struct ahead ahead =
+            ask_share(p, next, m / AVX512_HEIGHT, ceil_div(M, AVX512_HEIGHT),
+                      AVX512_WIDTH, AHEAD_AVX512);
+        const struct panel pn = panel_at(p, n, AVX512_WIDTH, ahead);
+
+        rows = tile_rows(&a, M - m, AVX512_HEIGHT);
+        switch (rows) {
+        case 1: tile_avx512(cm, ldc, am, pn, 1); break;
+        case 2: tile_avx512(cm, ldc, am, pn, 2); break;
+        case 3: tile_avx512(cm, ldc, am, pn, 3); break;
+        case 4: tile_avx512(cm, ldc, am, pn, 4); break;
+        case 5: tile_avx512(cm, ldc, am, pn, 5); break;
+        case 6: tile_avx512(cm, ldc, am, pn, 6); break;
+        case 7: tile_avx512(cm, ldc, am, pn, 7); break;
+        case 8: tile_avx512(cm, ldc, am, pn, 8); break;
+        case 9: tile_avx512(cm, ldc, am, pn, 9); break;
+        case 10: tile_avx512(cm, ldc, am, pn, 10); break;
+        case 11: tile_avx512(cm, ldc, am, pn, 11); break;
+        default: tile_avx512(cm, ldc, am, pn, AVX512_HEIGHT); break;
+        }
+    }
 }
 
 TARGET_AVX512 static void rows_avx512(float *c, size_t ldc, struct pack_left a,
                                       size_t M, struct panels p)
 {
-    for (size_t m = 0, rows; m < M; m += rows) {
-        float *cm = c + m * ldc;
-        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
-        const struct ahead ahead = ask_ahead(&p, m / AVX512_HEIGHT, M, AVX512_WIDTH,
-                                             AVX512_HEIGHT, AHEAD_AVX512);
-
-        rows = tile_rows(&a, M - m, AVX512_HEIGHT);
-        switch (rows) {
-        case 1: along_avx512(cm, ldc, am, &p, ahead, 1); break;
-        case 2: along_avx512(cm, ldc, am, &p, ahead, 2); break;
-        case 3: along_avx512(cm, ldc, am, &p, ahead, 3); break;
-        case 4: along_avx512(cm, ldc, am, &p, ahead, 4); break;
-        case 5: along_avx512(cm, ldc, am, &p, ahead, 5); break;
-        case 6: along_avx512(cm, ldc, am, &p, ahead, 6); break;
-        case 7: along_avx512(cm, ldc, am, &p, ahead, 7); break;
-        default: along_avx512(cm, ldc, am, &p, ahead, AVX512_HEIGHT); break;
-        }
-    }
+    for (size_t n = 0; n < p.N; n += AVX512_WIDTH)
+        panel_avx512(c + n, ldc, a, M, &p, n);
 }
 #endif
 

@@ -12,7 +12,7 @@
  * hundreds or thousands of multiplications that it takes part in, and both copies, at most
  * 6 MB, stay in the last cache.  Then they multiply: a task is some panels, at most
  * TASK_PANELS of 20 kB, which stay in the second cache, times a range of tiles, each of which
- * goes through the first once.
+ * goes through the first once (AVX-512: 40 kB, and each panel goes through it once).
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
  * unit, half as large.

@@ -3,12 +3,13 @@
  * PACK_WIDTH columns of a panel (kern/pack.h).
  *
  * Height * (vectors of a panel) accumulators, the panel's vectors and one broadcast number
- * fit the registers: 8 x 3 + 4 of AVX-512's 32, 6 x 2 + 3 of AVX2's 16.
+ * fit the registers: 12 x 2 + 3 of AVX-512's 32, 6 x 2 + 3 of AVX2's 16.  A panel's block of
+ * depth (kern/pack.h) fits the first cache: 40 of 48 kB, and 20 of 32.
  */
 #ifndef CAGSR_KERN_SHAPE_H
 #define CAGSR_KERN_SHAPE_H
 
-enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 48, WIDTH_MAX = 48 };
-enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 8 };
+enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 32, WIDTH_MAX = 32 };
+enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 12 };
 
 #endif
