@@ -10,6 +10,9 @@
 #                 for.  Memory: that of the four programs together
 #   step-files    the same as four commands with files between them, models read and
 #                 written each time.  Memory: the largest of the four
+#   step-own, step-own-files   the same without a reference model, as TRL's step is: rewards are
+#                 of the attention that sampling leaves (all but coherence, which is the
+#                 reference's), and there is no cagsr-attn
 #   start         cagsr-sample from exec to its end, one token drawn
 #   reward-start, cat-start   the same for a stream of one record
 #   check         cagsr-cat --check; units are bytes
@@ -38,19 +41,33 @@ stamps() {
     done
 }
 
+# The filter between samples and rewards.
+scored() {
+    case $work in
+    step-own*) cat ;;
+    *) "$out/wall" -p "$peaks" cagsr-attn -q --dtype "$dtype" -m "$model" ;;
+    esac
+}
+
+# Options of cagsr-sample, cagsr-reward and cagsr-update for the work.
+options() {
+    draws='' rewards='' learns=''
+    case $work in step-own*) draws=--attn rewards='--weights +coherence=0' learns='--kl 0' ;; esac
+}
+
 step_pipe() {
     steps=$((times + 1)) policy=$shm/policy peaks=$dir/peaks
     rm -rf "$policy" "$peaks"
     prompts "$steps" >"$dir/prompts.jsonl"
-    "$out/wall" -p "$peaks" cagsr-sample -q --dtype "$dtype" -n 8 --max-tokens 64 \
+    "$out/wall" -p "$peaks" cagsr-sample -q --dtype "$dtype" -n 8 --max-tokens 64 $draws \
         --ignore-eos --raw --seed 1 --follow "$policy" --batch-prompts 4 "$dir/prompts.jsonl" |
-        "$out/wall" -p "$peaks" cagsr-attn -q --dtype "$dtype" -m "$model" |
-        "$out/wall" -p "$peaks" cagsr-reward -q |
+        scored |
+        "$out/wall" -p "$peaks" cagsr-reward -q $rewards |
         "$out/wall" -p "$peaks" cagsr-update -q --dtype "$dtype" -m "$model" --algo grpo \
-            --batch 4 --publish "$policy" | stamps >"$dir/stamps"
+            $learns --batch 4 --publish "$policy" | stamps >"$dir/stamps"
     [ "$(wc -l <"$dir/stamps")" -eq "$steps" ] || die "step: not $steps updates"
-    awk -v units=$TOKENS -v who="$who" 'FNR == NR { kb += $1; next }
-        FNR > 1 { printf "%s step %.6f %d %d\n", who, $1 - last, units, kb }
+    awk -v units=$TOKENS -v who="$who" -v work="$work" 'FNR == NR { kb += $1; next }
+        FNR > 1 { printf "%s %s %.6f %d %d\n", who, work, $1 - last, units, kb }
         { last = $1 }' \
         "$peaks" "$dir/stamps"
 }
@@ -58,16 +75,21 @@ step_pipe() {
 # $dir/0.rec to 2.rec: samples, with attention, with rewards; then the update.
 files='
     cagsr-sample -q -f -m "$model" --dtype "$dtype" -n 8 --max-tokens 64 --ignore-eos --raw \
-        --seed 1 -o "$dir/0.rec" "$dir/prompts.jsonl" &&
-    cagsr-attn -q -f -m "$model" --dtype "$dtype" -o "$dir/1.rec" "$dir/0.rec" &&
-    cagsr-reward -q -f -o "$dir/2.rec" "$dir/1.rec"'
+        --seed 1 $draws -o "$dir/0.rec" "$dir/prompts.jsonl" &&
+    if [ -n "$draws" ]; then
+        mv "$dir/0.rec" "$dir/1.rec"
+    else
+        cagsr-attn -q -f -m "$model" --dtype "$dtype" -o "$dir/1.rec" "$dir/0.rec"
+    fi &&
+    cagsr-reward -q -f $rewards -o "$dir/2.rec" "$dir/1.rec"'
 update='
-    cagsr-update -q -f -m "$model" --dtype "$dtype" --algo grpo --batch 4 -o "$dir/new" \
+    cagsr-update -q -f -m "$model" --dtype "$dtype" --algo grpo $learns --batch 4 \
+        -o "$dir/new" \
         "$dir/2.rec"'
 
 step_files() {
     prompts 1 >"$dir/prompts.jsonl"
-    wall -n "$times" "$who" step-files $TOKENS sh -c "$files && $update"
+    wall -n "$times" "$who" "$work" $TOKENS sh -c "$files && $update"
 }
 
 # ---- start-up, throughput ----------------------------------------------------------------
@@ -116,12 +138,13 @@ reward() {
     wall -n "$times" ours reward $((n * RECORDS)) cagsr-reward -q "$dir/many.rec"
 }
 
-export model dir dtype
+export model dir dtype draws rewards learns
 [ $# -gt 0 ] || set -- step step-files start reward-start cat-start check reward
 for work in "$@"; do
+    options
     case $work in
-    step) step_pipe ;;
-    step-files) step_files ;;
+    step | step-own) step_pipe ;;
+    step-files | step-own-files) step_files ;;
     start) start ;;
     reward-start) reward_start ;;
     cat-start) cat_start ;;

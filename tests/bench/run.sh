@@ -19,7 +19,8 @@ turns=${BENCH_TURNS:-3}
 python=${CAGSR_PEERS:-$BUILD/peers/bin/python}
 peers=tests/bench/peers
 works=${BENCH_ONLY:-decode1,decode8,decode32,decode8-attn,decode32-attn,score,score-group,\
-train,adamw,start,reward-start,cat-start,check,reward,step-files,step,kern}
+train,adamw,start,reward-start,cat-start,check,reward,step-files,step,step-own-files,step-own,\
+kern}
 works=$(echo "$works" | tr ',' ' ')
 mkdir -p "$out"
 
@@ -152,7 +153,7 @@ turn() {
             [ -z "$trl" ] || peer trl "$hf" f32 step
             [ -z "$trl" ] || [ -z "$bf16" ] || peer trl "$hf" bf16 step
             ;;
-        step-files) both step-files ;;
+        step-*) both "$work" ;;
         kern) ;;
         *) tools "$work" ;;
         esac

@@ -1,7 +1,7 @@
 # Lines WHO WORK SECONDS UNITS PEAK_KB to a table: medians, and last ours over theirs, with
 # float32 and with bf16 weights.  A
 # work that has no peer of its own name is set beside the one its name begins with
-# (step-files beside TRL's step).
+# (step-files and step-own beside TRL's step).
 function median(key, n,    i, j, t, v) {
     for (i = 1; i <= n; i++)
         v[i] = seconds[key, i]
@@ -44,6 +44,7 @@ END {
     for (w = 1; w <= works; w++) {
         work = base = order[w]
         sub(/-files$/, "", base)
+        sub(/-own$/, "", base)
         for (p = 1; p <= npeers; p++)
             if (peers[p] ~ /^ours/ && (peers[p], work) in count)
                 row(work, peers[p], "", "")

@@ -10,6 +10,7 @@ ours-bf16 decode8 1 512 1024
 ours step 3 2048 1024
 trl-f32 step 36 2048 10240
 ours step-files 6 2048 1024
+ours step-own-files 4 2048 1024
 ours adamw 1 700 1024
 triad adamw 2 1000 1024
 a line that is none of ours
