@@ -260,6 +260,15 @@ static void run(struct job *j, struct par *par)
     par_for(par, (j->r1 - j->r0 + j->chunk - 1) / j->chunk, read_chunk, j);
 }
 
+const float *weights_floats(const struct weights_tensor *t)
+{
+    const int whole = t->code == DTYPE_F32 || t->code == DTYPE_COUNT + QUANT_F32;
+
+    return whole && (uintptr_t)t->data % _Alignof(float) == 0
+               ? (const float *)(const void *)t->data
+               : NULL;
+}
+
 void weights_read(const struct weights_tensor *t, size_t r0, size_t r1, float *out,
                   size_t ld, struct par *par)
 {

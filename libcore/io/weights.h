@@ -64,6 +64,9 @@ int weights_matrix(const struct weights_tensor **out, const struct weights *w,
                    const char *name, size_t rows, size_t cols,
                    struct err *e) MUST_CHECK;
 
+/* All values of t where they lie in the file, (rows, cols), if they are float32; else NULL. */
+const float *weights_floats(const struct weights_tensor *t);
+
 /*
  * Rows r0 <= r < r1 of t as float32 into out, (r1 - r0, cols), row ld floats after row
  * (ld >= cols).  t->is_float is required, and r1 <= t->rows.  The work is shared out

@@ -3,7 +3,8 @@
  *
  * For sampling, a layer is read to a stage that the next layer takes over, its matrices
  * are packed, and the rest goes to its place in the block; the head, which may be the
- * embedding too, goes through it in pieces.  At no time is a model in memory twice, and
+ * embedding too, goes through it in pieces.  What is float32 in the file is packed from where
+ * it lies.  At no time is a model in memory twice, and
  * pages that nothing will read are never touched (the kernel's clearing them is most of
  * what a start costs).
  */
@@ -31,6 +32,9 @@ struct loader {
     float *stage; /* the block's floats from..to-1, while that layer is read */
     size_t room;  /* floats that it holds */
     size_t from, to;
+    struct model_matrix matrix[MATRIX_KINDS]; /* of that layer, to be packed */
+    size_t matrices;
+    int in_pieces[MATRIX_KINDS]; /* may it be packed parameter by parameter? */
 };
 
 /* Where the parameter at that offset of the block is read to. */
@@ -110,6 +114,50 @@ static int look_through(const struct loader *ld, const struct weights_tensor *t,
                          t->file, t->name);
 }
 
+/* The matrix of the layer on the stage that a parameter is some rows of, or NULL. */
+static const struct model_matrix *matrix_of(const struct loader *ld,
+                                            const struct plan_param *p)
+{
+    for (size_t i = 0; i < ld->matrices; i++) {
+        const struct model_matrix *x = &ld->matrix[i];
+
+        if (p->offset >= x->at && p->offset < x->at + x->N * x->K)
+            return x;
+    }
+    return NULL;
+}
+
+/* The layer on the stage is that which is packed next. */
+static void find_matrices(struct loader *ld)
+{
+    const struct plan *plan = &ld->m->plan;
+
+    ld->matrices = model_matrices(ld->matrix, *ld->stack, ld->l);
+    for (size_t i = 0; i < ld->matrices; i++)
+        ld->in_pieces[i] = 1;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct plan_param *p = &plan->param[i];
+        const struct model_matrix *x = matrix_of(ld, p);
+
+        if (x && (p->offset - x->at) % (GEMM_PIECE * x->K) != 0)
+            ld->in_pieces[x - ld->matrix] = 0;
+    }
+}
+
+/* The values of a parameter that is packed from the file, or NULL. */
+static const float *in_file(const struct loader *ld, const struct plan_param *p)
+{
+    const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
+    const struct model_matrix *x = matrix_of(ld, p);
+    const struct weights_tensor *t;
+
+    if (!x || !ld->in_pieces[x - ld->matrix] ||
+        (gguf && p->flags & (PLAN_QK | PLAN_PLUS_ONE)) || (!gguf && plan_reordered(p)))
+        return NULL;
+    t = weights_find(ld->w, file_name(ld, p));
+    return t ? weights_floats(t) : NULL;
+}
+
 static int load_param(struct loader *ld, const struct plan_param *p, float *out,
                       struct err *e)
 {
@@ -126,6 +174,9 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
 
     if (rc < 0)
         return rc;
+    const float *there = in_file(ld, p);
+    if (there)
+        return look_through(ld, t, there, p->rows * p->cols, e);
     if (!gguf && plan_reordered(p))
         rc = read_reordered(ld, p, t, out, e);
     else if (gguf && p->flags & PLAN_QK)
@@ -167,15 +218,38 @@ static size_t packed_bytes(const struct loader *ld, size_t at, size_t N, size_t 
     return gemm_pack_bytes(ld->m->kern, N, K, packed_type(ld, at, N * K));
 }
 
-static int pack(struct loader *ld, struct gemm_weight *w, size_t at, size_t N, size_t K,
+/* Some from the stage, some from the file. */
+static void pack_pieces(const struct loader *ld, const struct gemm_weight *w,
+                        const struct model_matrix *x)
+{
+    const struct plan *plan = &ld->m->plan;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct plan_param *p = &plan->param[i];
+
+        if (matrix_of(ld, p) != x)
+            continue;
+        const float *there = in_file(ld, p);
+        gemm_pack_rows(w, ld->m->kern, there ? there : place(ld, p->offset), x->K,
+                       (p->offset - x->at) / x->K, p->rows);
+    }
+}
+
+static int pack(struct loader *ld, struct gemm_weight *w, const struct model_matrix *x,
                 struct err *e)
 {
     const struct model *m = ld->m;
-    const enum kern_dtype type = packed_type(ld, at, N * K);
-    const size_t bytes = gemm_pack_bytes(m->kern, N, K, type);
+    const enum kern_dtype type = packed_type(ld, x->at, x->N * x->K);
+    const size_t bytes = gemm_pack_bytes(m->kern, x->N, x->K, type);
     void *mem = bytes ? m->pack.base + ld->packed : NULL;
-    const int rc = gemm_pack(w, m->kern, mem, place(ld, at), K, N, K, type, e);
+    int rc = 0;
 
+    if (ld->matrices > 0 && ld->in_pieces[x - ld->matrix]) {
+        gemm_pack_begin(w, mem, x->N, x->K, type);
+        pack_pieces(ld, w, x);
+    } else {
+        rc = gemm_pack(w, m->kern, mem, place(ld, x->at), x->K, x->N, x->K, type, e);
+    }
     ld->packed += rc < 0 ? 0 : bytes;
     return rc;
 }
@@ -196,7 +270,7 @@ static struct gemm_weight *packed_at(struct model_packed *p, enum model_kind kin
     return (struct gemm_weight *)((char *)p + offset[kind]);
 }
 
-/* Begins a stage that ends at offset `to` of the block. */
+/* Begins a stage for the block's floats from..to-1. */
 static int stage_begin(struct loader *ld, size_t from, size_t to, struct err *e)
 {
     if (to - from > ld->room) {
@@ -212,23 +286,19 @@ static int stage_begin(struct loader *ld, size_t from, size_t to, struct err *e)
     return 0;
 }
 
-/* Ends it: what lies in none of the n matrices that were packed goes to the block. */
-static void stage_end(struct loader *ld, const struct model_matrix *x, size_t n)
+/* Ends it: what lies in none of the matrices that were packed goes to the block. */
+static void stage_end(struct loader *ld)
 {
     const struct plan *plan = &ld->m->plan;
 
     for (size_t i = 0; i < plan->n; i++) {
         const struct plan_param *p = &plan->param[i];
-        int keep = p->offset >= ld->from && p->offset < ld->to;
 
-        for (size_t k = 0; k < n; k++)
-            if (p->offset >= x[k].at && p->offset < x[k].at + x[k].N * x[k].K)
-                keep = 0;
-        if (keep)
+        if (p->offset >= ld->from && p->offset < ld->to && !matrix_of(ld, p))
             memcpy(ld->m->params + p->offset, place(ld, p->offset),
                    p->rows * p->cols * sizeof *ld->m->params);
     }
-    ld->from = ld->to = 0;
+    ld->from = ld->to = ld->matrices = 0;
 }
 
 static int pack_layer(struct loader *ld, struct err *e)
@@ -237,13 +307,14 @@ static int pack_layer(struct loader *ld, struct err *e)
     const size_t n = model_matrices(x, *ld->stack, ld->l);
 
     for (size_t i = 0; i < n; i++) {
-        const int rc = pack(ld, packed_at(&(*ld->stack)->packed[ld->l], x[i].kind),
-                            x[i].at, x[i].N, x[i].K, e);
+        struct model_packed *to = &(*ld->stack)->packed[ld->l];
+        const int rc = pack(ld, packed_at(to, x[i].kind),
+                            ld->matrices ? &ld->matrix[i] : &x[i], e);
 
         if (rc < 0)
             return rc;
     }
-    stage_end(ld, x, n);
+    stage_end(ld);
     return 0;
 }
 
@@ -261,15 +332,19 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
 
     if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_PIECE * K, e)) < 0)
         return rc;
+    const float *there = weights_floats(t);
     gemm_pack_begin(w, m->pack.base + ld->packed, N, K, type);
     ld->packed += gemm_pack_bytes(m->kern, N, K, type);
     for (size_t n = 0; n < N; n += HEAD_PIECE) {
         const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
 
-        weights_read(t, n, n + rows, ld->stage, K, kern_par(m->kern));
-        if ((rc = look_through(ld, t, ld->stage, rows * K, e)) < 0)
+        const float *x = there ? there + n * K : ld->stage;
+
+        if (!there)
+            weights_read(t, n, n + rows, ld->stage, K, kern_par(m->kern));
+        if ((rc = look_through(ld, t, x, rows * K, e)) < 0)
             return rc;
-        gemm_pack_rows(w, m->kern, ld->stage, K, n, rows);
+        gemm_pack_rows(w, m->kern, x, K, n, rows);
     }
     ld->from = ld->to = 0;
     return 0;
@@ -279,6 +354,15 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
 int model_is_packed(const struct model *m)
 {
     return m->packed && gemm_pack_bytes(m->kern, m->arch.V, m->arch.C, KERN_F32) > 0;
+}
+
+static int stage_layer(struct loader *ld, size_t from, size_t to, struct err *e)
+{
+    const int rc = stage_begin(ld, from, to, e);
+
+    if (rc >= 0)
+        find_matrices(ld);
+    return rc;
 }
 
 /* Parameters up to `offset` are read: packs the layers that end there, and begins the
@@ -292,7 +376,7 @@ static int pack_layers(struct loader *ld, size_t offset, struct err *e)
 
         if (end > offset)
             return model_is_packed(ld->m) && !ld->to && offset > 0
-                       ? stage_begin(ld, offset, end, e)
+                       ? stage_layer(ld, offset, end, e)
                        : 0;
         rc = pack_layer(ld, e);
         if (++ld->l == (*ld->stack)->arch.L) {
@@ -416,7 +500,9 @@ static int load_all(struct loader *ld, struct model *m, struct err *e)
             return rc;
     }
     if (packing && (rc = pack_layers(ld, SIZE_MAX, e)) >= 0 && !model_is_packed(m))
-        rc = pack(ld, &m->packed_head, m->head, m->arch.V, m->arch.C, e);
+        rc = pack(ld, &m->packed_head,
+                  &(struct model_matrix){.at = m->head, .N = m->arch.V, .K = m->arch.C},
+                  e);
     return rc;
 }
 
