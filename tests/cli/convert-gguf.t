@@ -37,6 +37,21 @@ done
 for name in gpt2-tiny llama3-tiny qwen2-tiny qwen3-tiny gptneox-tiny gptneox-seq-tiny gemma-tiny olmo2-tiny phi3-tiny; do
     [ "$(ref "$G/$name")" = "$(ref "$name.gguf")" ] || echo "$name: other log-probabilities"
 done
+echo "-- matrices that are packed from the file, from the stage (bf16), and from both (q and k of a GGUF file)"
+printf '{"model_type":"llama","architectures":["LlamaForCausalLM"],"num_hidden_layers":2,
+    "hidden_size":192,"intermediate_size":384,"num_attention_heads":6,"num_key_value_heads":6,
+    "vocab_size":300,"max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000,
+    "hidden_act":"silu","tie_word_embeddings":false,"torch_dtype":"float32"}\n' >config.json
+cagsr-init -q -o pieces config.json
+cagsr-convert -q --no-tokenizer --dtype bf16 -o pieces-half pieces
+cagsr-convert -q --no-tokenizer --dtype f32 -o pieces-f32 pieces-half
+for type in f32 bf16; do
+    cagsr-convert -q --no-tokenizer --gguf --type $type -o pieces-$type.gguf pieces-half
+done
+want=$(ref pieces-f32)
+for m in pieces-half pieces-f32.gguf pieces-bf16.gguf; do
+    [ "$(ref $m)" = "$want" ] && echo "$m: the same log-probabilities"
+done
 # T5 of both versions; GGUF's distances end at 128, as published ones do.
 for name in t5-tiny t5v11-tiny; do
     mkdir "$name"
