@@ -52,6 +52,12 @@ want=$(ref pieces-f32)
 for m in pieces-half pieces-f32.gguf pieces-bf16.gguf; do
     [ "$(ref $m)" = "$want" ] && echo "$m: the same log-probabilities"
 done
+# (the update computes with matrices as they are, and refuses other log-probabilities)
+for c in 0 1; do
+    echo '{"kind":"sample","id":"p","cand":'$c',"n":2,"prompt_ids":[1,5,9,4],"ids":[7,8,'$c'],"temperature":1,"reward":'$c'}'
+done | cagsr-attn -q -m pieces --no-attn --logp logp |
+    cagsr-update -q -m pieces --algo grpo --kl 0 --batch 1 -o pieces-new |
+    cagsr-cat -k metric --json | jq '."sampling/logp_difference_max" < 1e-4'
 # T5 of both versions; GGUF's distances end at 128, as published ones do.
 for name in t5-tiny t5v11-tiny; do
     mkdir "$name"
