@@ -5,7 +5,7 @@
 #   context     x tokens stand before: one more token of one sequence; the prompt's pass,
 #               a token of it; scoring and training, x tokens a sequence
 #   rows        x sequences, a prompt each, step together: a token of one
-#   candidates  the same of one prompt
+#   candidates  the same of one prompt, of 64 tokens and of the half of the longest context
 #   threads     x threads
 #   model       x parameters, random weights
 # A new token's cost is the difference between TOKENS + 1 new tokens and one, so that the
@@ -64,8 +64,11 @@ rows() {
 }
 
 candidates() {
+    long=$((${contexts##* } / 2))
     for x in $counts; do
-        [ "$x" -gt 32 ] || new_token "decode, candidates" "$x" -P 64 -N "$x"
+        [ "$x" -le 32 ] || continue
+        new_token "decode, candidates" "$x" -P 64 -N "$x"
+        new_token "of $long tokens, candidates" "$x" -P $long -N "$x"
     done
 }
 
