@@ -7,8 +7,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* Rows that one task takes at most, and how many tasks there should be. */
-enum { MOST_ROWS = 16, TASKS_PER_THREAD = 4 };
+/* Rows that one task takes at most, and how many tasks there should be, or with a tap, when each
+ * takes all heads. */
+enum { MOST_ROWS = 16, TASKS_PER_THREAD = 4, TAPPED_PER_THREAD = 2 };
 
 size_t attn_store_cap(size_t n)
 {
@@ -31,17 +32,24 @@ size_t attn_store_v(const struct attn_shape *s, size_t n, enum attn_keep keep)
     return s->G * round_up(n, ATTN_PANEL) * round_up(s->D, ATTN_PANEL) / packed(keep);
 }
 
+static inline float kept(float x, int exact)
+{
+    return exact ? x : f32_from_bf16(bf16_from_f32(x));
+}
+
 /* Numbers as they are, or rounded. */
 static void put(const struct attn_store *st, float *k, float *v, size_t D, size_t at,
                 const float *from_k, const float *from_v)
 {
     const int exact = st->keep == ATTN_EXACT;
 
-    for (size_t d = 0; d < D; d++) {
-        k[attn_key_at(D, at, d)] =
-            exact ? from_k[d] : f32_from_bf16(bf16_from_f32(from_k[d]));
-        v[attn_value_at(st->cap, at, d)] =
-            exact ? from_v[d] : f32_from_bf16(bf16_from_f32(from_v[d]));
+    for (size_t d = 0; d < D; d++)
+        k[attn_key_at(D, at, d)] = kept(from_k[d], exact);
+    for (size_t d = 0; d < D; d += ATTN_PANEL) {
+        float *to = v + attn_value_at(st->cap, at, d);
+
+        for (size_t i = 0; i < least(ATTN_PANEL, D - d); i++)
+            to[i] = kept(from_v[d + i], exact);
     }
 }
 
@@ -125,23 +133,23 @@ void attn_forward(struct kern *k, const struct attn_shape *s,
                   const struct attn_tap *tap, float *scratch)
 {
     const size_t threads = par_threads(kern_par(k)), G = tap ? 1 : s->G;
+    const size_t wanted = threads * (tap ? TAPPED_PER_THREAD : TASKS_PER_THREAD);
     size_t S = 0, rows = 0, tasks = 0;
 
     for (size_t r = 0; r < n; r++) {
         rows += runs[r].n;
         S = runs[r].n && attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
     }
-    struct attn_forward_job f = {
-        .s = s,
-        .runs = runs,
-        .n = n,
-        .ldq = ldq,
-        .ldout = ldout,
-        .tap = tap,
-        .scratch = scratch,
-        .per_worker = attn_scratch(k, s, S) / threads,
-        .most = least(MOST_ROWS, ceil_div(rows * G, TASKS_PER_THREAD * threads)),
-        .isa = kern_isa(k)};
+    struct attn_forward_job f = {.s = s,
+                                 .runs = runs,
+                                 .n = n,
+                                 .ldq = ldq,
+                                 .ldout = ldout,
+                                 .tap = tap,
+                                 .scratch = scratch,
+                                 .per_worker = attn_scratch(k, s, S) / threads,
+                                 .most = least(MOST_ROWS, ceil_div(rows * G, wanted)),
+                                 .isa = kern_isa(k)};
     for (struct attn_rows t = next_rows(&f, (struct attn_rows){0}); t.n > 0;
          t = next_rows(&f, t))
         tasks++;

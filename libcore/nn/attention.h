@@ -63,7 +63,8 @@ size_t attn_store_k(const struct attn_shape *s, size_t n, enum attn_keep keep);
 size_t attn_store_v(const struct attn_shape *s, size_t n, enum attn_keep keep);
 
 /* Writes positions at..at+n-1 from rows of k and v, each (n, G D), ldkv apart, as the store
- * keeps them.  Cannot fail.  The floats behind position n of a store must be finite: begin with zeros. */
+ * keeps them.  Cannot fail.  What stands behind position n of a store must be finite: begin
+ * with zeros. */
 void attn_store_put(const struct attn_shape *s, const struct attn_store *st, size_t at,
                     const float *k, const float *v, size_t ldkv, size_t n);
 
