@@ -17,6 +17,17 @@ ISA_BODY vword words(const void *p)
     return w;
 }
 
+/* The numbers in words' lower and upper halves. */
+ISA_BODY vfloat lower(vword w)
+{
+    return (vfloat)(w << 16);
+}
+
+ISA_BODY vfloat upper(vword w)
+{
+    return (vfloat)(w & 0xffff0000u);
+}
+
 /* The upper half of what is nearest, in the lower half of a word.  To the order of a float's
  * bits half of the last place is added, and less if the bit that becomes the last is even;
  * NaN stays NaN. */

@@ -15,16 +15,6 @@ enum { VECS = WIDTH / VEC };
 /* Words that are asked for before they are used. */
 enum { AHEAD = 24 * WIDTH };
 
-ISA_BODY vfloat even(vword w)
-{
-    return (vfloat)(w << 16);
-}
-
-ISA_BODY vfloat odd(vword w)
-{
-    return (vfloat)(w & 0xffff0000u);
-}
-
 /* A row of a tile, VECS vectors; every index is a constant once the loops are unrolled, or
  * the sums would be kept in memory. */
 ISA_BODY void row_clear(vfloat acc[VECS])
@@ -56,7 +46,7 @@ ISA_BODY void add(vfloat acc[HEIGHT][VECS], const uint32_t *b, int is_odd,
 
     UNROLL
     for (size_t v = 0; v < VECS; v++)
-        w[v] = is_odd ? odd(words(b + v * VEC)) : even(words(b + v * VEC));
+        w[v] = is_odd ? upper(words(b + v * VEC)) : lower(words(b + v * VEC));
     UNROLL
     for (size_t r = 0; r < R; r++)
         row_add(acc[r], w, a[r * lda]);
@@ -133,8 +123,8 @@ void ISA_NAME(narrow_widen)(float *out, const uint32_t *b, size_t deep)
 {
     for (size_t k = 0; k < deep; k += 2, b += WIDTH, out += 2 * (size_t)WIDTH)
         for (size_t v = 0; v < WIDTH; v += VEC) {
-            vec_store(out + v, even(words(b + v)));
+            vec_store(out + v, lower(words(b + v)));
             if (k + 1 < deep)
-                vec_store(out + WIDTH + v, odd(words(b + v)));
+                vec_store(out + WIDTH + v, upper(words(b + v)));
         }
 }

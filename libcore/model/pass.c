@@ -104,8 +104,8 @@ static void carve_cross(struct pass *p, struct arena *a, const struct need *n)
     p->keep.xlse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
     p->keep.xo = c->placement != NORM_BEFORE ? arena_take(a, L * n->B * c->C, f) : NULL;
     p->keep.xmid = arena_take(a, L * n->B * c->C, f);
-    p->xk = arena_take(a, attn_store_k(&s, n->source_slots, ATTN_EXACT), f);
-    p->xv = arena_take(a, attn_store_v(&s, n->source_slots, ATTN_EXACT), f);
+    p->xk = arena_take(a, attn_store_k(&s, n->source_slots, block_keep(p->m, 0)), f);
+    p->xv = arena_take(a, attn_store_v(&s, n->source_slots, block_keep(p->m, 0)), f);
     p->xnorms = train ? NULL : arena_take(a, c->H * n->source_slots, f);
     p->sources = arena_take(a, n->sources, sizeof *p->sources);
 }
@@ -131,8 +131,8 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->keep.up = arena_take(a, L * n->B * block_up_width(m), f);
     for (size_t k = 0; k < ARCH_KINDS; k++)
         p->cs[k] = m->freq[k] ? arena_take(a, n->B * c->R, f) : NULL;
-    p->k = arena_take(a, attn_store_k(&s, n->slots, ATTN_EXACT), f);
-    p->v = arena_take(a, attn_store_v(&s, n->slots, ATTN_EXACT), f);
+    p->k = arena_take(a, attn_store_k(&s, n->slots, block_keep(m, 0)), f);
+    p->v = arena_take(a, attn_store_v(&s, n->slots, block_keep(m, 0)), f);
     p->norms = train ? NULL : arena_take(a, c->H * n->slots, f);
     p->runs = arena_take(a, n->seqs, sizeof *p->runs);
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);

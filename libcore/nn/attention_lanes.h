@@ -61,17 +61,6 @@
 
 /* ---- scores -------------------------------------------------------------------------- */
 
-/* Vectors of words as their first or second numbers. */
-ISA_BODY vfloat first_of(vword w)
-{
-    return (vfloat)(w << 16);
-}
-
-ISA_BODY vfloat second_of(vword w)
-{
-    return (vfloat)(w & 0xffff0000u);
-}
-
 /* n rows of a panel that hold two numbers in a float's place, as 2 n rows. */
 ISA_BODY void widen(float *to, const float *from, size_t n)
 {
@@ -79,8 +68,8 @@ ISA_BODY void widen(float *to, const float *from, size_t n)
         for (size_t v = 0; v < PANEL; v += VEC) {
             const vword w = words(from + i * PANEL + v);
 
-            vec_store(to + 2 * i * PANEL + v, first_of(w));
-            vec_store(to + (2 * i + 1) * PANEL + v, second_of(w));
+            vec_store(to + 2 * i * PANEL + v, lower(w));
+            vec_store(to + (2 * i + 1) * PANEL + v, upper(w));
         }
 }
 
