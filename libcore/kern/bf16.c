@@ -64,8 +64,20 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, s
             clear(left_row(a, tile, m) + k, STEP_PAIRS);
 }
 
+/* Rows that go across strips at once: as many streams as memory likes. */
+enum { ACROSS_ROWS = 8 };
+
+static void across(enum isa isa, uint32_t *w, size_t apart, const float *x, size_t ld,
+                   size_t rows, size_t n)
+{
+    for (size_t i = 0; i < rows; i += ACROSS_ROWS)
+        ISA_CALL(isa, bf16_across,
+                 (w + i / 2 * BF16_STRIP, apart, x + i * ld, ld,
+                  least(rows - i, ACROSS_ROWS), n));
+}
+
 /* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
-enum { TURN_COLUMNS = 128 };
+enum { TURN_COLUMNS = 128, BLOCK = STEP_PAIRS * BF16_STRIP };
 
 static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, size_t ld,
                       size_t M, size_t deep)
@@ -73,21 +85,15 @@ static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, si
     uint32_t block[STEP_PAIRS * TURN_COLUMNS];
 
     for (size_t m = 0; m < M; m += TURN_COLUMNS) {
-        const size_t n = M - m < TURN_COLUMNS ? M - m : TURN_COLUMNS;
+        const size_t n = least(M - m, TURN_COLUMNS);
 
-        if (n < TURN_COLUMNS || deep < BF16_STEP)
+        if (deep < BF16_STEP)
             clear(block, STEP_PAIRS * TURN_COLUMNS);
-        for (size_t k = 0; k < deep; k += 2) {
-            const float *x = A + k * ld + m;
-
-            ISA_CALL(
-                isa, bf16_across,
-                (block + k / 2 * TURN_COLUMNS, x, k + 1 < deep ? x + ld : NULL, n));
-        }
+        across(isa, block, BLOCK, A + m, ld, deep, n);
         for (size_t i = 0; i < n; i += BF16_HEIGHT)
             ISA_CALL(isa, bf16_turn,
-                     (left_row(a, tile, m + i), STEP_PAIRS, block + i, TURN_COLUMNS,
-                      STEP_PAIRS, BF16_HEIGHT));
+                     (left_row(a, tile, m + i), STEP_PAIRS, block + i / BF16_STRIP * BLOCK,
+                      BF16_STRIP, STEP_PAIRS, BF16_HEIGHT));
     }
 }
 
@@ -98,26 +104,27 @@ void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld
 
     for (size_t i = k.from; i < k.to; i += BF16_STEP)
         left_step(isa, a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld, M,
-                  k.to - i < BF16_STEP ? k.to - i : BF16_STEP);
+                  least(k.to - i, BF16_STEP));
 }
 
-/* One panel of `wide` columns. */
+/* One strip of `wide` columns. */
 enum { TURN_DEEP = 4 * BF16_STEP };
 
-static void panel_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
+static void strip_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
                             size_t wide, size_t K)
 {
     enum { LD = TURN_DEEP / 2 };
-    uint32_t block[BF16_WIDTH * LD];
+    uint32_t block[BF16_STRIP * LD];
 
     for (size_t k = 0; k < K; k += TURN_DEEP) {
-        const size_t deep = K - k < TURN_DEEP ? K - k : TURN_DEEP;
+        const size_t deep = least(K - k, TURN_DEEP);
 
-        clear(block, BF16_WIDTH * LD);
+        if (wide < BF16_STRIP || deep < TURN_DEEP)
+            clear(block, BF16_STRIP * LD);
         for (size_t n = 0; n < wide; n++)
             ISA_CALL(isa, bf16_along, (block + n * LD, W + n * ldw + k, deep));
         ISA_CALL(isa, bf16_turn,
-                 (p + k / 2 * BF16_WIDTH, BF16_WIDTH, block, LD, BF16_WIDTH,
+                 (p + k / 2 * BF16_STRIP, BF16_STRIP, block, LD, BF16_STRIP,
                   bf16_pairs(deep)));
     }
 }
@@ -125,35 +132,27 @@ static void panel_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ld
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
                            size_t N, size_t K)
 {
-    for (size_t n = 0; n < N; n += BF16_WIDTH)
-        panel_from_rows(isa, p + n * bf16_pairs(K), W + n * ldw, ldw,
-                        N - n < BF16_WIDTH ? N - n : BF16_WIDTH, K);
-}
+    const size_t strip = BF16_STRIP * bf16_pairs(K), end = round_up(N, BF16_WIDTH);
 
-/* The words across one pair of rows, of every panel. */
-static void panels_row(enum isa isa, uint32_t *p, size_t step, const float *x,
-                       const float *y, size_t N)
-{
-    for (size_t n = 0; n < N; n += BF16_WIDTH, p += step) {
-        const size_t wide = N - n < BF16_WIDTH ? N - n : BF16_WIDTH;
-
-        ISA_CALL(isa, bf16_across, (p, x + n, y ? y + n : NULL, wide));
-        clear(p + wide, BF16_WIDTH - wide);
-    }
+    for (size_t n = 0; n < N; n += BF16_STRIP, p += strip)
+        strip_from_rows(isa, p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
+    clear(p, (end - round_up(N, BF16_STRIP)) / BF16_STRIP * strip);
 }
 
 void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t ldb,
                               size_t N, struct pack_rows k)
 {
-    const size_t step = bf16_pairs(k.K) * BF16_WIDTH;
-    size_t i = k.from;
+    const size_t pairs = bf16_pairs(k.K), apart = pairs * BF16_STRIP;
+    const size_t from = k.from / 2, to = k.to == k.K ? pairs : k.to / 2;
+    const size_t strips = ceil_div(N, BF16_STRIP);
+    const size_t full = ceil_div(k.to, 2) - from;
 
-    for (; i < k.to; i += 2)
-        panels_row(isa, p + i / 2 * BF16_WIDTH, step, B + i * ldb,
-                   i + 1 < k.to ? B + (i + 1) * ldb : NULL, N);
-    for (; k.to == k.K && i < 2 * bf16_pairs(k.K); i += 2)
-        for (size_t n = 0; n < N; n += BF16_WIDTH)
-            clear(p + n / BF16_WIDTH * step + i / 2 * BF16_WIDTH, BF16_WIDTH);
+    across(isa, p + from * BF16_STRIP, apart, B + k.from * ldb, ldb, k.to - k.from, N);
+    for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_STRIP; i++) {
+        const size_t made = i < strips ? full : 0;
+
+        clear(p + i * apart + (from + made) * BF16_STRIP, (to - from - made) * BF16_STRIP);
+    }
 }
 
 /* ---- the check --------------------------------------------------------------------- */

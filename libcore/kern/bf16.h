@@ -18,10 +18,11 @@
  * lower half (as in kern/narrow.h).  Depth is padded with zeros to BF16_STEP numbers.
  *   left    tiles of BF16_HEIGHT rows, the last one padded with rows of zeros: for each
  *           BF16_STEP of depth the words of a row, then those of the next, a kilobyte in all
- *   panels  BF16_WIDTH columns: for each pair in depth its words side by side, zeros beyond
- *           the last column
- * Both are read from front to back.  What is packed is the same for both units; `isa` (not
- * ISA_AUTO) is whose loops pack.
+ *   panels  BF16_WIDTH columns, in strips of BF16_STRIP: for each pair in depth the words of
+ *           a strip side by side, zeros beyond the last column; one strip behind the other
+ * A unit reads the strips of a panel at the same time, from front to back: a processor that
+ * fetches ahead does so for each of them, and memory gives twice as much (tests/bench/RESULTS.md).
+ * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.
  */
 #ifndef CAGSR_KERN_BF16_H
 #define CAGSR_KERN_BF16_H
@@ -33,10 +34,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_WIDTH = 64, BF16_DEPTH = 256 };
+enum {
+    BF16_STEP = 32,
+    BF16_HEIGHT = 16,
+    BF16_STRIP = 16,
+    BF16_WIDTH = 64,
+    BF16_DEPTH = 288
+};
 
-/* Words of a row of the left operand, and rows of words of a panel, K deep.  (Tile i of the
- * left operand begins at word i * BF16_HEIGHT * bf16_pairs(K).) */
+/* Words of a row of the left operand, and rows of words of a strip, K deep.  (Tile i of the
+ * left operand begins at word i * BF16_HEIGHT * bf16_pairs(K), strip i of the panels likewise.) */
 size_t bf16_pairs(size_t K);
 
 /* The length of a block of depth: a multiple of BF16_STEP, at most BF16_DEPTH: a panel's block

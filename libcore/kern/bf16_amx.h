@@ -43,48 +43,55 @@ static const struct tiles_config tiles_config = {
 #define RIGHT_1 6
 #define RIGHT_2 7
 
-enum { ACROSS = BF16_WIDTH * sizeof(uint32_t) }; /* bytes of a panel's row */
+enum { ROW = BF16_STRIP * sizeof(uint32_t) }; /* bytes of a row of a, and of a strip */
 
 /* Steps of the left operand that are asked for ahead. */
 enum { LEFT_AHEAD = 2 };
 
-UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
+UNIT_TARGET ISA_BODY void tiles_begin(const struct bf16_tile *t)
 {
-    const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
-    const size_t across = t->ldc * sizeof(float);
-    float *c = t->c;
+    const size_t row = t->ldfrom * sizeof(float);
+    const float *c = t->from;
 
-    if (t->fresh) {
+    if (c) {
+        TILE_LOAD(SUM_0, c, row);
+        TILE_LOAD(SUM_1, c + LINE, row);
+        TILE_LOAD(SUM_2, c + 2 * LINE, row);
+        TILE_LOAD(SUM_3, c + 3 * LINE, row);
+    } else {
         TILE_ZERO(SUM_0);
         TILE_ZERO(SUM_1);
         TILE_ZERO(SUM_2);
         TILE_ZERO(SUM_3);
-    } else {
-        TILE_LOAD(SUM_0, c, across);
-        TILE_LOAD(SUM_1, c + LINE, across);
-        TILE_LOAD(SUM_2, c + 2 * LINE, across);
-        TILE_LOAD(SUM_3, c + 3 * LINE, across);
     }
+}
+
+UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
+{
+    const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
+    const size_t apart = t->apart, row = t->ldto * sizeof(float);
+
+    tiles_begin(t);
     for (size_t i = 0; i < t->steps; i++) {
-        ask_second(ahead, t->share);
+        ask_strips(ahead, apart, t->share);
         ask_first(a + LEFT_AHEAD * STEP_LEFT, STEP_LEFT / LINE);
-        TILE_LOAD(LEFT, a, LINE * sizeof *a);
-        TILE_LOAD(RIGHT_0, b, ACROSS);
+        TILE_LOAD(LEFT, a, ROW);
+        TILE_LOAD(RIGHT_0, b, ROW);
         TILE_DOT(SUM_0, LEFT, RIGHT_0);
-        TILE_LOAD(RIGHT_1, b + LINE, ACROSS);
+        TILE_LOAD(RIGHT_1, b + apart, ROW);
         TILE_DOT(SUM_1, LEFT, RIGHT_1);
-        TILE_LOAD(RIGHT_2, b + 2 * LINE, ACROSS);
+        TILE_LOAD(RIGHT_2, b + 2 * apart, ROW);
         TILE_DOT(SUM_2, LEFT, RIGHT_2);
-        TILE_LOAD(RIGHT_0, b + 3 * LINE, ACROSS);
+        TILE_LOAD(RIGHT_0, b + 3 * apart, ROW);
         TILE_DOT(SUM_3, LEFT, RIGHT_0);
         a += STEP_LEFT;
-        b += STEP_RIGHT;
+        b += STEP_STRIP;
         ahead += t->share * LINE;
     }
-    TILE_STORE(SUM_0, c, across);
-    TILE_STORE(SUM_1, c + LINE, across);
-    TILE_STORE(SUM_2, c + 2 * LINE, across);
-    TILE_STORE(SUM_3, c + 3 * LINE, across);
+    TILE_STORE(SUM_0, t->to, row);
+    TILE_STORE(SUM_1, t->to + LINE, row);
+    TILE_STORE(SUM_2, t->to + 2 * LINE, row);
+    TILE_STORE(SUM_3, t->to + 3 * LINE, row);
 }
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)

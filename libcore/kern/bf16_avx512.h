@@ -19,14 +19,15 @@ enum { PAIRS_HEIGHT = 4 };
 /* The rows' pairs of one step of depth.  R is a constant, so that the sums stay in
  * registers. */
 UNIT_TARGET ISA_BODY void pairs_step(line_sum sum[PAIRS_HEIGHT][LINES],
-                                     const uint32_t *a, const uint32_t *b, size_t R)
+                                     const uint32_t *a, const uint32_t *b, size_t apart,
+                                     size_t R)
 {
-    for (size_t k = 0; k < STEP_PAIRS; k++, b += BF16_WIDTH) {
+    for (size_t k = 0; k < STEP_PAIRS; k++, b += BF16_STRIP) {
         line_word w[LINES];
 
         UNROLL
         for (size_t v = 0; v < LINES; v++)
-            memcpy(&w[v], b + v * LINE, sizeof w[v]);
+            memcpy(&w[v], b + v * apart, sizeof w[v]);
         UNROLL
         for (size_t r = 0; r < R; r++) {
             const line_word x = (line_word){0} + a[r * STEP_PAIRS + k];
@@ -41,28 +42,28 @@ UNIT_TARGET ISA_BODY void pairs_step(line_sum sum[PAIRS_HEIGHT][LINES],
 /* Rows row..row+R-1 of the tile. */
 UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size_t R)
 {
-    float *c = t->c + row * t->ldc;
     line_sum sum[PAIRS_HEIGHT][LINES];
 
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
     for (size_t v = 0; v < LINES; v++)
-        if (t->fresh)
-            sum[r][v] = (line_sum){0};
+        if (t->from)
+            memcpy(&sum[r][v], t->from + (row + r) * t->ldfrom + v * LINE,
+                   sizeof sum[r][v]);
         else
-            memcpy(&sum[r][v], c + r * t->ldc + v * LINE, sizeof sum[r][v]);
+            sum[r][v] = (line_sum){0};
     for (size_t i = 0; i < t->steps; i++) {
         if (row == 0)
-            ask_second(t->ahead + i * t->share * LINE, t->share);
-        pairs_step(sum, t->a + i * STEP_LEFT + row * STEP_PAIRS, t->b + i * STEP_RIGHT,
-                   R);
+            ask_strips(t->ahead + i * t->share * LINE, t->apart, t->share);
+        pairs_step(sum, t->a + i * STEP_LEFT + row * STEP_PAIRS, t->b + i * STEP_STRIP,
+                   t->apart, R);
     }
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
     for (size_t v = 0; v < LINES; v++)
-        memcpy(c + r * t->ldc + v * LINE, &sum[r][v], sizeof sum[r][v]);
+        memcpy(t->to + (row + r) * t->ldto + v * LINE, &sum[r][v], sizeof sum[r][v]);
 }
 
 UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)

@@ -52,21 +52,33 @@ void ISA_NAME(bf16_pieces)(uint32_t *w, size_t step, const float *x, size_t n)
     }
 }
 
-void ISA_NAME(bf16_across)(uint32_t *w, const float *x, const float *y, size_t n)
+/* A strip's words of the rows x and y; y NULL: of x and zeros.  n: columns. */
+ISA_BODY void strip_pair(uint32_t *w, const float *x, const float *y, size_t n)
 {
-    size_t i = 0;
-
-    for (; n - i >= VEC; i += VEC) {
-        const vword two = rounded(x + i) | (y ? rounded(y + i) << 16 : (vword){0});
+    UNROLL
+    for (size_t i = 0; i < BF16_STRIP; i += VEC) {
+        const size_t left = n > i ? n - i : 0;
+        const vword odd = !y            ? (vword){0}
+                          : left >= VEC ? rounded(y + i)
+                                        : part(y + i, left);
+        const vword two = (left >= VEC ? rounded(x + i) : part(x + i, left)) | odd << 16;
 
         memcpy(w + i, &two, sizeof two);
     }
-    if (i < n) {
-        const vword odd = y ? part(y + i, n - i) << 16 : (vword){0};
-        const vword two = part(x + i, n - i) | odd;
+}
 
-        memcpy(w + i, &two, (n - i) * sizeof *w);
+void ISA_NAME(bf16_across)(uint32_t *w, size_t apart, const float *x, size_t ld,
+                           size_t rows, size_t n)
+{
+    for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart) {
+        for (size_t i = 0; i + 1 < rows; i += 2)
+            strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld, BF16_STRIP);
+        if (rows % 2)
+            strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL, BF16_STRIP);
     }
+    for (size_t i = 0; n > 0 && i < rows; i += 2)
+        strip_pair(w + i / 2 * BF16_STRIP, x + i * ld,
+                   i + 1 < rows ? x + (i + 1) * ld : NULL, n);
 }
 
 void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)

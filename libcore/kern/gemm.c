@@ -100,6 +100,9 @@ static void unpack_row(const struct gemm_weight *w, const struct kern *k, float 
 
     if (w->W)
         memcpy(row, w->W + n * w->ld, w->K * sizeof *row);
+    else if (w->pairs && k->unit)
+        narrow_row(row, w->pairs + n / BF16_STRIP * BF16_STRIP * bf16_pairs(w->K),
+                   BF16_STRIP, n % BF16_STRIP, w->K);
     else if (w->pairs)
         narrow_row(row, w->pairs + n / width * pairs_words(k, w->K), width, n % width,
                    w->K);

@@ -15,7 +15,9 @@
  * goes through the first once (AVX-512: 40 kB, and each panel goes through it once).
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
- * unit, half as large.
+ * unit, half as large.  A unit is so fast that c, going to memory and back for each block of depth,
+ * would take longer than the multiplications: so its parts are as deep as the scratch
+ * holds, its tasks as many rows as can be, and its blocks' sums wait in the second cache.
  *
  * The bits of c do not depend on how it is cut (pack.h), so the number of tasks may follow
  * the number of threads.
@@ -27,7 +29,9 @@ enum {
     PACK_PANELS = 4,
     PACK_DEEP = 32,
     TASK_PANELS = 16,
-    TASKS_PER_THREAD = 8
+    TASKS_PER_THREAD = 8,
+    UNIT_ROWS_LEAST = 128, /* of a task of a unit */
+    UNIT_ROWS_MOST = 512
 };
 
 size_t product_scratch(const struct kern *k)
@@ -215,7 +219,7 @@ static void multiply_unit(const struct part *t, size_t r0, size_t c0)
 {
     const struct product *p = t->p;
     const uint32_t *b =
-        has_panels(t) ? p->pairs + t->c0 / t->width * t->step + t->k0 / 2 * t->width
+        has_panels(t) ? p->pairs + t->c0 / t->width * t->step + t->k0 / 2 * BF16_STRIP
                       : (const void *)t->b;
 
     t->unit->multiply(
@@ -267,16 +271,45 @@ static void find_panels(struct part *t)
 
 /* Ranges of columns as wide as the second cache allows; then as many of rows as make
  * enough tasks. */
-static size_t cut(struct part *t)
+static void cut_floats(struct part *t, size_t wanted)
 {
-    const struct kern *k = t->p->k;
-    const size_t wanted = TASKS_PER_THREAD * par_threads(k->par);
-
     t->task_cols = share_out(t->cols, TASK_PANELS * t->width, t->width);
     t->ranges = ceil_div(t->cols, t->task_cols);
     t->task_rows =
         share_out(t->rows, ceil_div(t->rows, ceil_div(wanted, t->ranges)), t->height);
+}
+
+/* A panel's block that came to the first cache serves as many rows as can be: so ranges of
+ * columns first. */
+static void cut_unit(struct part *t, size_t wanted)
+{
+    const size_t parts = ceil_div(t->rows, UNIT_ROWS_MOST);
+    const size_t panels = ceil_div(t->cols, t->width);
+
+    t->task_cols =
+        share_out(panels, ceil_div(panels, ceil_div(wanted, parts)), 1) * t->width;
+    t->ranges = ceil_div(t->cols, t->task_cols);
+    const size_t rows = ceil_div(t->rows, ceil_div(wanted, t->ranges));
+    t->task_rows = share_out(
+        t->rows, least(rows > UNIT_ROWS_LEAST ? rows : UNIT_ROWS_LEAST, UNIT_ROWS_MOST),
+        t->height);
+}
+
+static size_t cut(struct part *t)
+{
+    (t->unit ? cut_unit : cut_floats)(t, TASKS_PER_THREAD * par_threads(t->p->k->par));
     return t->ranges * ceil_div(t->rows, t->task_rows);
+}
+
+/* Where tiles are packed: behind the panels. */
+static float *tiles_at(const struct part *t)
+{
+    float *scratch = t->p->k->scratch;
+
+    if (!t->unit)
+        return scratch + (size_t)PACK_DEPTH * PART_COLS;
+    return has_panels(t) ? scratch
+                         : scratch + round_up(t->cols, t->width) * bf16_pairs(t->deep);
 }
 
 static void one_part(struct part *t)
@@ -285,7 +318,7 @@ static void one_part(struct part *t)
     const size_t work = t->rows * t->cols * t->deep;
 
     find_panels(t);
-    t->a = p->k->scratch + (size_t)PACK_DEPTH * PART_COLS;
+    t->a = tiles_at(t);
     t->b_packs = count_panels(t);
     kern_share(p->k, work, t->b_packs + count_tiles(t), pack_task, t);
     kern_share(p->k, work, cut(t), multiply_task, t);
@@ -303,10 +336,22 @@ static struct part begin(const struct product *p)
                          .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa)};
 }
 
+/* How deep a part is. */
+static size_t part_depth(const struct part *t)
+{
+    const struct product *p = t->p;
+    const size_t rows = round_up(least(p->rows, PART_ROWS), t->height);
+    const size_t cols = round_up(least(p->cols, PART_COLS), t->width);
+    const size_t fits = 2 * p->k->scratch_floats / (rows + (has_panels(t) ? 0 : cols));
+
+    return t->unit ? share_out(p->depth, fits / BF16_STEP * BF16_STEP, BF16_STEP)
+                   : pack_depth(p->depth);
+}
+
 void product_multiply(const struct product *p)
 {
     struct part t = begin(p);
-    const size_t depth = t.unit ? bf16_depth(p->depth) : pack_depth(p->depth);
+    const size_t depth = part_depth(&t);
 
     for (size_t c = 0; c < p->cols; c += PART_COLS)
         for (size_t d = 0; d < p->depth; d += depth)
