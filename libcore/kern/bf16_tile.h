@@ -50,14 +50,6 @@ ISA_BODY void ask_strips(const uint32_t *p, size_t apart, size_t lines)
             __builtin_prefetch(p + v * apart + i * LINE, 0, 2);
 }
 
-/* Into the first. */
-ISA_BODY void ask_first(const uint32_t *p, size_t lines)
-{
-    UNROLL
-    for (size_t i = 0; i < lines; i++)
-        __builtin_prefetch(p + i * LINE, 0, 3);
-}
-
 /* To be written. */
 ISA_BODY void ask_rows(float *c, size_t ldc)
 {

@@ -19,9 +19,11 @@
         IN_MEMORY();                                                                   \
         _tile_loadconfig(config);                                                      \
     } while (0)
+#define TILES_STORED() IN_MEMORY()
 #define TILES_END() _tile_release()
 #define TILE_ZERO(t) _tile_zero(t)
 #define TILE_LOAD(t, p, n) _tile_loadd(t, p, n)
+#define TILE_STREAM(t, p, n) _tile_stream_loadd(t, p, n)
 #define TILE_DOT(c, a, b) _tile_dpbf16ps(c, a, b)
 #define TILE_STORE(t, p, n) _tile_stored(t, p, n)
 #include "kern/bf16_amx.h"

@@ -7,9 +7,11 @@
 #include "kern/bf16_avx512.h"
 
 #define TILES_BEGIN(config) ldtilecfg(config)
+#define TILES_STORED() ((void)0)
 #define TILES_END() tilerelease()
 #define TILE_ZERO(t) tilezero(t)
 #define TILE_LOAD(t, p, n) tileloadd(t, p, n)
+#define TILE_STREAM(t, p, n) tileloadd(t, p, n)
 #define TILE_DOT(c, a, b) tdpbf16ps(c, a, b)
 #define TILE_STORE(t, p, n) tilestored(t, p, n)
 #include "kern/bf16_amx.h"

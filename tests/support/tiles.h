@@ -1,6 +1,6 @@
 /*
  * Instructions of bfloat16 in software, by what Intel's manual says of them (SDM, volume 2:
- * VDPBF16PS, LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILESTORED, TDPBF16PS).  Where a
+ * VDPBF16PS, LDTILECFG, TILERELEASE, TILEZERO, TILELOADD and T1, TILESTORED, TDPBF16PS).  Where a
  * processor would fault, the program aborts.  Tiles belong to the thread.
  */
 #ifndef CAGSR_TESTS_TILES_H

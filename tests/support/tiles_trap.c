@@ -10,7 +10,7 @@
 #include <ucontext.h>
 
 /*
- * All six begin with three bytes of VEX,
+ * All seven begin with three bytes of VEX,
  *
  *     C4   ~R ~X ~B 00010   0 ~vvvv 0 pp   opcode   mod reg rm  [sib] [displacement]
  *
@@ -24,7 +24,7 @@ struct insn {
     const uint8_t *end;
 };
 
-enum { NONE = 0, F3 = 2, F2 = 3 }; /* pp */
+enum { NONE = 0, P66 = 1, F3 = 2, F2 = 3 }; /* pp */
 
 static uint64_t reg_of(const greg_t *g, unsigned n)
 {
@@ -106,7 +106,7 @@ static void trap(int signal, siginfo_t *info, void *context)
         tilerelease();
     else if (is(&x, 0x49, F2, 0))
         tilezero((int)x.reg);
-    else if (is(&x, 0x4b, F2, 1))
+    else if (is(&x, 0x4b, F2, 1) || is(&x, 0x4b, P66, 1))
         tileloadd((int)x.reg, x.address, x.index);
     else if (is(&x, 0x4b, F3, 1))
         tilestored((int)x.reg, x.address, x.index);
