@@ -34,9 +34,10 @@ typedef int32_t vint __attribute__((vector_size(VEC_BYTES)));
 typedef double vdouble __attribute__((vector_size(VEC_BYTES))); /* VEC / 2 lanes */
 typedef float vfloat_half __attribute__((vector_size(VEC_BYTES / 2))); /* VEC / 2 */
 
+/* a - 0 is a, whatever a is, and compilers know: 0 + a would be an addition, for -0. */
 ISA_BODY vfloat vec_set(float a)
 {
-    return (vfloat){0} + a;
+    return a - (vfloat){0};
 }
 
 ISA_BODY vfloat vec_load(const float *p)
