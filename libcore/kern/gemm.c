@@ -169,7 +169,7 @@ static void rows_streams(const struct rows_job *r, size_t from, size_t to)
     const struct gemm_weight *w = r->w;
     const size_t n = from * pack_width(r->k->isa), end = to * pack_width(r->k->isa);
 
-    few_multiply(r->y + n, r->ldy, r->x, r->ldx, w->panels + n * w->K, r->M,
+    few_multiply(r->k->isa, r->y + n, r->ldy, r->x, r->ldx, w->panels + n * w->K, r->M,
                  least(end, w->N) - n, w->K);
 }
 

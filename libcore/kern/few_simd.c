@@ -1,0 +1,141 @@
+#include "kern/few_simd.h"
+
+#include "kern/shape.h"
+#include "kern/vec.h"
+#include "tensor/dims.h"
+
+/*
+ * A tile is FEW_TILE_ROWS rows at most times two panels, or one row times four: the sums, the
+ * panels' vectors and one broadcast number fit the registers (AVX2: 12 of 16 are sums, AVX-512:
+ * 24 of 32).
+ */
+#if defined(__AVX512F__)
+enum { WIDTH = AVX512_WIDTH };
+#elif defined(__AVX2__)
+enum { WIDTH = AVX2_WIDTH };
+#else
+enum { WIDTH = PLAIN_WIDTH };
+#endif
+enum { VECS = WIDTH / VEC };
+static const size_t line = 16; /* floats */
+
+/* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
+ * panel the `share` floats from `ahead` + k * `share` behind its begin. */
+struct streams {
+    const float *b;
+    size_t step, K, ahead, share;
+};
+
+/* c (N) = sum or, if `add`, += sum, of a panel's columns. */
+ISA_BODY void finish(float *c, const float *sum, size_t N, int add)
+{
+    if (N < WIDTH) {
+        for (size_t n = 0; n < N; n++)
+            c[n] = add ? c[n] + sum[n] : sum[n];
+        return;
+    }
+    for (size_t n = 0; n < WIDTH; n += VEC) {
+        const vfloat s = vec_load(sum + n);
+
+        vec_store(c + n, add ? vec_load(c + n) + s : s);
+    }
+}
+
+/* The vectors of P panels at k, which ask for what comes later. */
+ISA_BODY void take(vfloat w[FEW_STREAMS * VECS], const struct streams *s, size_t k,
+                   size_t P)
+{
+    UNROLL
+    for (size_t p = 0; p < P; p++) {
+        const float *b = s->b + p * s->step, *ahead = b + s->ahead + k * s->share;
+
+        __builtin_prefetch(ahead, 0, 2);
+        if (WIDTH > line && s->share > line)
+            __builtin_prefetch(ahead + line, 0, 2);
+        UNROLL
+        for (size_t v = 0; v < VECS; v++)
+            w[p * VECS + v] = vec_load(b + k * WIDTH + v * VEC);
+    }
+}
+
+/* R and P are constants, so that the sums stay in registers. */
+ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
+                   const struct streams *s, size_t N, int add, size_t R, size_t P)
+{
+    vfloat acc[FEW_TILE_ROWS][FEW_STREAMS * VECS];
+    float sum[FEW_TILE_ROWS][FEW_STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
+
+    UNROLL
+    for (size_t r = 0; r < R; r++)
+        UNROLL
+    for (size_t v = 0; v < P * VECS; v++)
+        acc[r][v] = vec_set(0);
+    for (size_t k = 0; k < s->K; k++) {
+        vfloat w[FEW_STREAMS * VECS];
+
+        take(w, s, k, P);
+        UNROLL
+        for (size_t r = 0; r < R; r++) {
+            const vfloat x = vec_set(a[r * lda + k]);
+
+            UNROLL
+            for (size_t v = 0; v < P * VECS; v++)
+                acc[r][v] = vec_fma(w[v], x, acc[r][v]);
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < R; r++)
+        UNROLL
+    for (size_t v = 0; v < P * VECS; v++)
+        vec_store(sum[r] + v * VEC, acc[r][v]);
+    for (size_t r = 0; r < R; r++)
+        for (size_t p = 0; p < P; p++)
+            finish(c + r * ldc + p * WIDTH, sum[r] + p * WIDTH, N - p * WIDTH, add);
+}
+
+/* All rows times P panels, N > (P - 1) WIDTH columns. */
+ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
+                   size_t M, size_t N, int add, size_t P)
+{
+    const size_t tiles = ceil_div(M, FEW_TILE_ROWS), most = ceil_div(M, tiles);
+
+    /* the panels that come next, by all tiles together */
+    s.share = WIDTH / tiles;
+    for (size_t i = 0, m = 0; m < M; i++, m += most) {
+        float *cm = c + m * ldc;
+        const float *am = a + m * lda;
+
+        s.ahead = P * s.step + i * s.share * s.K;
+        switch (least(most, M - m)) {
+        case 1: tile(cm, ldc, am, lda, &s, N, add, 1, P); break;
+        case 2: tile(cm, ldc, am, lda, &s, N, add, 2, P); break;
+        case 3: tile(cm, ldc, am, lda, &s, N, add, 3, P); break;
+#if defined(__AVX512F__)
+        case 4: tile(cm, ldc, am, lda, &s, N, add, 4, P); break;
+        case 5: tile(cm, ldc, am, lda, &s, N, add, 5, P); break;
+        case 6: tile(cm, ldc, am, lda, &s, N, add, 6, P); break;
+#endif
+        }
+    }
+}
+
+void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
+                         const float *b, size_t step, size_t M, size_t N, size_t K,
+                         int add)
+{
+    struct streams s = {.b = b, .step = step, .K = K};
+
+    for (size_t n = 0, P; n < N; n += P * WIDTH, s.b += P * step) {
+        const size_t left = ceil_div(N - n, WIDTH);
+
+        P = M == 1 && left >= FEW_STREAMS ? FEW_STREAMS : least(left, 2);
+        if (P == FEW_STREAMS) /* of one row */
+            tile(c + n, ldc, a, lda,
+                 &(struct streams){s.b, step, K, P * step, WIDTH}, N - n, add, 1,
+                 FEW_STREAMS);
+        else if (P == 2)
+            rows(c + n, ldc, a, lda, s, M, N - n, add, 2);
+        else
+            rows(c + n, ldc, a, lda, s, M, N - n, add, 1);
+    }
+}
