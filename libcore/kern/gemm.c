@@ -144,7 +144,8 @@ static void rows_panel(const struct rows_job *r, size_t j)
                         w->pairs + j * narrow_words(isa, w->K), r->M, wide, w->K);
     else
         pack_multiply(isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
-                      w->panels + j * width * w->K, w->K * width, r->M, wide, w->K, 0);
+                      w->panels + j * width * w->K, w->K * width, r->M, wide, w->K,
+                      pack_depth(w->K), 0);
 }
 
 /* Panels from..to-1. */

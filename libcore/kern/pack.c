@@ -538,10 +538,8 @@ static void multiply_block(enum isa isa, float *c, size_t ldc, struct pack_left 
 
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
                    const float *panels, size_t step, size_t M, size_t N, size_t K,
-                   float beta)
+                   size_t depth, float beta)
 {
-    const size_t depth = pack_depth(K);
-
     for (size_t k = 0; k < K; k += depth) {
         struct pack_left ak = a;
 

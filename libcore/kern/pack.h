@@ -68,12 +68,13 @@ void pack_tiles_from_rows(enum isa isa, float *mem, const float *A, size_t ld, s
 void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld,
                              size_t M, struct pack_rows k);
 
-/* c (M, N) = beta c + a (M, K) b, any K; with beta 0, c need not be initialised.  The
+/* c (M, N) = beta c + a (M, K) b, any K, in blocks of `depth`, that of the whole product,
+ * pack_depth(K) where this is all of it; with beta 0, c need not be initialised.  The
  * panels of b lie `step` floats apart.  Tile by tile, each times all panels: an area of c
  * is gone through along its rows; by AVX-512, whose vectors ask more of the caches, panel by
  * panel, each times all tiles.  Safe from many threads on different parts of c. */
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
                    const float *panels, size_t step, size_t M, size_t N, size_t K,
-                   float beta);
+                   size_t depth, float beta);
 
 #endif

@@ -6,18 +6,19 @@
 /*
  * A product of any two matrices by the kernels of pack.h.
  *
- * c is computed in parts of at most PART_ROWS x PART_COLS, each of them one block of depth
- * after the other.  Of a block all threads together pack both operands, a into tiles, b
- * into panels (or widen those that are bfloat16): every number is copied once, beside the
- * hundreds or thousands of multiplications that it takes part in, and both copies, at most
- * 6 MB, stay in the last cache.  Then they multiply: a task is some panels, at most
- * TASK_PANELS of 20 kB, which stay in the second cache, times a range of tiles, each of which
- * goes through the first once (AVX-512: 40 kB, and each panel goes through it once).
+ * c is computed in parts of at most PART_ROWS x PART_COLS, each as deep as the scratch holds
+ * both operands, and with what is left of the depth after it.  Of a part all threads together
+ * pack both operands, a into tiles, b into panels (or widen those that are bfloat16): every
+ * number is copied once, beside the hundreds or thousands of multiplications that it takes
+ * part in, and both copies, at most 9 MB, stay in the last cache.  Then they multiply: a task
+ * is some panels, at most TASK_PANELS, of which 20 kB of each go through the second cache at
+ * a time, times a range of tiles, each of which goes through the first once (AVX-512: 40 kB,
+ * and each panel goes through it once).  A task goes on to its next block of depth while its
+ * area of c is in the second cache: c itself lies in memory, and goes there once for a part.
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
- * unit, half as large.  A unit is so fast that c, going to memory and back for each block of depth,
- * would take longer than the multiplications: so its parts are as deep as the scratch
- * holds, its tasks as many rows as can be, and its blocks' sums wait in the second cache.
+ * unit, half as large.  A unit is so fast that each way of c to memory counts, and each of its
+ * operand to the first cache: so its tasks are as many rows as can be.
  *
  * The bits of c do not depend on how it is cut (pack.h), so the number of tasks may follow
  * the number of threads.
@@ -25,6 +26,7 @@
 enum {
     PART_ROWS = 1536, /* whole tiles */
     PART_COLS = 3072, /* whole panels */
+    PART_DEEP = 480,  /* of a part that is as large as can be */
     PACK_ROWS = 48,   /* packed at once: whole tiles */
     PACK_PANELS = 4,
     PACK_DEEP = 32,
@@ -37,7 +39,7 @@ enum {
 size_t product_scratch(const struct kern *k)
 {
     (void)k;
-    return (size_t)PACK_DEPTH * (PART_ROWS + PART_COLS);
+    return (size_t)PART_DEEP * (PART_ROWS + PART_COLS);
 }
 
 /* A part of c and a block of depth, and what is packed of it. */
@@ -243,7 +245,7 @@ static void multiply_floats(const struct part *t, size_t r0, size_t c0)
                   pack_left_tiles(isa, t->a + r0 * t->deep, t->deep),
                   t->b + c0 / t->width * t->step, t->step,
                   least(t->task_rows, t->rows - r0), least(t->task_cols, t->cols - c0),
-                  t->deep, t->k0 == 0 ? p->beta : 1);
+                  t->deep, pack_depth(p->depth), t->k0 == 0 ? p->beta : 1);
 }
 
 static void multiply_task(void *arg, size_t i, size_t worker)
@@ -304,12 +306,9 @@ static size_t cut(struct part *t)
 /* Where tiles are packed: behind the panels. */
 static float *tiles_at(const struct part *t)
 {
-    float *scratch = t->p->k->scratch;
+    const size_t deep = t->unit ? bf16_pairs(t->deep) : t->deep;
 
-    if (!t->unit)
-        return scratch + (size_t)PACK_DEPTH * PART_COLS;
-    return has_panels(t) ? scratch
-                         : scratch + round_up(t->cols, t->width) * bf16_pairs(t->deep);
+    return t->p->k->scratch + (has_panels(t) ? 0 : round_up(t->cols, t->width) * deep);
 }
 
 static void one_part(struct part *t)
@@ -336,16 +335,16 @@ static struct part begin(const struct product *p)
                          .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa)};
 }
 
-/* How deep a part is. */
+/* How deep a part is: whole blocks. */
 static size_t part_depth(const struct part *t)
 {
     const struct product *p = t->p;
     const size_t rows = round_up(least(p->rows, PART_ROWS), t->height);
     const size_t cols = round_up(least(p->cols, PART_COLS), t->width);
-    const size_t fits = 2 * p->k->scratch_floats / (rows + (has_panels(t) ? 0 : cols));
+    const size_t fits = p->k->scratch_floats / (rows + (has_panels(t) ? 0 : cols));
+    const size_t block = t->unit ? BF16_STEP : pack_depth(p->depth);
 
-    return t->unit ? share_out(p->depth, fits / BF16_STEP * BF16_STEP, BF16_STEP)
-                   : pack_depth(p->depth);
+    return share_out(p->depth, (t->unit ? 2 * fits : fits) / block * block, block);
 }
 
 void product_multiply(const struct product *p)
