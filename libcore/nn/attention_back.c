@@ -15,8 +15,8 @@ size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S)
     const size_t n = slots_max(S), W = round_up(s->D, ATTN_PANEL);
     const size_t bias = s->bias ? 2 * (s->H / s->G) : 0;
 
-    return par_threads(kern_par(k)) * (n * (2 * ATTN_SET + s->D + 3 * W + bias) +
-                                       3 * ATTN_SET * W + attn_block(s->D) * W);
+    return par_threads(kern_par(k)) *
+           (n * (2 * ATTN_SET + s->D + 3 * W + bias) + 3 * ATTN_SET * W);
 }
 
 static void backward_task(void *ctx, size_t i, size_t worker)

@@ -239,7 +239,7 @@ void ISA_NAME(attn_backward_run)(const struct attn_backward_job *b, size_t run,
     struct set l;
     struct room m;
 
-    keys_of(&ks, b->s, r->pre, NULL);
+    keys_of(&ks, b->s, r->pre);
     m.span = ks.top + own;
     if (m.span < r->at + r->n)
         m.span = r->at + r->n;

@@ -61,47 +61,43 @@
 
 /* ---- scores -------------------------------------------------------------------------- */
 
-/* n rows of a panel that hold two numbers in a float's place, as 2 n rows. */
-ISA_BODY void widen(float *to, const float *from, size_t n)
+/* s[x], u vectors, += k times number d of x. */
+ISA_BODY void add_scaled(vfloat (*s)[8], const vfloat *k, const float *const *q,
+                         const int n, const int u, size_t d)
 {
-    for (size_t i = 0; i < n; i++)
-        for (size_t v = 0; v < PANEL; v += VEC) {
-            const vword w = words(from + i * PANEL + v);
+    for (int x = 0; x < n; x++) { /* one number at a time in a register */
+        const float a = q[x][d];
 
-            vec_store(to + 2 * i * PANEL + v, lower(w));
-            vec_store(to + (2 * i + 1) * PANEL + v, upper(w));
-        }
-}
-
-/* The keys of slots j..j+n-1 of a part, whole panels, counted from its first. */
-ISA_BODY const float *block_keys(const struct keys *ks, const struct part *p,
-                                 const float *panels, size_t j, size_t n)
-{
-    if (!p->halves)
-        return panels + j * ks->D;
-    widen(ks->wide, panels + j * ks->D / 2, n * ks->D / (2 * PANEL));
-    return ks->wide;
+        for (int i = 0; i < u; i++)
+            s[x][i] += k[i] * a;
+    }
 }
 
 /* out[x] (ld apart), u vectors from slot j on, = x . key.  u vectors are whole panels, or lie
- * within one. */
+ * within one.  Halves are widened in registers: widened once, in memory, for all lanes
+ * they take as long for 24 lanes and longer for 3. */
 ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int n,
-                        const int u, const float *panels, size_t j, size_t D)
+                        const int u, const int halves, const float *panels, size_t j,
+                        size_t D)
 {
-    const float *p = panels + attn_key_at(D, j, 0);
+    const size_t rows = halves ? D / 2 : D; /* of a panel */
+    const float *p = panels + attn_key_at(rows, j, 0);
     vfloat s[LANES][8] = {{{0}}};
 
-    for (size_t d = 0; d < D; d++) {
+    for (size_t d = 0; d < rows; d++) {
         vfloat k[8];
+        vword w[8];
 
-        for (int i = 0; i < u; i++)
-            k[i] = vec_load(p + attn_key_at(D, (size_t)(i * VEC), d));
-        for (int x = 0; x < n; x++) { /* one number at a time in a register */
-            const float a = q[x][d];
-
-            for (int i = 0; i < u; i++)
-                s[x][i] += k[i] * a;
+        for (int i = 0; i < u; i++) {
+            w[i] = words(p + attn_key_at(rows, (size_t)(i * VEC), d));
+            k[i] = halves ? lower(w[i]) : (vfloat)w[i];
         }
+        add_scaled(s, k, q, n, u, halves ? 2 * d : d);
+        if (!halves)
+            continue;
+        for (int i = 0; i < u; i++)
+            k[i] = upper(w[i]);
+        add_scaled(s, k, q, n, u, 2 * d + 1);
     }
     for (int x = 0; x < n; x++)
         for (int i = 0; i < u; i++)
@@ -110,25 +106,36 @@ ISA_BODY void scores_at(float *out, size_t ld, const float *const *q, const int 
 
 /* The same for slots s of panels. */
 ISA_BODY void scores_panels(float *out, size_t ld, const float *const *q, const int n,
-                            const float *panels, struct span s, size_t D)
+                            const int halves, const float *panels, struct span s,
+                            size_t D)
 {
     size_t j = s.from;
 
     for (; j + SUMS(n) * VEC <= s.to; j += SUMS(n) * VEC)
-        scores_at(out, ld, q, n, SUMS(n), panels, j, D);
+        scores_at(out, ld, q, n, SUMS(n), halves, panels, j, D);
     for (; j + 2 * VEC <= s.to; j += 2 * VEC)
-        scores_at(out, ld, q, n, 2, panels, j, D);
+        scores_at(out, ld, q, n, 2, halves, panels, j, D);
     for (; j < s.to; j += VEC)
-        scores_at(out, ld, q, n, 1, panels, j, D);
+        scores_at(out, ld, q, n, 1, halves, panels, j, D);
 }
 
-/* A function of its own: the loops want all registers. */
+/* Functions of their own: the loops want all registers. */
 static __attribute__((noinline)) void scores(float *out, size_t ld,
                                              const float *const *q, size_t n,
                                              const float *panels, struct span s,
                                              size_t D)
 {
-#define SCORES(n) scores_panels(out, ld, q, n, panels, s, D)
+#define SCORES(n) scores_panels(out, ld, q, n, 0, panels, s, D)
+    FOR_LANES(n, SCORES);
+#undef SCORES
+}
+
+static __attribute__((noinline)) void scores_halves(float *out, size_t ld,
+                                                    const float *const *q, size_t n,
+                                                    const float *panels, struct span s,
+                                                    size_t D)
+{
+#define SCORES(n) scores_panels(out, ld, q, n, 1, panels, s, D)
     FOR_LANES(n, SCORES);
 #undef SCORES
 }
@@ -139,14 +146,15 @@ ISA_BODY void products(float *t, const float *const *x, const float *panels,
 {
     for (size_t j = p->begin, many; j < p->end; j += many) {
         many = least(ks->block, p->end - j);
-        const float *block = block_keys(ks, p, panels, j - p->base, many);
+        const float *block = panels + ((j - p->base) * ks->D >> p->halves);
 
         for (size_t c = p->a, n; c < p->b; c += n) {
             n = lanes_together(c, p->b);
             const struct span s = set_block(l, p, j, many, c, n);
 
             if (s.from < s.to)
-                scores(t + c * l->slots + j, l->slots, x + c, n, block, s, ks->D);
+                (p->halves ? scores_halves : scores)(t + c * l->slots + j, l->slots,
+                                                     x + c, n, block, s, ks->D);
         }
     }
 }
@@ -232,68 +240,89 @@ ISA_BODY void finish_scores(float *t, const struct keys *ks, const struct set *l
 
 /* ---- sums of rows -------------------------------------------------------------------- */
 
-/* The values of slots j..j+n-1 of a part in panels of columns, *step apart. */
-ISA_BODY const float *block_values(size_t *step, const struct keys *ks,
-                                   const struct part *p, const float *rows, size_t j,
-                                   size_t n)
+/* sum[x], u vectors, += r times weight j of x. */
+ISA_BODY void add_weighted(vfloat (*sum)[8], const vfloat *r, const float *w, size_t ld,
+                           const int n, const int u, size_t j)
 {
-    if (!p->halves)
-        return rows + j * PANEL;
-    for (size_t c = 0; c < ks->W; c += PANEL)
-        widen(ks->wide + c * n, rows + c / PANEL * *step + j / 2 * PANEL, n / 2);
-    *step = n * PANEL;
-    return ks->wide;
+    for (int x = 0; x < n; x++) {
+        const float a = w[(size_t)x * ld + j];
+
+        for (int v = 0; v < u; v++)
+            sum[x][v] += r[v] * a;
+    }
+}
+
+/* sum[x], u vectors from column c on, += sum over slots of w_x[j] rows[j]. */
+ISA_BODY void add_rows_at(vfloat (*sum)[8], const float *w, size_t ld, const int n,
+                          const int u, const int halves, const float *rows, size_t step,
+                          struct span s, size_t c)
+{
+    for (size_t j = s.from; j < s.to; j += halves ? 2 : 1) {
+        vfloat r[8];
+        vword two[8];
+
+        for (int v = 0; v < u; v++) {
+            const size_t at = c + (size_t)(v * VEC);
+
+            two[v] =
+                words(rows + at / PANEL * step + (j * PANEL >> halves) + at % PANEL);
+            r[v] = halves ? lower(two[v]) : (vfloat)two[v];
+        }
+        add_weighted(sum, r, w, ld, n, u, j);
+        if (!halves)
+            continue;
+        for (int v = 0; v < u; v++)
+            r[v] = upper(two[v]);
+        add_weighted(sum, r, w, ld, n, u, j + 1);
+    }
 }
 
 /* y[x] (W apart), u vectors from column c on, += sum over slots of w_x[j] rows[j], which lie
  * in panels of columns, `step` apart. */
 ISA_BODY void weighted_at(float *y, const float *w, size_t ld, const int n, const int u,
-                          const float *rows, size_t step, struct span s, size_t W,
-                          size_t c)
+                          const int halves, const float *rows, size_t step,
+                          struct span s, size_t W, size_t c)
 {
     vfloat sum[LANES][8];
 
     for (int x = 0; x < n; x++)
         for (int v = 0; v < u; v++)
             sum[x][v] = vec_load(y + (size_t)x * W + c + (size_t)(v * VEC));
-    for (size_t j = s.from; j < s.to; j++) {
-        vfloat r[8];
-
-        for (int v = 0; v < u; v++) {
-            const size_t at = c + (size_t)(v * VEC);
-
-            r[v] = vec_load(rows + at / PANEL * step + j * PANEL + at % PANEL);
-        }
-        for (int x = 0; x < n; x++) {
-            const float a = w[(size_t)x * ld + j];
-
-            for (int v = 0; v < u; v++)
-                sum[x][v] += r[v] * a;
-        }
-    }
+    add_rows_at(sum, w, ld, n, u, halves, rows, step, s, c);
     for (int x = 0; x < n; x++)
         for (int v = 0; v < u; v++)
             vec_store(y + (size_t)x * W + c + (size_t)(v * VEC), sum[x][v]);
 }
 
 ISA_BODY void weighted_block(float *y, const float *w, size_t ld, const int n,
-                             const float *rows, size_t step, struct span s, size_t W)
+                             const int halves, const float *rows, size_t step,
+                             struct span s, size_t W)
 {
     size_t c = 0;
 
     for (; c + SUMS(n) * VEC <= W; c += SUMS(n) * VEC)
-        weighted_at(y, w, ld, n, SUMS(n), rows, step, s, W, c);
+        weighted_at(y, w, ld, n, SUMS(n), halves, rows, step, s, W, c);
     for (; c + 2 * VEC <= W; c += 2 * VEC)
-        weighted_at(y, w, ld, n, 2, rows, step, s, W, c);
+        weighted_at(y, w, ld, n, 2, halves, rows, step, s, W, c);
     for (; c < W; c += VEC)
-        weighted_at(y, w, ld, n, 1, rows, step, s, W, c);
+        weighted_at(y, w, ld, n, 1, halves, rows, step, s, W, c);
 }
 
 static __attribute__((noinline)) void weighted(float *y, const float *w, size_t ld,
                                                size_t n, const float *rows, size_t step,
                                                struct span s, size_t W)
 {
-#define WEIGHTED(n) weighted_block(y, w, ld, n, rows, step, s, W)
+#define WEIGHTED(n) weighted_block(y, w, ld, n, 0, rows, step, s, W)
+    FOR_LANES(n, WEIGHTED);
+#undef WEIGHTED
+}
+
+static __attribute__((noinline)) void weighted_halves(float *y, const float *w,
+                                                      size_t ld, size_t n,
+                                                      const float *rows, size_t step,
+                                                      struct span s, size_t W)
+{
+#define WEIGHTED(n) weighted_block(y, w, ld, n, 1, rows, step, s, W)
     FOR_LANES(n, WEIGHTED);
 #undef WEIGHTED
 }
@@ -305,17 +334,17 @@ ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t 
                             const struct part *p)
 {
     for (size_t j = p->begin, many; j < p->end; j += many) {
-        size_t apart = step;
-
         many = least(ks->block, p->end - j);
-        const float *block = block_values(&apart, ks, p, rows, j - p->base, many);
+        const float *block = rows + ((j - p->base) * PANEL >> p->halves);
+
         for (size_t c = p->a, n; c < p->b; c += n) {
             n = lanes_together(c, p->b);
             const struct span s = set_block(l, p, j, many, c, n);
 
             if (s.from < s.to)
-                weighted(y + c * ks->W, w + c * l->slots + j, l->slots, n, block, apart,
-                         s, ks->W);
+                (p->halves ? weighted_halves : weighted)(y + c * ks->W,
+                                                         w + c * l->slots + j, l->slots,
+                                                         n, block, step, s, ks->W);
         }
     }
 }

@@ -19,7 +19,6 @@ struct keys {
     size_t pre, top; /* positions of the prefix, and its slots */
     size_t D, W;     /* W: D in whole vectors */
     size_t block;    /* slots of a block, whole panels */
-    float *wide;     /* (block, W) where halves are widened to */
     float scale;
     size_t window;
     float cap;
@@ -73,15 +72,13 @@ static inline struct span around(struct span a, struct span b)
     return (struct span){least(a.from, b.from), a.to > b.to ? a.to : b.to};
 }
 
-static inline void keys_of(struct keys *ks, const struct attn_shape *s, size_t pre,
-                           float *wide)
+static inline void keys_of(struct keys *ks, const struct attn_shape *s, size_t pre)
 {
     *ks = (struct keys){.pre = pre,
                         .top = round_up(pre, PANEL),
                         .D = s->D,
                         .W = round_up(s->D, PANEL),
                         .block = attn_block(s->D),
-                        .wide = wide,
                         .scale = s->scale,
                         .window = s->window,
                         .cap = s->cap,

@@ -83,8 +83,8 @@ void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
     struct keys ks;
     struct set l;
 
-    keys_of(&ks, f->s, f->runs[rows.run].pre, scratch);
-    float *y = scratch + ks.block * ks.W, *e = y + SET * ks.W;
+    keys_of(&ks, f->s, f->runs[rows.run].pre);
+    float *y = scratch, *e = y + SET * ks.W;
     for (size_t c = 0; c < lanes; c += SET) {
         set_take(&l, &ks, f->s, f->runs, rows, g, f->ldq, c);
         forward_set(f, &ks, &l, y, e);
