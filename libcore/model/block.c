@@ -409,7 +409,6 @@ static void activate_backward(const struct block *b, float *dup, const float *da
 {
     const struct arch *a = &b->m->arch;
 
-    memset(dup, 0, b->B * block_up_width(b->m) * sizeof *dup);
     if (a->mlp == MLP_GATED)
         gated_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
     else

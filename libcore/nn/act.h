@@ -22,7 +22,7 @@ enum act {
 void act_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                  enum act act);
 
-/* dx += dy act'(x); x is what went in. */
+/* dx = dy act'(x), overwritten; x is what went in. */
 void act_backward(struct kern *k, float *dx, const float *dy, const float *x, size_t N,
                   size_t F, enum act act);
 
@@ -32,7 +32,7 @@ void act_backward(struct kern *k, float *dx, const float *dy, const float *x, si
 void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                    enum act act);
 
-/* dx (N, 2 F) += : to the gate dy up act'(gate), to up dy act(gate). */
+/* dx (N, 2 F), overwritten: to the gate dy up act'(gate), to up dy act(gate). */
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
                     size_t N, size_t F, enum act act);
 

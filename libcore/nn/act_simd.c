@@ -115,7 +115,7 @@ ISA_BODY void backward_with(const struct act_job *j, size_t from, size_t to,
             const vfloat dy = vec_at(j->dy + n, i, j->F, 0);
             const vfloat s = slope(vec_at(j->x + n, i, j->F, 0), act);
 
-            vec_put(j->dx + n, i, j->F, vec_at(j->dx + n, i, j->F, 0) + dy * s);
+            vec_put(j->dx + n, i, j->F, dy * s);
         }
 }
 
@@ -141,8 +141,8 @@ ISA_BODY void gated_back_with(const struct act_job *j, size_t from, size_t to,
             const vfloat dy = vec_at(j->dy + n * j->F, i, j->F, 0);
             const vfloat g = vec_at(gate, i, j->F, 0), u = vec_at(up, i, j->F, 0);
 
-            vec_put(dgate, i, j->F, vec_at(dgate, i, j->F, 0) + dy * u * slope(g, act));
-            vec_put(dup, i, j->F, vec_at(dup, i, j->F, 0) + dy * value(g, act));
+            vec_put(dgate, i, j->F, dy * u * slope(g, act));
+            vec_put(dup, i, j->F, dy * value(g, act));
         }
     }
 }

@@ -67,7 +67,8 @@ Theory((int isa, size_t N, size_t F, int act), act, gradient)
 
     if (!f.m.k)
         return;
-    float *dx = zeros(N * F), *dgated = zeros(N * 2 * F);
+    float *dx = normals(N * F, 5), *dgated = normals(N * 2 * F, 6); /* overwritten */
+
     act_backward(f.m.k, dx, f.a, f.x, N, F, f.act);
     cr_expect_lt(gradcheck(f.x, dx, N * F, 3e-2f, loss, &f), 1e-3);
     gated_backward(f.m.k, dgated, f.a, f.x, N, F, f.act);
