@@ -92,8 +92,9 @@ static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, si
         across(isa, block, BLOCK, A + m, ld, deep, n);
         for (size_t i = 0; i < n; i += BF16_HEIGHT)
             ISA_CALL(isa, bf16_turn,
-                     (left_row(a, tile, m + i), STEP_PAIRS, block + i / BF16_STRIP * BLOCK,
-                      BF16_STRIP, STEP_PAIRS, BF16_HEIGHT));
+                     (left_row(a, tile, m + i), STEP_PAIRS,
+                      block + i / BF16_STRIP * BLOCK, BF16_STRIP, STEP_PAIRS,
+                      BF16_HEIGHT));
     }
 }
 
@@ -151,7 +152,8 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
     for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_STRIP; i++) {
         const size_t made = i < strips ? full : 0;
 
-        clear(p + i * apart + (from + made) * BF16_STRIP, (to - from - made) * BF16_STRIP);
+        clear(p + i * apart + (from + made) * BF16_STRIP,
+              (to - from - made) * BF16_STRIP);
     }
 }
 

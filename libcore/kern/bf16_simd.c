@@ -61,7 +61,8 @@ ISA_BODY void strip_pair(uint32_t *w, const float *x, const float *y, size_t n)
         const vword odd = !y            ? (vword){0}
                           : left >= VEC ? rounded(y + i)
                                         : part(y + i, left);
-        const vword two = (left >= VEC ? rounded(x + i) : part(x + i, left)) | odd << 16;
+        const vword two =
+            (left >= VEC ? rounded(x + i) : part(x + i, left)) | odd << 16;
 
         memcpy(w + i, &two, sizeof two);
     }
@@ -72,9 +73,11 @@ void ISA_NAME(bf16_across)(uint32_t *w, size_t apart, const float *x, size_t ld,
 {
     for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart) {
         for (size_t i = 0; i + 1 < rows; i += 2)
-            strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld, BF16_STRIP);
+            strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld,
+                       BF16_STRIP);
         if (rows % 2)
-            strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL, BF16_STRIP);
+            strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL,
+                       BF16_STRIP);
     }
     for (size_t i = 0; n > 0 && i < rows; i += 2)
         strip_pair(w + i / 2 * BF16_STRIP, x + i * ld,

@@ -138,8 +138,8 @@ ISA_BODY void tile_from(const struct bf16_area *r, struct bf16_tile *t,
 }
 
 /* Tile i with a block; `last`: of the panel. */
-ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i, size_t k,
-                       int last, void (*tile)(const struct bf16_tile *t))
+ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
+                       size_t k, int last, void (*tile)(const struct bf16_tile *t))
 {
     const size_t m = r->m + i * BF16_HEIGHT;
     const struct bf16_place at = place_of(r->p, m, r->n);

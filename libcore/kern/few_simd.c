@@ -130,9 +130,8 @@ void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
 
         P = M == 1 && left >= FEW_STREAMS ? FEW_STREAMS : least(left, 2);
         if (P == FEW_STREAMS) /* of one row */
-            tile(c + n, ldc, a, lda,
-                 &(struct streams){s.b, step, K, P * step, WIDTH}, N - n, add, 1,
-                 FEW_STREAMS);
+            tile(c + n, ldc, a, lda, &(struct streams){s.b, step, K, P * step, WIDTH},
+                 N - n, add, 1, FEW_STREAMS);
         else if (P == 2)
             rows(c + n, ldc, a, lda, s, M, N - n, add, 2);
         else

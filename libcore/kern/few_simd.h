@@ -16,7 +16,8 @@ enum { FEW_STREAMS = 4 };
 
 /* One block of depth, K deep, of N columns: c (M, N) = or, if `add`, += a b.  Panels begin
  * `step` floats apart, at b. */
-ISA_DECLARE(few_block, (float *c, size_t ldc, const float *a, size_t lda, const float *b,
-                        size_t step, size_t M, size_t N, size_t K, int add));
+ISA_DECLARE(few_block,
+            (float *c, size_t ldc, const float *a, size_t lda, const float *b,
+             size_t step, size_t M, size_t N, size_t K, int add));
 
 #endif
