@@ -21,7 +21,7 @@
  *   panels  BF16_WIDTH columns, in strips of BF16_STRIP: for each pair in depth the words of
  *           a strip side by side, zeros beyond the last column; one strip behind the other
  * A unit reads the strips of a panel at the same time, from front to back: a processor that
- * fetches ahead does so for each of them, and memory gives twice as much (tests/bench/RESULTS.md).
+ * fetches ahead does so for each of them, and memory gives more (tests/bench/RESULTS.md).
  * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.
  */
 #ifndef CAGSR_KERN_BF16_H

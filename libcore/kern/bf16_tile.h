@@ -151,7 +151,7 @@ ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
     t->ldto = whole ? at.ldc : BF16_WIDTH;
     t->a = left_of(r->p, m, k);
     t->rows = at.rows;
-    if (whole && m + 2 * BF16_HEIGHT <= r->p->M)
+    if ((t->from == at.c || t->to == at.c) && m + 2 * BF16_HEIGHT <= r->p->M)
         ask_rows(at.c + BF16_HEIGHT * at.ldc, at.ldc);
     tile(t);
     if (last && !whole)
@@ -186,7 +186,7 @@ ISA_BODY size_t block_deep(const struct bf16_area *r, size_t k)
 
     if (r->tiles > 1)
         return least(bf16_depth(K), left);
-    return left > tail ? (left - tail + BF16_STEP - 1) / BF16_STEP * BF16_STEP : left;
+    return left > tail ? round_up(left - tail, BF16_STEP) : left;
 }
 
 ISA_BODY void one_panel(const struct bf16_area *r,
