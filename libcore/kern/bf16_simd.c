@@ -68,20 +68,21 @@ ISA_BODY void strip_pair(uint32_t *w, const float *x, const float *y, size_t n)
     }
 }
 
+ISA_BODY void strip(uint32_t *w, const float *x, size_t ld, size_t rows, size_t n)
+{
+    for (size_t i = 0; i + 1 < rows; i += 2)
+        strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld, n);
+    if (rows % 2)
+        strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL, n);
+}
+
 void ISA_NAME(bf16_across)(uint32_t *w, size_t apart, const float *x, size_t ld,
                            size_t rows, size_t n)
 {
-    for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart) {
-        for (size_t i = 0; i + 1 < rows; i += 2)
-            strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld,
-                       BF16_STRIP);
-        if (rows % 2)
-            strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL,
-                       BF16_STRIP);
-    }
-    for (size_t i = 0; n > 0 && i < rows; i += 2)
-        strip_pair(w + i / 2 * BF16_STRIP, x + i * ld,
-                   i + 1 < rows ? x + (i + 1) * ld : NULL, n);
+    for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart)
+        strip(w, x, ld, rows, BF16_STRIP); /* a constant: no partial vectors */
+    if (n > 0)
+        strip(w, x, ld, rows, n);
 }
 
 void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)

@@ -5,18 +5,11 @@
 #include "tensor/dims.h"
 
 /*
- * A tile is FEW_TILE_ROWS rows at most times two panels, or one row times four: the sums, the
+ * A tile is TILE_ROWS rows at most times two panels, or one row times four: the sums, the
  * panels' vectors and one broadcast number fit the registers (AVX2: 12 of 16 are sums, AVX-512:
  * 24 of 32).
  */
-#if defined(__AVX512F__)
-enum { WIDTH = AVX512_WIDTH };
-#elif defined(__AVX2__)
-enum { WIDTH = AVX2_WIDTH };
-#else
-enum { WIDTH = PLAIN_WIDTH };
-#endif
-enum { VECS = WIDTH / VEC };
+enum { TILE_ROWS = VEC == 16 ? 6 : 3, STREAMS = 4, VECS = WIDTH / VEC };
 static const size_t line = 16; /* floats */
 
 /* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
@@ -42,7 +35,7 @@ ISA_BODY void finish(float *c, const float *sum, size_t N, int add)
 }
 
 /* The vectors of P panels at k, which ask for what comes later. */
-ISA_BODY void take(vfloat w[FEW_STREAMS * VECS], const struct streams *s, size_t k,
+ISA_BODY void take(vfloat w[STREAMS * VECS], const struct streams *s, size_t k,
                    size_t P)
 {
     UNROLL
@@ -62,8 +55,8 @@ ISA_BODY void take(vfloat w[FEW_STREAMS * VECS], const struct streams *s, size_t
 ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
                    const struct streams *s, size_t N, int add, size_t R, size_t P)
 {
-    vfloat acc[FEW_TILE_ROWS][FEW_STREAMS * VECS];
-    float sum[FEW_TILE_ROWS][FEW_STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
+    vfloat acc[TILE_ROWS][STREAMS * VECS];
+    float sum[TILE_ROWS][STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
 
     UNROLL
     for (size_t r = 0; r < R; r++)
@@ -71,7 +64,7 @@ ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
     for (size_t v = 0; v < P * VECS; v++)
         acc[r][v] = vec_set(0);
     for (size_t k = 0; k < s->K; k++) {
-        vfloat w[FEW_STREAMS * VECS];
+        vfloat w[STREAMS * VECS];
 
         take(w, s, k, P);
         UNROLL
@@ -97,7 +90,7 @@ ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
 ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
                    size_t M, size_t N, int add, size_t P)
 {
-    const size_t tiles = ceil_div(M, FEW_TILE_ROWS), most = ceil_div(M, tiles);
+    const size_t tiles = ceil_div(M, TILE_ROWS), most = ceil_div(M, tiles);
 
     /* the panels that come next, by all tiles together */
     s.share = WIDTH / tiles;
@@ -128,10 +121,10 @@ void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
     for (size_t n = 0, P; n < N; n += P * WIDTH, s.b += P * step) {
         const size_t left = ceil_div(N - n, WIDTH);
 
-        P = M == 1 && left >= FEW_STREAMS ? FEW_STREAMS : least(left, 2);
-        if (P == FEW_STREAMS) /* of one row */
+        P = M == 1 && left >= STREAMS ? STREAMS : least(left, 2);
+        if (P == STREAMS) /* of one row */
             tile(c + n, ldc, a, lda, &(struct streams){s.b, step, K, P * step, WIDTH},
-                 N - n, add, 1, FEW_STREAMS);
+                 N - n, add, 1, STREAMS);
         else if (P == 2)
             rows(c + n, ldc, a, lda, s, M, N - n, add, 2);
         else

@@ -6,14 +6,6 @@
 
 #include <stddef.h>
 
-/* Rows, few enough for the registers beside two panels' sums; panels side by side of one row. */
-#if defined(__AVX512F__)
-enum { FEW_TILE_ROWS = 6 };
-#else
-enum { FEW_TILE_ROWS = 3 };
-#endif
-enum { FEW_STREAMS = 4 };
-
 /* One block of depth, K deep, of N columns: c (M, N) = or, if `add`, += a b.  Panels begin
  * `step` floats apart, at b. */
 ISA_DECLARE(few_block,

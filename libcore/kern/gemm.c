@@ -97,15 +97,13 @@ static void unpack_row(const struct gemm_weight *w, const struct kern *k, float 
                        size_t n)
 {
     const size_t width = width_of(k, w);
+    const size_t side = k->unit ? (size_t)BF16_STRIP : width; /* columns side by side */
 
     if (w->W)
         memcpy(row, w->W + n * w->ld, w->K * sizeof *row);
-    else if (w->pairs && k->unit)
-        narrow_row(row, w->pairs + n / BF16_STRIP * BF16_STRIP * bf16_pairs(w->K),
-                   BF16_STRIP, n % BF16_STRIP, w->K);
     else if (w->pairs)
-        narrow_row(row, w->pairs + n / width * pairs_words(k, w->K), width, n % width,
-                   w->K);
+        narrow_row(row, w->pairs + n / side * (pairs_words(k, w->K) * side / width),
+                   side, n % side, w->K);
     else
         pack_row(k->isa, row, w->panels, n, w->K);
 }

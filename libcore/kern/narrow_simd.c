@@ -3,13 +3,6 @@
 #include "kern/halves.h"
 #include "kern/shape.h"
 
-#if defined(__AVX512F__)
-enum { WIDTH = AVX512_WIDTH, HEIGHT = AVX512_HEIGHT };
-#elif defined(__AVX2__)
-enum { WIDTH = AVX2_WIDTH, HEIGHT = AVX2_HEIGHT };
-#else
-enum { WIDTH = PLAIN_WIDTH, HEIGHT = PLAIN_HEIGHT };
-#endif
 enum { VECS = WIDTH / VEC };
 
 /* Words that are asked for before they are used. */

@@ -12,4 +12,13 @@
 enum { PLAIN_WIDTH = 16, AVX2_WIDTH = 16, AVX512_WIDTH = 32, WIDTH_MAX = 32 };
 enum { PLAIN_HEIGHT = 4, AVX2_HEIGHT = 6, AVX512_HEIGHT = 12 };
 
+/* Those of the set that a NAME_simd.c is compiled for (kern/isa.h). */
+#if defined(__AVX512F__)
+enum { WIDTH = AVX512_WIDTH, HEIGHT = AVX512_HEIGHT };
+#elif defined(__AVX2__)
+enum { WIDTH = AVX2_WIDTH, HEIGHT = AVX2_HEIGHT };
+#else
+enum { WIDTH = PLAIN_WIDTH, HEIGHT = PLAIN_HEIGHT };
+#endif
+
 #endif

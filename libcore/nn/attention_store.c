@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+/* Vectors here are those that every processor has: what stores wait for is memory. */
+
 /* Numbers of a key that are turned into words together. */
 enum { CHUNK = 64 };
 
