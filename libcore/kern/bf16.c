@@ -32,6 +32,17 @@ void bf16_round(enum isa isa, float *y, const float *x, size_t n)
     ISA_CALL(isa, bf16_rounded, (y, x, n));
 }
 
+/* Loops of ISA_AVX512_BF16 and beyond; NULL: those of isa's vectors. */
+static const struct bf16_order *order_of(enum isa isa)
+{
+#if ISA_BF16
+    return isa >= ISA_AVX512_BF16 ? &bf16_avx512_order : NULL;
+#else
+    (void)isa;
+    return NULL;
+#endif
+}
+
 /* ---- packing ----------------------------------------------------------------------- */
 
 /*
@@ -40,6 +51,16 @@ void bf16_round(enum isa isa, float *y, const float *x, size_t n)
  * opposite.  What is transposed goes by way of a block on the stack.
  */
 enum { STEP_PAIRS = BF16_STEP / 2, STEP_WORDS = STEP_PAIRS * BF16_HEIGHT };
+
+static void pieces(enum isa isa, uint32_t *w, size_t step, const float *x, size_t n)
+{
+    const struct bf16_order *o = order_of(isa);
+
+    if (o)
+        o->pieces(w, step, x, n);
+    else
+        ISA_CALL(isa, bf16_pieces, (w, step, x, n));
+}
 
 static void clear(uint32_t *w, size_t n)
 {
@@ -58,7 +79,7 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, s
     const size_t tile = BF16_HEIGHT * bf16_pairs(K);
 
     for (size_t m = 0; m < M; m++)
-        ISA_CALL(isa, bf16_pieces, (left_row(a, tile, m), STEP_WORDS, A + m * ld, K));
+        pieces(isa, left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
     for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
         for (size_t k = 0; k < tile; k += STEP_WORDS)
             clear(left_row(a, tile, m) + k, STEP_PAIRS);
@@ -70,10 +91,29 @@ enum { ACROSS_ROWS = 8 };
 static void across(enum isa isa, uint32_t *w, size_t apart, const float *x, size_t ld,
                    size_t rows, size_t n)
 {
-    for (size_t i = 0; i < rows; i += ACROSS_ROWS)
-        ISA_CALL(isa, bf16_across,
-                 (w + i / 2 * BF16_STRIP, apart, x + i * ld, ld,
-                  least(rows - i, ACROSS_ROWS), n));
+    const struct bf16_order *o = order_of(isa);
+
+    for (size_t i = 0; i < rows; i += ACROSS_ROWS) {
+        const size_t some = least(rows - i, ACROSS_ROWS);
+
+        if (o)
+            o->across(w + i / 2 * BF16_STRIP, apart, x + i * ld, ld, some, n);
+        else
+            ISA_CALL(isa, bf16_across,
+                     (w + i / 2 * BF16_STRIP, apart, x + i * ld, ld, some, n));
+    }
+}
+
+/* A strip's words of a step as those of a tile's rows. */
+static void turn(enum isa isa, uint32_t *a, const uint32_t *block)
+{
+    const struct bf16_order *o = order_of(isa);
+
+    if (o)
+        o->turn(a, STEP_PAIRS, block, BF16_STRIP);
+    else
+        ISA_CALL(isa, bf16_turn,
+                 (a, STEP_PAIRS, block, BF16_STRIP, STEP_PAIRS, BF16_HEIGHT));
 }
 
 /* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
@@ -91,10 +131,7 @@ static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, si
             clear(block, STEP_PAIRS * TURN_COLUMNS);
         across(isa, block, BLOCK, A + m, ld, deep, n);
         for (size_t i = 0; i < n; i += BF16_HEIGHT)
-            ISA_CALL(isa, bf16_turn,
-                     (left_row(a, tile, m + i), STEP_PAIRS,
-                      block + i / BF16_STRIP * BLOCK, BF16_STRIP, STEP_PAIRS,
-                      BF16_HEIGHT));
+            turn(isa, left_row(a, tile, m + i), block + i / BF16_STRIP * BLOCK);
     }
 }
 
@@ -115,8 +152,13 @@ static void strip_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ld
                             size_t wide, size_t K)
 {
     enum { LD = TURN_DEEP / 2 };
+    const struct bf16_order *o = order_of(isa);
     uint32_t block[BF16_STRIP * LD];
 
+    if (o) {
+        o->rows(p, W, ldw, wide, K);
+        return;
+    }
     for (size_t k = 0; k < K; k += TURN_DEEP) {
         const size_t deep = least(K - k, TURN_DEEP);
 

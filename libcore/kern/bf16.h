@@ -22,7 +22,9 @@
  *           a strip side by side, zeros beyond the last column; one strip behind the other
  * A unit reads the strips of a panel at the same time, from front to back: a processor that
  * fetches ahead does so for each of them, and memory gives more (tests/bench/RESULTS.md).
- * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.
+ * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.  Those of
+ * ISA_AVX512_BF16 and ISA_AMX are one; in place of numbers below 2^-126, which no unit sees, they
+ * leave 0 (kern/bf16_order.h).
  */
 #ifndef CAGSR_KERN_BF16_H
 #define CAGSR_KERN_BF16_H

@@ -9,6 +9,11 @@
 #include "kern/bf16_avx512.h"
 #undef UNIT_TARGET
 
+#define UNIT_TARGET TARGET_AVX512_ORDER
+#define ROUND_TWO(lo, hi) _mm512_cvtne2ps_pbh((__m512)(hi), (__m512)(lo))
+#include "kern/bf16_order.h"
+#undef UNIT_TARGET
+
 /* Compilers' headers do not say that ldtilecfg reads all of its 64 bytes, nor that tileloadd
  * reads at all (gcc 12): so what was stored is made to be in memory. */
 #define IN_MEMORY() __asm__ volatile("" ::: "memory")
@@ -28,6 +33,8 @@
 #define TILE_STORE(t, p, n) _tile_stored(t, p, n)
 #include "kern/bf16_amx.h"
 
+const struct bf16_order bf16_avx512_order = {order_pieces, order_across, order_turn,
+                                             order_rows};
 const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply};
 const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply};
 #else

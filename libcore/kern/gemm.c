@@ -216,7 +216,7 @@ static void round_rows(void *arg, size_t i, size_t worker)
 
     (void)worker;
     if (r->k->unit)
-        bf16_left_from_rows(r->k->isa, left + m * bf16_pairs(K), r->x + m * r->ldx,
+        bf16_left_from_rows(r->k->orders, left + m * bf16_pairs(K), r->x + m * r->ldx,
                             r->ldx, end - m, K);
     else
         for (size_t row = m; row < end; row++)

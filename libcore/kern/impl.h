@@ -10,6 +10,7 @@ enum { KERN_NAME = 160 };
 struct kern {
     struct par *par;
     enum isa isa;
+    enum isa orders; /* whose loops put operands of the unit in order: kern/bf16.h */
     enum kern_backend backend;
     enum kern_dtype dtype;
     const struct bf16_unit *unit; /* NULL: none, or KERN_F32 */

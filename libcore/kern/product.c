@@ -89,7 +89,7 @@ static void tiles_from_columns(const struct part *t, struct pack_rows k)
     const float *A = p->a + t->k0 * p->lda + t->r0;
 
     if (t->unit) {
-        bf16_left_from_columns(isa, as_words(t->a), A, p->lda, t->rows, k);
+        bf16_left_from_columns(p->k->orders, as_words(t->a), A, p->lda, t->rows, k);
         return;
     }
     pack_tiles_from_columns(isa, t->a, A, p->lda, t->rows, k);
@@ -106,8 +106,8 @@ static void tiles_from_rows(const struct part *t, size_t from)
     float *to = t->a + from * t->deep;
 
     if (t->unit) {
-        bf16_left_from_rows(isa, as_words(t->a) + from * bf16_pairs(t->deep), A, p->lda,
-                            rows, t->deep);
+        bf16_left_from_rows(p->k->orders, as_words(t->a) + from * bf16_pairs(t->deep),
+                            A, p->lda, rows, t->deep);
         return;
     }
     pack_tiles_from_rows(isa, to, A, p->lda, rows, t->deep);
@@ -147,8 +147,9 @@ static void panels_from_rows(const struct part *t, size_t i)
     float *to = p->k->scratch + from * t->deep;
 
     if (t->unit) {
-        bf16_panels_from_rows(isa, as_words(p->k->scratch) + from * bf16_pairs(t->deep),
-                              B, p->ldb, cols, t->deep);
+        bf16_panels_from_rows(p->k->orders,
+                              as_words(p->k->scratch) + from * bf16_pairs(t->deep), B,
+                              p->ldb, cols, t->deep);
         return;
     }
     pack_from_rows(isa, to, B, p->ldb, cols, t->deep);
@@ -164,7 +165,7 @@ static void panels_from_columns(const struct part *t, struct pack_rows k)
     float *to = p->k->scratch;
 
     if (t->unit) {
-        bf16_panels_from_columns(isa, as_words(to), B, p->ldb, t->cols, k);
+        bf16_panels_from_columns(p->k->orders, as_words(to), B, p->ldb, t->cols, k);
         return;
     }
     pack_from_columns(isa, to, B, p->ldb, t->cols, k);

@@ -16,6 +16,12 @@
 #define TILE_STORE(t, p, n) tilestored(t, p, n)
 #include "kern/bf16_amx.h"
 
+#define ROUND_TWO(lo, hi) vcvtne2ps2bf16(lo, hi)
+#include "kern/bf16_order.h"
+
+const struct bf16_order emulated_order = {order_pieces, order_across, order_turn,
+                                          order_rows};
+
 const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};
 const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply};
 

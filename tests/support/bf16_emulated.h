@@ -7,9 +7,13 @@
 #define CAGSR_TESTS_BF16_EMULATED_H
 
 #include "kern/bf16.h"
+#include "kern/bf16_units.h"
 #include "kern/kern.h"
 
 extern const struct bf16_unit emulated_avx512, emulated_amx;
+
+/* The loops of kern/bf16_order.h, likewise. */
+extern const struct bf16_order emulated_order;
 
 /* One whose last sum is off by 1: what bf16_check must see. */
 extern const struct bf16_unit emulated_wrong;

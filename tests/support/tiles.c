@@ -1,5 +1,7 @@
 #include "tiles.h"
 
+#include "tensor/dtype.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +45,22 @@ lanes vdpbf16ps(lanes s, lane_words w, lane_words v)
         s[i] = add_product(odd, low(w[i]), low(v[i]));
     }
     return s;
+}
+
+static uint16_t half(float x)
+{
+    return bf16_from_f32(flushed(x));
+}
+
+lane_halves vcvtne2ps2bf16(lanes lo, lanes hi)
+{
+    lane_halves h;
+
+    for (int i = 0; i < 16; i++) {
+        h[i] = half(lo[i]);
+        h[16 + i] = half(hi[i]);
+    }
+    return h;
 }
 
 /* ---- tiles: what the processor faults at ends the test ------------------------------------ */

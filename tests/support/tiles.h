@@ -1,6 +1,6 @@
 /*
  * Instructions of bfloat16 in software, by what Intel's manual says of them (SDM, volume 2:
- * VDPBF16PS, LDTILECFG, TILERELEASE, TILEZERO, TILELOADD and T1, TILESTORED, TDPBF16PS).  Where a
+ * VDPBF16PS, VCVTNE2PS2BF16, LDTILECFG, TILERELEASE, TILEZERO, TILELOADD and T1, TILESTORED, TDPBF16PS).  Where a
  * processor would fault, the program aborts.  Tiles belong to the thread.
  */
 #ifndef CAGSR_TESTS_TILES_H
@@ -11,9 +11,13 @@
 
 typedef float lanes __attribute__((vector_size(64)));
 typedef uint32_t lane_words __attribute__((vector_size(64)));
+typedef uint16_t lane_halves __attribute__((vector_size(64)));
 
 /* s + the products of the odd halves, then of the even ones, lane by lane. */
 lanes vdpbf16ps(lanes s, lane_words w, lane_words v);
+
+/* The numbers of lo, then those of hi, rounded to nearest, ties to even; below 2^-126: 0. */
+lane_halves vcvtne2ps2bf16(lanes lo, lanes hi);
 
 void ldtilecfg(const void *config); /* 64 bytes */
 void tilerelease(void);

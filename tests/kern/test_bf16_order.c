@@ -1,0 +1,149 @@
+/* Operands put in order by AVX512_BF16's rounding have the words that vectors make, but for
+ * numbers below 2^-126: in software, and by the processor where it has the instruction. */
+#include "kern/bf16.h"
+
+#include "../support/bf16_emulated.h"
+#include "../support/machine.h"
+#include "kern/bf16_simd.h"
+#include "tensor/dims.h"
+
+#include <criterion/criterion.h>
+#include <criterion/theories.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAIRS = BF16_STEP / 2 };
+
+static const struct bf16_order *order(int real)
+{
+#if ISA_BF16
+    if (real && isa_has(ISA_AVX512_BF16))
+        return &bf16_avx512_order;
+#endif
+    return real ? NULL : &emulated_order;
+}
+
+/* Numbers of all sizes but the smallest, ties, infinities and NaN. */
+static float *numbers(size_t n)
+{
+    static const float odd[] = {INFINITY,    -INFINITY,  NAN,     0.0f,   -0.0f,
+                                0x1.01p0f,   0x1.03p0f,  3.4e38f, 1e-37f, -0x1p-126f,
+                                0x1.fffp127f};
+    float *x = normals(n, 3);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = i % 7 ? ldexpf(x[i], (int)(i % 90) - 45) : odd[i / 7 % 11];
+    return x;
+}
+
+static uint32_t *blank(size_t n)
+{
+    uint32_t *w = malloc(n * sizeof *w);
+
+    cr_assert_not_null(w);
+    memset(w, 0xa5, n * sizeof *w);
+    return w;
+}
+
+static void expect_same(const uint32_t *a, const uint32_t *b, size_t n, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(a[i], b[i], "%s: word %zu: %08x, not %08x", what, i, a[i], b[i]);
+}
+
+TheoryDataPoints(bf16_order, rows_in_pieces) = {
+    DataPoints(int, 0, 1),
+    DataPoints(size_t, 1, 2, 31, 32, 33, 95, 160),
+};
+Theory((int real, size_t n), bf16_order, rows_in_pieces)
+{
+    enum { STEP = 40 };
+    const size_t words = ceil_div(n, BF16_STEP) * STEP;
+    float *x = numbers(n);
+    uint32_t *a = blank(words), *b = blank(words);
+
+    if (order(real)) {
+        order(real)->pieces(a, STEP, x, n);
+        ISA_CALL(ISA_PLAIN, bf16_pieces, (b, STEP, x, n));
+        expect_same(a, b, words, "pieces");
+    }
+    free(b);
+    free(a);
+    free(x);
+}
+
+TheoryDataPoints(bf16_order, rows_below_each_other) = {
+    DataPoints(int, 0, 1),
+    DataPoints(size_t, 1, 2, 7, 8),
+    DataPoints(size_t, 1, 15, 16, 17, 50),
+};
+Theory((int real, size_t rows, size_t n), bf16_order, rows_below_each_other)
+{
+    enum { LD = 53, APART = 70 };
+    const size_t words = ceil_div(n, BF16_STRIP) * APART;
+    float *x = numbers(rows * LD);
+    uint32_t *a = blank(words), *b = blank(words);
+
+    if (order(real)) {
+        order(real)->across(a, APART, x, LD, rows, n);
+        ISA_CALL(ISA_PLAIN, bf16_across, (b, APART, x, LD, rows, n));
+        expect_same(a, b, words, "across");
+    }
+    free(b);
+    free(a);
+    free(x);
+}
+
+/* Each word in its place: they count up. */
+TheoryDataPoints(bf16_order, words_change_sides) = {DataPoints(int, 0, 1)};
+Theory((int real), bf16_order, words_change_sides)
+{
+    enum { LDV = 18, LDW = 21 };
+    uint32_t v[PAIRS * LDV], *w = blank(PAIRS * LDW);
+
+    for (size_t i = 0; i < PAIRS * LDV; i++)
+        v[i] = (uint32_t)i;
+    if (order(real)) {
+        order(real)->turn(w, LDW, v, LDV);
+        for (size_t r = 0; r < PAIRS; r++)
+            for (size_t c = 0; c < LDW; c++)
+                cr_assert_eq(w[r * LDW + c], c < PAIRS ? c * LDV + r : 0xa5a5a5a5u);
+    }
+    free(w);
+}
+
+TheoryDataPoints(bf16_order, strips_from_rows) = {
+    DataPoints(int, 0, 1),
+    DataPoints(size_t, 1, 9, 16),
+    DataPoints(size_t, 1, 31, 32, 33, 130, 192),
+};
+Theory((int real, size_t wide, size_t K), bf16_order, strips_from_rows)
+{
+    const size_t strip = BF16_STRIP * bf16_pairs(K), ld = K + 3;
+    float *W = numbers(wide * ld);
+    uint32_t *a = blank(strip), *b = blank(BF16_WIDTH / BF16_STRIP * strip);
+
+    if (order(real)) {
+        order(real)->rows(a, W, ld, wide, K);
+        bf16_panels_from_rows(ISA_PLAIN, b, W, ld, wide, K);
+        expect_same(a, b, strip, "strip");
+    }
+    free(b);
+    free(a);
+    free(W);
+}
+
+/* The one difference. */
+TheoryDataPoints(bf16_order, smallest_numbers_become_0) = {DataPoints(int, 0, 1)};
+Theory((int real), bf16_order, smallest_numbers_become_0)
+{
+    float x[BF16_STEP] = {0x1p-127f, -0x1p-130f, 0x1p-126f};
+    uint32_t w[PAIRS];
+
+    if (!order(real))
+        return;
+    order(real)->pieces(w, PAIRS, x, BF16_STEP);
+    cr_expect_eq(w[0], 0x80000000u);
+    cr_expect_eq(w[1], 0x0080u);
+}
