@@ -27,9 +27,9 @@ static const struct bf16_order *order(int real)
 /* Numbers of all sizes but the smallest, ties, infinities and NaN. */
 static float *numbers(size_t n)
 {
-    static const float odd[] = {INFINITY,    -INFINITY,  NAN,     0.0f,   -0.0f,
-                                0x1.01p0f,   0x1.03p0f,  3.4e38f, 1e-37f, -0x1p-126f,
-                                0x1.fffp127f};
+    static const float odd[] = {INFINITY, -INFINITY,  NAN,         0.0f,
+                                -0.0f,    0x1.01p0f,  0x1.03p0f,   3.4e38f,
+                                1e-37f,   -0x1p-126f, 0x1.fffp127f};
     float *x = normals(n, 3);
 
     for (size_t i = 0; i < n; i++)
@@ -46,7 +46,8 @@ static uint32_t *blank(size_t n)
     return w;
 }
 
-static void expect_same(const uint32_t *a, const uint32_t *b, size_t n, const char *what)
+static void expect_same(const uint32_t *a, const uint32_t *b, size_t n,
+                        const char *what)
 {
     for (size_t i = 0; i < n; i++)
         cr_assert_eq(a[i], b[i], "%s: word %zu: %08x, not %08x", what, i, a[i], b[i]);
