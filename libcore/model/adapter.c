@@ -38,22 +38,6 @@ static void modules_of(const struct plan *p, const struct model_matrix *x, size_
     *to = i;
 }
 
-/* Matrices of the encoder, if there is one, then of the decoder: as they lie. */
-static int each_matrix(const struct model *m,
-                       int (*fn)(void *ctx, const struct model_matrix *x), void *ctx)
-{
-    const struct model *stack[] = {m->encoder, m};
-    struct model_matrix x[MATRIX_KINDS];
-    int rc = 0;
-
-    for (size_t s = 0; s < 2; s++)
-        for (size_t l = 0; stack[s] && l < stack[s]->arch.L; l++)
-            for (size_t i = 0, n = model_matrices(x, stack[s], l); i < n; i++)
-                if ((rc = fn(ctx, &x[i])) != 0)
-                    return rc;
-    return rc;
-}
-
 struct listing {
     const struct model *m;
     int (*fn)(void *ctx, const char *module, size_t param);
@@ -80,7 +64,7 @@ int adapter_modules(const struct model *m,
 {
     struct listing l = {m, fn, ctx};
 
-    return each_matrix(m, list_matrix, &l);
+    return model_each_matrix(m, list_matrix, &l);
 }
 
 /* ---- layout --------------------------------------------------------------------------- */
@@ -196,7 +180,7 @@ int adapter_build(struct model *m, adapter_choose *choose, void *ctx, struct err
     a->part = calloc(m->plan.n, sizeof *a->part);
     if (!a->site || !a->part)
         rc = err_set(e, ERR_NOMEM, "%s: no memory for an adapter", m->path);
-    else if ((rc = each_matrix(m, add_site, &b)) >= 0 &&
+    else if ((rc = model_each_matrix(m, add_site, &b)) >= 0 &&
              (rc = plan_done(&a->plan, m->path, e)) >= 0) {
         a->own.used = a->plan.size * sizeof *a->params;
         rc = arena_alloc(&a->own, "an adapter", e);

@@ -392,15 +392,15 @@ void block_forward(const struct block *b, size_t l, const struct block_acts *a)
 
 /* ---- backward ---------------------------------------------------------------------- */
 
-void block_product_backward(const struct block *b, float *dx, const float *dy, size_t N,
-                            const float *x, size_t K, size_t W, size_t bias,
-                            float *grads)
+void block_product_backward(const struct block *b, const struct block_back *w,
+                            float *dx, const float *dy, size_t N, const float *x,
+                            size_t K, size_t W, size_t bias, float *grads)
 {
     struct kern *k = b->m->kern;
 
     gemm_nn(k, dx, K, dy, N, block_param(b->m, W), K, b->B, N, K, 0);
-    linear_backward(k, NULL, K, block_grad(grads, W), block_grad(grads, bias), dy, N, x,
-                    K, block_param(b->m, W), b->B, N, K);
+    linear_backward(k, NULL, K, block_grad(grads, W), w->beta, block_grad(grads, bias),
+                    dy, N, x, K, block_param(b->m, W), b->B, N, K);
     adapter_backward(b->m, &b->lora, W, dx, dy, N, x, K, b->B);
 }
 
@@ -457,11 +457,11 @@ static void mlp_backward(const struct block *b, const struct block_back *w, size
         block_leave_backward(b, w, dx, a->down, y->post2, y->post2_b, grads);
 
     activate(b, b->act, a->up);
-    block_product_backward(b, w->dact, dmade, C, b->act, m->arch.F, y->down, y->down_b,
-                           grads);
+    block_product_backward(b, w, w->dact, dmade, C, b->act, m->arch.F, y->down,
+                           y->down_b, grads);
     activate_backward(b, w->dup, w->dact, a->up);
     const float *h = block_enter(b, w->r, w->mean, in, y->ln2, y->ln2_b);
-    block_product_backward(b, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
+    block_product_backward(b, w, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
                            grads);
     block_enter_backward(b, w, dx, in, y->ln2, y->ln2_b, grads);
 }
@@ -551,8 +551,9 @@ static void output_backward(const struct block *b, const struct block_back *w, s
     const struct model_layer *y = &b->m->layer[l];
 
     block_product_backward(
-        b, w->datt, block_leave_backward(b, w, dx, a->o, y->post1, y->post1_b, grads),
-        c->C, a->att, c->H * c->D, y->o, y->o_b, grads);
+        b, w, w->datt,
+        block_leave_backward(b, w, dx, a->o, y->post1, y->post1_b, grads), c->C, a->att,
+        c->H * c->D, y->o, y->o_b, grads);
 }
 
 /* In sequence, mid's gradient is out's and what goes through the MLP; in parallel it is
@@ -573,7 +574,7 @@ void block_backward(const struct block *b, const struct block_back *w, size_t l,
         output_backward(b, w, l, a, dx, grads);
     attention_backward(b, w, l, a, grads);
     const float *h = block_enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
-    block_product_backward(b, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C, y->qkv,
-                           y->qkv_b, grads);
+    block_product_backward(b, w, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C,
+                           y->qkv, y->qkv_b, grads);
     block_enter_backward(b, w, dx, a->x, y->ln1, y->ln1_b, grads);
 }

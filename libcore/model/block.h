@@ -117,6 +117,7 @@ void block_forward(const struct block *b, size_t l, const struct block_acts *a);
 
 /* Scratch of the way back. */
 struct block_back {
+    float beta;             /* what is kept of the matrices' gradients: 0 or 1 */
     struct attn_grad *grad; /* (n) */
     float *r, *mean;        /* (B) */
     float *qk_r;            /* (B, H + G) if q and k are normed */
@@ -140,8 +141,9 @@ void block_embed_backward(const struct model *m, const struct block_back *w,
                           const float *dx, const float *raw, const int32_t *ids,
                           const int32_t *pos, size_t B, float *grads);
 
-/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads; NULL: those of
- * the model's parameters are not wanted (b->lora has the adapter's).  BLOCK_FREE; stores
+/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads, and to w->beta
+ * times those of the layer's matrices (model_matrices); NULL: those of the model's
+ * parameters are not wanted (b->lora has the adapter's).  BLOCK_FREE; stores
  * are not cached, runs hold whole sequences. */
 void block_backward(const struct block *b, const struct block_back *w, size_t l,
                     const struct block_acts *a, float *dx, float *grads);

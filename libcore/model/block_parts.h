@@ -36,10 +36,11 @@ const struct capture_spec *block_captured(const struct block *b, size_t l,
 void block_product(const struct block *b, float *y, size_t N, const float *x, size_t K,
                    size_t W, const struct gemm_weight *packed, size_t bias);
 
-/* dx (B, K) = dy (B, N) W, overwritten; dW, db, and the adapter's added to. */
-void block_product_backward(const struct block *b, float *dx, const float *dy, size_t N,
-                            const float *x, size_t K, size_t W, size_t bias,
-                            float *grads);
+/* dx (B, K) = dy (B, N) W, overwritten;  dW = w->beta dW + dy^T x;  db and the adapter's
+ * are added to. */
+void block_product_backward(const struct block *b, const struct block_back *w,
+                            float *dx, const float *dy, size_t N, const float *x,
+                            size_t K, size_t W, size_t bias, float *grads);
 
 /* What a sub-layer reads of x: its norm (r, mean as block_norm's), or x itself. */
 const float *block_enter(const struct block *b, float *r, float *mean, const float *x,

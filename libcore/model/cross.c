@@ -182,12 +182,13 @@ void cross_backward(const struct block *b, const struct block_back *w, size_t l,
     const float *dmade =
         block_leave_backward(b, w, dx, a->xo, y->xpost, y->xpost_b, grads);
 
-    block_product_backward(b, w->datt, dmade, C, a->xatt, width, y->xo, y->xo_b, grads);
+    block_product_backward(b, w, w->datt, dmade, C, a->xatt, width, y->xo, y->xo_b,
+                           grads);
     attention_backward(b, w, l, a);
     const float *h = block_enter(b, w->r, w->mean, a->mid, y->xln, y->xln_b);
-    block_product_backward(b, w->dh, w->dqkv, width, h, C, y->xq, y->xq_b, grads);
+    block_product_backward(b, w, w->dh, w->dqkv, width, h, C, y->xq, y->xq_b, grads);
     block_enter_backward(b, w, dx, a->mid, y->xln, y->xln_b, grads);
-    linear_backward(m->kern, w->dsource, C, block_grad(grads, y->xkv),
+    linear_backward(m->kern, w->dsource, C, block_grad(grads, y->xkv), w->beta,
                     block_grad(grads, y->xkv_b), w->dxkv, kv, b->source.hidden, C,
                     block_param(m, y->xkv), b->source.E, kv, C);
     adapter_backward(m, &b->lora, y->xkv, w->dsource, w->dxkv, kv, b->source.hidden, C,

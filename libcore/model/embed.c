@@ -52,7 +52,7 @@ void block_embed_backward(const struct model *m, const struct block_back *w,
         dx = w->dpart;
     }
     if (m->types != MODEL_NONE)
-        linear_backward(m->kern, NULL, 0, NULL, grads + m->types, dx, c->C, NULL, 0,
+        linear_backward(m->kern, NULL, 0, NULL, 0, grads + m->types, dx, c->C, NULL, 0,
                         NULL, B, c->C, 0);
     float *row = c->padding >= 0 ? grads + m->embed + (size_t)c->padding * c->C : NULL;
     if (row) /* put aside: w->dh is free */

@@ -238,6 +238,21 @@ size_t model_matrices(struct model_matrix out[MATRIX_KINDS], const struct model 
     return n;
 }
 
+int model_each_matrix(const struct model *m,
+                      int (*fn)(void *ctx, const struct model_matrix *x), void *ctx)
+{
+    const struct model *stack[] = {m->encoder, m};
+    struct model_matrix x[MATRIX_KINDS];
+    int rc = 0;
+
+    for (size_t s = 0; s < 2; s++)
+        for (size_t l = 0; stack[s] && l < stack[s]->arch.L; l++)
+            for (size_t i = 0, n = model_matrices(x, stack[s], l); i < n; i++)
+                if ((rc = fn(ctx, &x[i])) != 0)
+                    return rc;
+    return rc;
+}
+
 int model_layout(struct model *m, const struct weights *weights, struct err *e)
 {
     const struct arch *a = &m->arch;

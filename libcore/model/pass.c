@@ -446,7 +446,37 @@ const float *pass_residual(const struct pass *p, size_t l)
 
 /* ---- backward ---------------------------------------------------------------------- */
 
-void pass_backward(struct pass *p, const struct batch *b, const float *dh, float *grads)
+struct clearing {
+    const struct model *m;
+    float *grads;
+    size_t from; /* cleared up to here */
+};
+
+static void clear_up_to(struct clearing *c, size_t to)
+{
+    par_zero(kern_par(c->m->kern), c->grads + c->from, to - c->from);
+}
+
+static int clear_before(void *ctx, const struct model_matrix *x)
+{
+    struct clearing *c = ctx;
+
+    clear_up_to(c, x->at);
+    c->from = x->at + x->N * x->K;
+    return 0;
+}
+
+void pass_clear(const struct model *m, float *grads)
+{
+    struct clearing c = {m, grads, 0};
+
+    if (!m->adapter)
+        model_each_matrix(m, clear_before, &c);
+    clear_up_to(&c, model_trained(m)->size);
+}
+
+void pass_backward(struct pass *p, const struct batch *b, const float *dh, float *grads,
+                   enum pass_sum sum)
 {
     const struct model *m = p->m;
     const size_t C = m->arch.C, L = m->arch.L;
@@ -454,6 +484,7 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
 
     assert(trains(p) && b->B == p->block.B);
     p->block.lora.grads = m->adapter ? grads : NULL;
+    p->back.beta = sum == PASS_FIRST ? 0 : 1;
     if (p->encoder)
         memset(p->back.dsource, 0, p->block.source.E * C * sizeof *p->back.dsource);
     block_norm(m, p->hidden, p->back.r, p->back.mean, pass_residual(p, L), m->norm,
@@ -471,5 +502,5 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     if (base)
         block_embed_backward(m, &p->back, p->dx, p->raw, b->ids, b->pos, b->B, base);
     if (p->encoder)
-        pass_backward(p->encoder, b->source, p->back.dsource, grads);
+        pass_backward(p->encoder, b->source, p->back.dsource, grads, sum);
 }

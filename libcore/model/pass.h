@@ -40,11 +40,25 @@ size_t pass_bytes(const struct model *m, size_t rows, enum pass_mode mode);
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
                  const float **hidden, struct err *e) MUST_CHECK;
 
+/* Gradients are sums: every way back, a pass's or a head's, adds to them.  Those of the
+ * layers' matrices are most of the block, and each pass makes all of them, so the first
+ * pass of a sum need not find zeros there: it sets them. */
+enum pass_sum {
+    PASS_FIRST, /* sets what pass_clear leaves alone */
+    PASS_NEXT,  /* adds to everything */
+};
+
+/* Begins a sum in grads, a block laid out like model_trained: all 0 but the layers'
+ * matrices, whose values stay what they were until a pass of PASS_FIRST sets them.  With an
+ * adapter, which has nothing else, all 0. */
+void pass_clear(const struct model *m, float *grads);
+
 /* After pass_forward of the same batch, not in PASS_SCORE, the parameters unchanged.  dh (B,
- * C) is the gradient of hidden, from however many sources, summed.  Adds to grads, a
- * block laid out like model_trained. */
-void pass_backward(struct pass *p, const struct batch *b, const float *dh,
-                   float *grads);
+ * C) is the gradient of hidden, from however many sources, summed.  grads: after
+ * pass_clear, PASS_FIRST once and then PASS_NEXT; in a block of zeros either gives the
+ * same, but perhaps for the sign of a 0. */
+void pass_backward(struct pass *p, const struct batch *b, const float *dh, float *grads,
+                   enum pass_sum sum);
 
 /* The encoder's pass, NULL without one; the hidden rows of the last pass_forward.  For
  * tests and probes. */

@@ -70,4 +70,9 @@ struct model_matrix {
 size_t model_matrices(struct model_matrix out[MATRIX_KINDS], const struct model *m,
                       size_t l);
 
+/* fn for those of all layers, the encoder's first: as they lie.  Ends with the first result
+ * that is not 0. */
+int model_each_matrix(const struct model *m,
+                      int (*fn)(void *ctx, const struct model_matrix *x), void *ctx);
+
 #endif

@@ -96,16 +96,16 @@ static void sum_columns(void *ctx, size_t from, size_t to)
              (j->db + from, j->dy + from, j->ld, j->M, to - from));
 }
 
-void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *db,
-                     const float *dy, size_t lddy, const float *x, size_t ldx,
-                     const float *W, size_t M, size_t N, size_t K)
+void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float beta,
+                     float *db, const float *dy, size_t lddy, const float *x,
+                     size_t ldx, const float *W, size_t M, size_t N, size_t K)
 {
     struct sum_job j = {k, db, dy, lddy, M};
 
     if (dx)
         gemm_nn(k, dx, lddx, dy, lddy, W, K, M, N, K, 1);
     if (dW)
-        gemm_tn(k, dW, K, dy, lddy, x, ldx, M, N, K, 1);
+        gemm_tn(k, dW, K, dy, lddy, x, ldx, M, N, K, beta);
     if (db)
         kern_columns(k, N, M, sum_columns, &j);
 }

@@ -18,11 +18,11 @@ void linear_forward(struct kern *k, float *y, size_t ldy, const float *x, size_t
 void linear_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                  const struct gemm_weight *w, const float *b, size_t M);
 
-/* dx += dy W,  dW += dy^T x,  db += sum over rows of dy.  Any of dx, dW, db may be
- * NULL: that gradient is not wanted. */
-void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float *db,
-                     const float *dy, size_t lddy, const float *x, size_t ldx,
-                     const float *W, size_t M, size_t N, size_t K);
+/* dx += dy W,  dW = beta dW + dy^T x,  db += sum over rows of dy.  Any of dx, dW, db may
+ * be NULL: that gradient is not wanted.  With beta 0, dW need not be initialised. */
+void linear_backward(struct kern *k, float *dx, size_t lddx, float *dW, float beta,
+                     float *db, const float *dy, size_t lddy, const float *x,
+                     size_t ldx, const float *W, size_t M, size_t N, size_t K);
 
 /* y (N, C) += x, rows ldy and ldx apart. */
 void add_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,

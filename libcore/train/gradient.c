@@ -152,8 +152,8 @@ static void logits_backward(struct train *t, const float *hidden)
 }
 
 static int micro_gradient(struct train *t, struct train_data *d,
-                          const struct mini *mini, double beta, struct train_result *r,
-                          struct err *e)
+                          const struct mini *mini, double beta, enum pass_sum sum,
+                          struct train_result *r, struct err *e)
 {
     struct train_work *w = t->work;
     const struct micro *mi = &w->micro;
@@ -171,7 +171,7 @@ static int micro_gradient(struct train *t, struct train_data *d,
         head_values_backward(t, hidden, d->tok[TOK_DVALUE]);
     if (!(work_flags(t) & ALGO_SCORE))
         logits_backward(t, hidden);
-    pass_backward(w->pass, &mi->batch, w->dh, t->grads);
+    pass_backward(w->pass, &mi->batch, w->dh, t->grads, sum);
     r->rows += mi->batch.B;
     return 0;
 }
@@ -188,14 +188,19 @@ int gradient_mini(struct train *t, struct train_data *d, struct mini *mini, doub
 {
     const double before = total_loss(t, &r->stats);
     struct micro_walk walk = work_walk(t, mini->from, mini->n);
+    enum pass_sum sum = PASS_FIRST;
     int rc;
 
     count_mini(t, d, mini);
-    par_zero(kern_par(t->m->kern), t->grads, model_trained(t->m)->size);
+    pass_clear(t->m, t->grads);
     memset(t->head.g, 0, work_head_floats(t) * sizeof *t->head.g);
-    while ((rc = work_next(t, &walk, d, e)) > 0)
-        if ((rc = micro_gradient(t, d, mini, beta, r, e)) < 0)
+    while ((rc = work_next(t, &walk, d, e)) > 0) {
+        if ((rc = micro_gradient(t, d, mini, beta, sum, r, e)) < 0)
             return rc;
+        sum = PASS_NEXT;
+    }
+    if (sum == PASS_FIRST) /* no pass: nothing was set */
+        par_zero(kern_par(t->m->kern), t->grads, model_trained(t->m)->size);
     *loss = total_loss(t, &r->stats) - before;
     if (rc == 0 && !isfinite(*loss))
         return err_set(e, ERR_NUMERIC, "step %llu: the loss is not a number",

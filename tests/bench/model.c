@@ -240,7 +240,7 @@ static int make_batch(struct bench *b, size_t from, size_t to, struct err *e)
     return rc;
 }
 
-static int gradient(struct bench *b, struct err *e)
+static int gradient(struct bench *b, enum pass_sum sum, struct err *e)
 {
     struct trainer *t = &b->t;
     const float *hidden;
@@ -255,7 +255,7 @@ static int gradient(struct bench *b, struct err *e)
     else
         head_backward(t->head, hidden, t->item, t->items, t->dlogp, NULL, t->dh,
                       t->grads);
-    pass_backward(t->pass, &t->batch, t->dh, t->grads);
+    pass_backward(t->pass, &t->batch, t->dh, t->grads, sum);
     return 0;
 }
 
@@ -266,10 +266,10 @@ static int run_train(struct bench *b, double *units, struct err *e)
     int rc;
 
     *units = 0;
-    par_zero(b->par, t->grads, size);
+    pass_clear(b->m, t->grads);
     for (size_t g = 0; g < n; g += t->seqs) {
         if ((rc = make_batch(b, g, g + t->seqs < n ? g + t->seqs : n, e)) < 0 ||
-            (rc = gradient(b, e)) < 0)
+            (rc = gradient(b, g == 0 ? PASS_FIRST : PASS_NEXT, e)) < 0)
             return rc;
         *units += (double)t->batch.B;
     }

@@ -119,10 +119,13 @@ ParameterizedTest(size_t *i, adapter, gradient)
     adapt(&f, "all-linear", 4);
     open_pass(&f, PASS_TRAIN);
     const struct plan *plan = model_trained(f.m);
-    float *grads = zeros(plan->size), *dh = zeros(f.b.B * f.m->arch.C);
+    float *grads = floats(plan->size), *dh = zeros(f.b.B * f.m->arch.C);
+    for (size_t k = 0; k < plan->size; k++)
+        grads[k] = NAN; /* of another sum */
+    pass_clear(f.m, grads);
     ok(pass_forward(f.p, &f.b, NULL, &hidden, &e), &e);
     head_backward(f.h, hidden, f.item, ITEMS, f.weight, NULL, dh, grads);
-    pass_backward(f.p, &f.b, dh, grads);
+    pass_backward(f.p, &f.b, dh, grads, PASS_FIRST);
     double worst = 0;
     for (size_t k = 0; k < plan->n; k += 1 + k % 5) {
         const struct plan_param *p = &plan->param[k];

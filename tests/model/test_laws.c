@@ -115,7 +115,7 @@ static double forward(void *ctx)
     return loss;
 }
 
-static void backward(struct group *g, float *grads)
+static void backward(struct group *g, float *grads, enum pass_sum sum)
 {
     const size_t C = g->f->m->arch.C;
     float *dh = zeros(g->b.B * C), dlogp[64], dentropy[64];
@@ -132,7 +132,7 @@ static void backward(struct group *g, float *grads)
         head_backward_held(g->h, g->items, g->n, dlogp, dentropy, dh, grads);
     } else
         head_backward(g->h, hidden, g->items, g->n, dlogp, dentropy, dh, grads);
-    pass_backward(g->p, &g->b, dh, grads);
+    pass_backward(g->p, &g->b, dh, grads, sum);
     free(dh);
 }
 
@@ -192,13 +192,46 @@ Test(laws, a_shared_prompt_is_the_prompt_before_each)
 
         cr_expect_float_eq(la, lb, 1e-4, "%s: %g, %g", names[k], la, lb);
         cr_expect_leq(worst_difference(a.logp, b.logp, a.n), 1e-5);
-        backward(&a, ga);
-        backward(&b, gb);
+        backward(&a, ga, PASS_NEXT);
+        backward(&b, gb, PASS_NEXT);
         expect_equal_gradients(&f.m->plan, ga, gb, names[k]);
         free(ga);
         free(gb);
         group_free(&a);
         group_free(&b);
+        close_fixture(&f);
+    }
+}
+
+/* What was in the block before a sum begins is in none of its gradients; the second pass is
+ * added to the first. */
+Test(laws, a_sum_of_gradients_needs_no_zeros)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f;
+
+        open_fixture(&f, names[k], 2);
+        struct group g = group_new(&f, 1, PASS_TRAIN);
+        const size_t n = f.m->plan.size;
+        float *from_zeros = zeros(n), *sum = floats(n);
+
+        for (size_t i = 0; i < n; i++)
+            sum[i] = NAN;
+        pass_clear(f.m, sum);
+        backward(&g, sum, PASS_FIRST);
+        backward(&g, from_zeros, PASS_NEXT);
+        for (size_t pass = 0; pass < 2; pass++) {
+            size_t off = 0;
+
+            for (size_t i = 0; i < n; i++)
+                off += !(sum[i] == from_zeros[i]);
+            cr_expect_eq(off, 0, "%s: %zu of %zu", names[k], off, n);
+            backward(&g, sum, PASS_NEXT);
+            backward(&g, from_zeros, PASS_NEXT);
+        }
+        free(from_zeros);
+        free(sum);
+        group_free(&g);
         close_fixture(&f);
     }
 }
@@ -217,7 +250,7 @@ Test(laws, finite_differences_through_the_model)
         float *grads = zeros(f.m->plan.size);
         size_t j = 0;
 
-        backward(&g, grads);
+        backward(&g, grads, PASS_NEXT);
         for (size_t i = 0; i < f.m->plan.n; i += 1 + i / 4) {
             const struct plan_param *p = &f.m->plan.param[i];
             const size_t n = p->rows * p->cols < 24 ? p->rows * p->cols : 24;
@@ -247,7 +280,7 @@ Test(laws, threads_do_not_matter)
             open_fixture(&f[i], names[k], 1 + i);
             struct group g = group_new(&f[i], 1, PASS_TRAIN);
             grads[i] = zeros(f[i].m->plan.size);
-            backward(&g, grads[i]);
+            backward(&g, grads[i], PASS_NEXT);
             group_free(&g);
         }
         cr_expect_eq(memcmp(grads[0], grads[1], f[0].m->plan.size * sizeof(float)), 0,
@@ -271,7 +304,7 @@ Test(laws, recomputing_gives_the_same_bits)
 
             g.logits = i == 2 ? HELD : MADE_AGAIN;
             grads[i] = zeros(f.m->plan.size);
-            backward(&g, grads[i]);
+            backward(&g, grads[i], PASS_NEXT);
             group_free(&g);
         }
         for (size_t i = 1; i < 3; i++)

@@ -103,7 +103,7 @@ static void check_gradients(enum pass_mode mode)
         memcpy(d + f.g.b.seqs[s].row0 * C, part, n * sizeof *d);
         free(part);
     }
-    pass_backward(f.p, &f.g.b, d, grads);
+    pass_backward(f.p, &f.g.b, d, grads, PASS_NEXT);
     for (size_t i = 0; i < m->plan.n; i++)
         golden_compare(&f.g, grads + m->plan.param[i].offset, 1e-4, "grad.%s",
                        m->plan.param[i].name);

@@ -65,7 +65,7 @@ Theory((size_t M, size_t N, size_t K), linear, gradient)
     struct fixture f = fixture(2, M, N, K);
     float *dx = zeros(M * f.ldx), *dW = zeros(N * K), *db = zeros(N);
 
-    linear_backward(f.m.k, dx, f.ldx, dW, db, f.a, f.ldy, f.x, f.ldx, f.W, M, N, K);
+    linear_backward(f.m.k, dx, f.ldx, dW, 1, db, f.a, f.ldy, f.x, f.ldx, f.W, M, N, K);
     cr_expect_lt(gradcheck(f.x, dx, M * f.ldx, 1e-1f, loss, &f), 1e-4);
     cr_expect_lt(gradcheck(f.W, dW, N * K, 1e-1f, loss, &f), 1e-4);
     cr_expect_lt(gradcheck(f.b, db, N, 1e-1f, loss, &f), 1e-4);
@@ -105,10 +105,11 @@ Test(linear, unwanted_gradients_are_left_out)
     float *dx = zeros(5 * f.ldx), *dW = zeros(42), *db = zeros(6);
     float *ex = zeros(5 * f.ldx), *eW = zeros(42), *eb = zeros(6);
 
-    linear_backward(f.m.k, dx, f.ldx, dW, db, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
-    linear_backward(f.m.k, ex, f.ldx, NULL, NULL, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
-    linear_backward(f.m.k, NULL, 0, eW, NULL, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
-    linear_backward(f.m.k, NULL, 0, NULL, eb, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
+    linear_backward(f.m.k, dx, f.ldx, dW, 1, db, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
+    linear_backward(f.m.k, ex, f.ldx, NULL, 0, NULL, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6,
+                    7);
+    linear_backward(f.m.k, NULL, 0, eW, 1, NULL, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
+    linear_backward(f.m.k, NULL, 0, NULL, 0, eb, f.a, f.ldy, f.x, f.ldx, f.W, 5, 6, 7);
     cr_expect_eq(memcmp(dx, ex, 5 * f.ldx * sizeof *dx), 0);
     cr_expect_eq(memcmp(dW, eW, 42 * sizeof *dW), 0);
     cr_expect_eq(memcmp(db, eb, 6 * sizeof *db), 0);

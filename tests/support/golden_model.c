@@ -152,7 +152,7 @@ double golden_loss_gradient(const struct golden_model *g, const struct head_item
         dlogp[i] = -1.0f / (float)n;
     head_forward(h, hidden, items, n, logp, NULL);
     head_backward(h, hidden, items, n, dlogp, NULL, dh, grads);
-    pass_backward(p, &g->b, dh, grads);
+    pass_backward(p, &g->b, dh, grads, PASS_NEXT);
     for (size_t i = 0; i < n; i++)
         loss -= (double)logp[i] / (double)n;
     free(logp);

@@ -321,6 +321,66 @@ Test(step, cuts_and_threads)
     }
 }
 
+/* Whatever the step before left in the block, in one micro-batch or in several. */
+Test(step, a_gradient_begins_anew)
+{
+    static const struct {
+        const char *family;
+        enum algo_kind kind;
+        size_t rows;
+    } of[] = {{"llama-tiny", ALGO_PPO, 20},
+              {"llama-tiny", ALGO_RM, 4096},
+              {"gpt2-tiny", ALGO_SFT, 20},
+              {"bart-tiny", ALGO_GRPO, 20}};
+
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        size_t n, off = 0;
+        float *want = gradient(of[i].family, of[i].kind, of[i].rows, 2, 1, &n);
+        struct bench b;
+        struct train_result r;
+
+        bench_open(&b, of[i].family, 2);
+        bench_algo(&b, of[i].kind);
+        b.o.rows = of[i].rows;
+        bench_start(&b);
+        fill(&b, 5, 4, 15);
+        forget_sampler(&b);
+        ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+        for (size_t j = 0; j < n; j++)
+            b.t->grads[j] = NAN;
+        for (size_t j = 0; j < (b.t->head.C ? b.t->head.C + 1 : 0); j++)
+            b.t->head.g[j] = NAN;
+        ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+        for (size_t j = 0; j < n; j++)
+            off += !(b.t->grads[j] == want[j]);
+        for (size_t j = 0; j < (b.t->head.C ? b.t->head.C + 1 : 0); j++)
+            off += !isfinite(b.t->head.g[j]);
+        cr_expect_eq(off, 0, "%s: %zu of %zu", of[i].family, off, n);
+        free(want);
+        bench_close(&b);
+    }
+}
+
+/* A minibatch of prompts without answers has a gradient, too: 0. */
+Test(step, no_answers_no_gradient)
+{
+    const int32_t prompt[] = {1, 2, 3};
+    struct bench b;
+    struct train_result r;
+
+    bench_open(&b, "llama-tiny", 1);
+    bench_algo(&b, ALGO_SFT);
+    bench_start(&b);
+    ok(&b, train_data_group(&b.d, prompt, 3, &b.e));
+    ok(&b, train_prepare(b.t, &b.d, &r, &b.e));
+    for (size_t j = 0; j < b.m->plan.size; j++)
+        b.t->grads[j] = NAN;
+    ok(&b, train_gradient(b.t, &b.d, &r, &b.e));
+    for (size_t j = 0; j < b.m->plan.size; j++)
+        cr_assert(b.t->grads[j] == 0, "%zu", j);
+    bench_close(&b);
+}
+
 /* One step on a batch saves the pass for the old log-probabilities: same gradient. */
 Test(step, fused_is_the_same)
 {
