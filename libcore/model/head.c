@@ -142,11 +142,11 @@ static void chunk_forward(struct head *h, size_t n, float *logp, float *entropy)
 void head_forward(struct head *h, const float *hidden, const struct head_item *items,
                   size_t n, float *logp, float *entropy)
 {
-    for (size_t i = 0; i < n; i += h->rows) {
-        const size_t k = n - i < h->rows ? n - i : h->rows;
-
-        chunk(h, hidden, items + i, k);
-        chunk_forward(h, k, logp + i, entropy ? entropy + i : NULL);
+    /* The first chunk comes last: its logits are there when the way back begins. */
+    for (size_t i = 0, end = n; end > 0; end = i) {
+        i = (end - 1) / h->rows * h->rows;
+        chunk(h, hidden, items + i, end - i);
+        chunk_forward(h, end - i, logp + i, entropy ? entropy + i : NULL);
     }
 }
 
@@ -172,27 +172,36 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
             dh[items[i].row * c->C + j] += h->d[i * c->C + j];
 }
 
-void head_backward(struct head *h, const float *hidden, const struct head_item *items,
-                   size_t n, const float *dlogp, const float *dentropy, float *dh,
-                   float *grads)
+/* Logits of the first `held` items are there. */
+static void backward(struct head *h, const float *hidden, const struct head_item *items,
+                     size_t n, size_t held, const float *dlogp, const float *dentropy,
+                     float *dh, float *grads)
 {
     assert(!model_is_packed(h->m));
     for (size_t i = 0; i < n; i += h->rows) {
         const size_t k = n - i < h->rows ? n - i : h->rows;
 
-        chunk(h, hidden, items + i, k);
-        chunk_forward(h, k, h->logp, dentropy ? h->entropy : NULL);
+        if (i >= held) {
+            chunk(h, hidden, items + i, k);
+            chunk_forward(h, k, h->logp, dentropy ? h->entropy : NULL);
+        }
         chunk_backward(h, items + i, k, dlogp + i, dentropy ? dentropy + i : NULL, dh,
                        grads);
     }
 }
 
-void head_backward_held(struct head *h, const struct head_item *items, size_t n,
-                        const float *dlogp, const float *dentropy, float *dh,
-                        float *grads)
+void head_backward(struct head *h, const float *hidden, const struct head_item *items,
+                   size_t n, const float *dlogp, const float *dentropy, float *dh,
+                   float *grads)
 {
-    assert(!model_is_packed(h->m) && n <= h->rows);
-    chunk_backward(h, items, n, dlogp, dentropy, dh, grads);
+    backward(h, hidden, items, n, 0, dlogp, dentropy, dh, grads);
+}
+
+void head_backward_held(struct head *h, const float *hidden,
+                        const struct head_item *items, size_t n, const float *dlogp,
+                        const float *dentropy, float *dh, float *grads)
+{
+    backward(h, hidden, items, n, h->rows, dlogp, dentropy, dh, grads);
 }
 
 void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,

@@ -43,12 +43,12 @@ void head_backward(struct head *h, const float *hidden, const struct head_item *
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads);
 
-/* The same right after head_forward of these items, n at most head_rows(), parameters and
- * hidden rows unchanged; with dentropy, head_forward gave the entropy too.  The logits are
- * still there: a product less. */
-void head_backward_held(struct head *h, const struct head_item *items, size_t n,
-                        const float *dlogp, const float *dentropy, float *dh,
-                        float *grads);
+/* The same bits right after head_forward of these items, parameters and hidden rows
+ * unchanged; with dentropy, head_forward gave the entropy too.  The logits of the first
+ * head_rows() items are still there: for them, a product less. */
+void head_backward_held(struct head *h, const float *hidden,
+                        const struct head_item *items, size_t n, const float *dlogp,
+                        const float *dentropy, float *dh, float *grads);
 
 /* The products z (n, V) of hidden rows and weights become logits, in place. */
 void head_finish(const struct model *m, float *z, size_t n);

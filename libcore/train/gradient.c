@@ -136,19 +136,15 @@ static void losses(struct train *t, struct train_data *d, const struct mini *min
         }
 }
 
-/* Of the micro-batch just run; where its logits are still there they are not made again. */
+/* Of the micro-batch just run. */
 static void logits_backward(struct train *t, const float *hidden)
 {
     struct train_work *w = t->work;
     const struct micro *mi = &w->micro;
     const float *dentropy = t->o.algo.entropy_coef != 0 ? w->dentropy : NULL;
 
-    if (mi->n <= head_rows(t->m))
-        head_backward_held(w->head, mi->item, mi->n, w->dlogp, dentropy, w->dh,
-                           t->grads);
-    else
-        head_backward(w->head, hidden, mi->item, mi->n, w->dlogp, dentropy, w->dh,
-                      t->grads);
+    head_backward_held(w->head, hidden, mi->item, mi->n, w->dlogp, dentropy, w->dh,
+                       t->grads);
 }
 
 static int micro_gradient(struct train *t, struct train_data *d,

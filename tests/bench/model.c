@@ -250,11 +250,8 @@ static int gradient(struct bench *b, enum pass_sum sum, struct err *e)
         return rc;
     memset(t->dh, 0, t->batch.B * b->m->arch.C * sizeof *t->dh);
     head_forward(t->head, hidden, t->item, t->items, t->logp, NULL);
-    if (t->items <= head_rows(b->m))
-        head_backward_held(t->head, t->item, t->items, t->dlogp, NULL, t->dh, t->grads);
-    else
-        head_backward(t->head, hidden, t->item, t->items, t->dlogp, NULL, t->dh,
-                      t->grads);
+    head_backward_held(t->head, hidden, t->item, t->items, t->dlogp, NULL, t->dh,
+                       t->grads);
     pass_backward(t->pass, &t->batch, t->dh, t->grads, sum);
     return 0;
 }

@@ -129,7 +129,7 @@ static void backward(struct group *g, float *grads, enum pass_sum sum)
     cr_assert_geq(pass_forward(g->p, &g->b, NULL, &hidden, &e), 0);
     if (g->logits == HELD) {
         head_forward(g->h, hidden, g->items, g->n, g->logp, g->entropy);
-        head_backward_held(g->h, g->items, g->n, dlogp, dentropy, dh, grads);
+        head_backward_held(g->h, hidden, g->items, g->n, dlogp, dentropy, dh, grads);
     } else
         head_backward(g->h, hidden, g->items, g->n, dlogp, dentropy, dh, grads);
     pass_backward(g->p, &g->b, dh, grads, sum);
@@ -314,6 +314,50 @@ Test(laws, recomputing_gives_the_same_bits)
                      pass_bytes(f.m, 512, PASS_TRAIN), "%s", names[k]);
         for (size_t i = 0; i < 3; i++)
             free(grads[i]);
+        close_fixture(&f);
+    }
+}
+
+/* The same where items are more than a chunk of logits holds: the group's, over and over. */
+Test(laws, logits_at_hand_give_the_same_bits)
+{
+    static const char *const of[] = {"llama3-tiny", "gemma2-tiny"};
+    enum { MANY = 1100 };
+
+    for (size_t k = 0; k < 2; k++) {
+        struct fixture f;
+        struct head_item item[MANY];
+        float logp[MANY], entropy[MANY], dlogp[MANY], dentropy[MANY];
+        float *grads[2], *dh[2];
+        const float *hidden;
+        struct err e = {0};
+
+        open_fixture(&f, of[k], 2);
+        struct group g = group_new(&f, 1, PASS_TRAIN);
+        const size_t n = g.b.B * f.m->arch.C, size = f.m->plan.size;
+
+        cr_assert_gt((size_t)MANY, 2 * head_rows(f.m));
+        for (size_t i = 0; i < MANY; i++) {
+            item[i] = g.items[i % g.n];
+            item[i].temperature = 0.5f + (float)i / MANY;
+            dlogp[i] = 0.1f + (float)i / MANY;
+            dentropy[i] = 0.2f - (float)i / MANY;
+        }
+        cr_assert_geq(pass_forward(g.p, &g.b, NULL, &hidden, &e), 0);
+        for (size_t i = 0; i < 2; i++) {
+            grads[i] = zeros(size);
+            dh[i] = zeros(n);
+        }
+        head_backward(g.h, hidden, item, MANY, dlogp, dentropy, dh[0], grads[0]);
+        head_forward(g.h, hidden, item, MANY, logp, entropy);
+        head_backward_held(g.h, hidden, item, MANY, dlogp, dentropy, dh[1], grads[1]);
+        cr_expect_eq(memcmp(dh[0], dh[1], n * sizeof **dh), 0, "%s", of[k]);
+        cr_expect_eq(memcmp(grads[0], grads[1], size * sizeof **grads), 0, "%s", of[k]);
+        for (size_t i = 0; i < 2; i++) {
+            free(grads[i]);
+            free(dh[i]);
+        }
+        group_free(&g);
         close_fixture(&f);
     }
 }
