@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "kern/gemm.h"
 #include "model/private.h"
+#include "nn/linear.h"
 #include "nn/softcap.h"
 #include "nn/xent.h"
 
@@ -85,21 +86,15 @@ size_t head_bytes(const struct model *m)
 /* z *= the model's scale, as it was made from a hidden state that was not scaled. */
 static void scale(const struct model *m, float *z, size_t n)
 {
-    const float by = m->arch.out_scale;
-
-    if (by == 1)
-        return;
-#pragma omp simd
-    for (size_t i = 0; i < n * m->arch.V; i++)
-        z[i] *= by;
+    if (m->arch.out_scale != 1)
+        scale_forward(m->kern, z, z, m->arch.out_scale, n, m->arch.V);
 }
 
 void head_finish(const struct model *m, float *z, size_t n)
 {
     scale(m, z, n);
-    for (size_t i = 0; m->head_b != MODEL_NONE && i < n; i++)
-        for (size_t j = 0; j < m->arch.V; j++)
-            z[i * m->arch.V + j] += m->params[m->head_b + j];
+    if (m->head_b != MODEL_NONE)
+        add_rows(m->kern, z, m->arch.V, m->params + m->head_b, 0, n, m->arch.V);
     if (m->arch.logit_cap > 0)
         softcap_forward(m->kern, z, n, m->arch.V, m->arch.logit_cap);
 }
