@@ -106,28 +106,34 @@ static int check_ids(const struct scorer *s, const int32_t *ids, size_t n,
     return 0;
 }
 
-static int check(const struct scorer *s, const int32_t *prompt, size_t P,
-                 const struct score_response *resp, size_t n, struct err *e)
+static int check(const struct scorer *s, const struct score_group *g, struct err *e)
 {
-    int rc = P ? check_ids(s, prompt, P, "prompt_ids", e)
-               : err_set(e, ERR_RECORD, "prompt_ids: no tokens");
+    int rc = g->P ? check_ids(s, g->prompt, g->P, "prompt_ids", e)
+                  : err_set(e, ERR_RECORD, "prompt_ids: no tokens");
 
-    for (size_t i = 0; rc >= 0 && i < n; i++) {
-        if (resp[i].T > model_room(s->m, P))
+    for (size_t i = 0; rc >= 0 && i < g->n; i++) {
+        const struct score_response *r = &g->resp[i];
+
+        if (r->T > model_room(s->m, g->P))
             return err_set(e, ERR_RECORD,
                            "%zu tokens of prompt and %zu of response are more than the "
                            "model's context of %zu",
-                           P, resp[i].T, model_context(s->m));
-        rc = check_ids(s, resp[i].ids, resp[i].T, "ids", e);
+                           g->P, r->T, model_context(s->m));
+        rc = check_ids(s, r->ids, r->T, "ids", e);
     }
     return rc;
 }
 
-/* ---- one pass ---------------------------------------------------------------------- */
+/* ---- one group of a pass ------------------------------------------------------------ */
 
 static size_t own_rows(const struct score_response *r)
 {
     return r->T ? r->T - 1 : 0;
+}
+
+static int wants_numbers(const struct score_response *r)
+{
+    return r->logp || r->entropy;
 }
 
 static int wants_rows(const struct scorer *s, const struct score_response *r)
@@ -135,48 +141,44 @@ static int wants_rows(const struct scorer *s, const struct score_response *r)
     return s->spec && r->rows && r->T;
 }
 
-/* The prompt is sequence 0, response i sequence i + 1. */
-static int make_batch(struct scorer *s, const int32_t *prompt, size_t P,
-                      const struct score_response *resp, size_t n, struct err *e)
+/* The prompt becomes sequence `seq` of the batch, response i sequence seq + 1 + i. */
+static int add_group(struct scorer *s, const struct score_group *g, struct err *e)
 {
-    int rc;
+    const int seq = batch_prompt(&s->batch, &s->m->arch, g->prompt, g->P, e);
+    int rc = seq;
 
-    batch_clear(&s->batch);
-    if ((rc = batch_prompt(&s->batch, &s->m->arch, prompt, P, e)) < 0)
-        return rc;
-    for (size_t i = 0; i < n; i++)
-        if ((rc = batch_add(&s->batch, 0, resp[i].ids, own_rows(&resp[i]), e)) < 0)
-            return rc;
-    return 0;
+    for (size_t i = 0; rc >= 0 && i < g->n; i++)
+        rc = batch_add(&s->batch, seq, g->resp[i].ids, own_rows(&g->resp[i]), e);
+    return rc;
 }
 
 /* Where the attention of each row goes.  Row 0 of every response is the prompt's last
  * one: it goes to the first that wants rows, and from there to the others. */
-static void aim(struct scorer *s, struct score_response *resp, size_t n, size_t P)
+static void aim(struct scorer *s, const struct score_group *g, int seq)
 {
-    const size_t blocks = capture_blocks(s->spec, s->m);
+    const size_t blocks = capture_blocks(s->spec, s->m), P = g->P;
 
-    for (size_t i = n; i-- > 0;) {
-        struct score_response *r = &resp[i];
+    for (size_t i = g->n; i-- > 0;) {
+        struct score_response *r = &g->resp[i];
 
         if (!wants_rows(s, r))
             continue;
         memset(r->rows, 0, blocks * r->T * P * sizeof *r->rows);
         memset(r->outside, 0, blocks * r->T * sizeof *r->outside);
         for (size_t t = 0; t < r->T; t++)
-            s->rows[batch_row(&s->batch, 0, (int)i + 1, t)] = (struct capture_row){
-                r->rows + t * P, r->outside + t, P, r->T * P, r->T};
+            s->rows[batch_row(&s->batch, seq, seq + 1 + (int)i, t)] =
+                (struct capture_row){r->rows + t * P, r->outside + t, P, r->T * P,
+                                     r->T};
     }
 }
 
-static void share_first_row(const struct scorer *s, struct score_response *resp,
-                            size_t n, size_t P)
+static void share_first_row(const struct scorer *s, const struct score_group *g)
 {
-    const size_t blocks = capture_blocks(s->spec, s->m);
+    const size_t blocks = capture_blocks(s->spec, s->m), P = g->P;
     const struct score_response *first = NULL;
 
-    for (size_t i = 0; i < n; i++) {
-        struct score_response *r = &resp[i];
+    for (size_t i = 0; i < g->n; i++) {
+        struct score_response *r = &g->resp[i];
 
         if (!wants_rows(s, r))
             continue;
@@ -190,80 +192,161 @@ static void share_first_row(const struct scorer *s, struct score_response *resp,
     }
 }
 
-/* Items of all responses that want numbers of tokens, in order; returns how many. */
-static size_t make_items(struct scorer *s, const struct score_response *resp, size_t n)
+/* Items of all responses that want numbers of tokens, in order, from item k on; returns
+ * the number behind them. */
+static size_t make_items(struct scorer *s, const struct score_group *g, int seq,
+                         size_t k)
 {
-    size_t k = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct score_response *r = &g->resp[i];
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t t = 0; (resp[i].logp || resp[i].entropy) && t < resp[i].T; t++)
-            s->items[k++] = (struct head_item){
-                batch_row(&s->batch, 0, (int)i + 1, t), resp[i].ids[t],
-                resp[i].temperature > 0 ? resp[i].temperature : 1};
+        for (size_t t = 0; wants_numbers(r) && t < r->T; t++)
+            s->items[k++] =
+                (struct head_item){batch_row(&s->batch, seq, seq + 1 + (int)i, t),
+                                   r->ids[t], r->temperature > 0 ? r->temperature : 1};
+    }
     return k;
 }
 
-static int hand_out(const struct scorer *s, struct score_response *resp, size_t n,
+/* From item *k on, which is moved behind the group's. */
+static int hand_out(const struct scorer *s, const struct score_group *g, size_t *k,
                     struct err *e)
 {
-    size_t k = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        struct score_response *r = &g->resp[i];
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t t = 0; (resp[i].logp || resp[i].entropy) && t < resp[i].T;
-             t++, k++) {
+        for (size_t t = 0; wants_numbers(r) && t < r->T; t++, ++*k) {
             /* -infinity is no number either: a token that the model cannot give. */
-            if (!(s->logp[k] <= 1e-3f && s->logp[k] > -1e30f))
+            if (!(s->logp[*k] <= 1e-3f && s->logp[*k] > -1e30f))
                 return err_set(e, ERR_NUMERIC,
                                "the log-probability of token %zu is not a number", t);
-            if (resp[i].logp)
-                resp[i].logp[t] = s->logp[k];
-            if (resp[i].entropy)
-                resp[i].entropy[t] = s->entropy[k];
+            if (r->logp)
+                r->logp[t] = s->logp[*k];
+            if (r->entropy)
+                r->entropy[t] = s->entropy[*k];
         }
+    }
     return 0;
 }
 
-static int score_some(struct scorer *s, const int32_t *prompt, size_t P,
-                      struct score_response *resp, size_t n, struct err *e)
+/* ---- one pass ---------------------------------------------------------------------- */
+
+/* The batch of n groups, and memory for their rows and items; *entropy: some want it. */
+static int prepare(struct scorer *s, const struct score_group *g, size_t n,
+                   int *entropy, struct err *e)
+{
+    size_t tokens = 0;
+    int rc = 0;
+
+    batch_clear(&s->batch);
+    for (size_t j = 0; j < n; j++) {
+        if ((rc = check(s, &g[j], e)) < 0 || (rc = add_group(s, &g[j], e)) < 0)
+            return rc;
+        for (size_t i = 0; i < g[j].n; i++) {
+            tokens += g[j].resp[i].T;
+            *entropy |= g[j].resp[i].entropy != NULL;
+        }
+    }
+    return (rc = grow_rows(s, e)) < 0 ? rc : grow_items(s, tokens, e);
+}
+
+static int score_pass(struct scorer *s, const struct score_group *g, size_t n,
+                      struct err *e)
 {
     struct capture capture = {s->spec, NULL};
     const float *hidden;
-    size_t tokens = 0;
-    int entropy = 0, rc;
+    size_t items = 0, k = 0;
+    int entropy = 0, rc = prepare(s, g, n, &entropy, e), seq = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        tokens += resp[i].T;
-        entropy |= resp[i].entropy != NULL;
-    }
-    if ((rc = make_batch(s, prompt, P, resp, n, e)) < 0 || (rc = grow_rows(s, e)) < 0 ||
-        (rc = grow_items(s, tokens, e)) < 0)
+    if (rc < 0)
         return rc;
     capture.row = s->rows;
-    if (s->spec)
-        aim(s, resp, n, P);
+    for (size_t j = 0; j < n; seq += 1 + (int)g[j++].n) {
+        if (s->spec)
+            aim(s, &g[j], seq);
+        items = make_items(s, &g[j], seq, items);
+    }
     if ((rc = pass_forward(s->pass, &s->batch, s->spec ? &capture : NULL, &hidden, e)) <
         0)
         return rc;
-    if (s->spec)
-        share_first_row(s, resp, n, P);
-    const size_t items = make_items(s, resp, n);
     head_forward(s->head, hidden, s->items, items, s->logp,
                  entropy ? s->entropy : NULL);
-    return hand_out(s, resp, n, e);
+    for (size_t j = 0; j < n && rc >= 0; j++) {
+        if (s->spec)
+            share_first_row(s, &g[j]);
+        rc = hand_out(s, &g[j], &k, e);
+    }
+    return rc;
+}
+
+/* ---- which groups, or parts of one, go together ---------------------------------------- */
+
+/* How many responses from the first on go in one pass behind their prompt; at least one.
+ * *rows is what they take. */
+static size_t responses_together(const struct scorer *s, const struct score_group *g,
+                                 size_t *rows)
+{
+    size_t k = 0;
+
+    *rows = batch_prompt_rows(&s->m->arch, g->P);
+    while (k < g->n && (k == 0 || *rows + own_rows(&g->resp[k]) <= s->max_rows))
+        *rows += own_rows(&g->resp[k++]);
+    return k;
+}
+
+/* How many groups from the first on go in one pass; at least one. */
+static size_t groups_together(const struct scorer *s, const struct score_group *g,
+                              size_t n)
+{
+    size_t k = 0, all = 0, rows;
+
+    while (k < n && responses_together(s, &g[k], &rows) == g[k].n &&
+           (k == 0 || all + rows <= s->max_rows)) {
+        all += rows;
+        k++;
+    }
+    return k ? k : 1;
+}
+
+static int score_alone(struct scorer *s, const struct score_group *g, struct err *e)
+{
+    struct score_group part = *g;
+    size_t rows;
+    int rc = 0;
+
+    for (size_t i = 0; rc >= 0 && i < g->n; i += part.n) {
+        part.resp = g->resp + i;
+        part.n = g->n - i;
+        part.n = responses_together(s, &part, &rows);
+        rc = score_pass(s, &part, 1, e);
+    }
+    return rc;
+}
+
+int score_groups(struct scorer *s, const struct score_group *g, size_t n, size_t *done,
+                 struct err *e)
+{
+    int rc = 0;
+
+    for (*done = 0; *done < n && rc >= 0;) {
+        const size_t k = groups_together(s, g + *done, n - *done);
+
+        if (k > 1 && score_pass(s, g + *done, k, NULL) >= 0) {
+            *done += k;
+            continue;
+        }
+        /* A pass that fails does not say whose fault it is: its groups one by one do. */
+        for (size_t j = 0; j < k && rc >= 0; j++)
+            if ((rc = score_alone(s, g + *done, e)) >= 0)
+                ++*done;
+    }
+    return rc;
 }
 
 int score_group(struct scorer *s, const int32_t *prompt, size_t P,
                 struct score_response *resp, size_t n, struct err *e)
 {
-    int rc = check(s, prompt, P, resp, n, e);
+    size_t done;
 
-    for (size_t i = 0; rc >= 0 && i < n;) {
-        size_t rows = batch_prompt_rows(&s->m->arch, P) + own_rows(&resp[i]), k = i + 1;
-
-        while (k < n && rows + own_rows(&resp[k]) <= s->max_rows)
-            rows += own_rows(&resp[k++]);
-        rc = score_some(s, prompt, P, resp + i, k - i, e);
-        i = k;
-    }
-    return rc;
+    return score_groups(s, &(struct score_group){prompt, P, resp, n}, 1, &done, e);
 }

@@ -1,6 +1,8 @@
 /*
- * Teacher-forced scoring of one group: a prompt and its responses in one forward pass,
- * the prompt computed once.
+ * Teacher-forced scoring of groups, a prompt and its responses each, the prompt computed
+ * once.  Small groups share a forward pass: its products read the model's weights once for
+ * all of them.  What a group gets does not depend on the others, to the bit where kern packs
+ * (kern/gemm.h).
  */
 #ifndef CAGSR_MODEL_SCORE_H
 #define CAGSR_MODEL_SCORE_H
@@ -19,6 +21,13 @@ struct score_response {
     float *outside; /* (T) or (L', H, T) mass behind the prompt; with rows */
 };
 
+struct score_group {
+    const int32_t *prompt; /* (P), P >= 1 */
+    size_t P;
+    struct score_response *resp; /* (n) */
+    size_t n;
+};
+
 struct scorer;
 
 /* m is borrowed until scorer_free; MODEL_SAMPLE is the faster mode where groups are small
@@ -31,8 +40,14 @@ void scorer_free(struct scorer *s); /* NULL is fine */
 /* As given to scorer_new. */
 const struct model *scorer_model(const struct scorer *s);
 
-/* P >= 1.  ERR_RECORD: an id outside the vocabulary, P + T over the context;
+/* Scores n groups in order, as many in a pass as it may have rows.  *done of them have all
+ * their results; on an error the next one is at fault.
+ * ERR_RECORD: no prompt, an id outside the vocabulary, P + T over the context;
  * ERR_NUMERIC: the model's numbers are not finite; ERR_NOMEM. */
+int score_groups(struct scorer *s, const struct score_group *g, size_t n, size_t *done,
+                 struct err *e) MUST_CHECK;
+
+/* One group, with the same errors. */
 int score_group(struct scorer *s, const int32_t *prompt, size_t P,
                 struct score_response *resp, size_t n, struct err *e) MUST_CHECK;
 

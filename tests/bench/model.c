@@ -65,8 +65,9 @@ struct bench {
     int attn; /* capture it */
     size_t asked;
     struct scorer *scorer;
-    struct score_response *resp; /* (cands) */
-    float *numbers;              /* (cands, T (P + 2)) */
+    struct score_group *scored;  /* (groups) */
+    struct score_response *resp; /* (groups, cands) */
+    float *numbers;              /* (groups, cands, T (P + 2)) */
     struct trainer t;
     float *triad[3]; /* (plan.size) */
 };
@@ -132,33 +133,32 @@ static int run_decode(struct bench *b, double *units, struct err *e)
 
 static int prepare_score(struct bench *b, struct err *e)
 {
-    const size_t T = b->s.T, P = b->s.P;
+    const size_t T = b->s.T, P = b->s.P, N = b->s.cands, n = b->s.groups * N;
 
-    b->resp = take(b->s.cands, sizeof *b->resp);
-    b->numbers = take(b->s.cands * T * (P + 2), sizeof *b->numbers);
-    for (size_t c = 0; c < b->s.cands; c++) {
-        float *at = b->numbers + c * T * (P + 2);
+    b->scored = take(b->s.groups, sizeof *b->scored);
+    b->resp = take(n, sizeof *b->resp);
+    b->numbers = take(n * T * (P + 2), sizeof *b->numbers);
+    for (size_t i = 0; i < n; i++) {
+        float *at = b->numbers + i * T * (P + 2);
 
-        b->resp[c] = (struct score_response){.T = T,
+        b->resp[i] = (struct score_response){.ids = response_ids(b, i / N, i % N),
+                                             .T = T,
                                              .temperature = 1,
                                              .logp = at,
                                              .outside = at + T,
                                              .rows = at + 2 * T};
     }
+    for (size_t g = 0; g < b->s.groups; g++)
+        b->scored[g] = (struct score_group){prompt_ids(b, g), P, b->resp + g * N, N};
     return scorer_new(&b->scorer, b->m, &b->spec, 0, e);
 }
 
 static int run_score(struct bench *b, double *units, struct err *e)
 {
-    int rc = 0;
+    size_t done;
 
-    for (size_t g = 0; g < b->s.groups && rc >= 0; g++) {
-        for (size_t c = 0; c < b->s.cands; c++)
-            b->resp[c].ids = response_ids(b, g, c);
-        rc = score_group(b->scorer, prompt_ids(b, g), b->s.P, b->resp, b->s.cands, e);
-    }
     *units = (double)(b->s.groups * b->s.cands * (b->s.P + b->s.T));
-    return rc;
+    return score_groups(b->scorer, b->scored, b->s.groups, &done, e);
 }
 
 /* ---- training -------------------------------------------------------------------------- */
@@ -391,9 +391,9 @@ static int open_bench(struct bench *b, const struct opts *o, const struct work *
 static void close_bench(struct bench *b)
 {
     struct trainer *t = &b->t;
-    void *const owned[] = {b->ids,  b->resp,     b->numbers,  t->item,
-                           t->logp, t->dlogp,    t->dh,       t->norm,
-                           t->run,  b->triad[0], b->triad[1], b->triad[2]};
+    void *const owned[] = {b->ids,      b->scored,   b->resp,    b->numbers, t->item,
+                           t->logp,     t->dlogp,    t->dh,      t->norm,    t->run,
+                           b->triad[0], b->triad[1], b->triad[2]};
 
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
