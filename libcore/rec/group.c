@@ -34,64 +34,80 @@ static int same_id(const struct rec *a, const struct rec *b)
            memcmp(x.s, y.s, x.n) == 0;
 }
 
-static int check_id(const struct rec *r, struct err *e)
+/* 1: r is of the group, or its first; 0: it stands behind it; or ERR_RECORD. */
+static int joins(const struct rec_group *g, const struct rec *r, struct err *e)
 {
+    const int sample = rec_is(r, "sample");
     struct rec_str id;
 
-    return rec_get_str(r, "id", &id, e);
+    if (g->n == 0)
+        return sample && rec_get_str(r, "id", &id, e) < 0 ? ERR_RECORD : 1;
+    if (!sample || !same_id(&g->rec[0], r))
+        return 0;
+    if (g->n == REC_GROUP_MAX)
+        return rec_fault(r, ERR_RECORD, e, "id", "more than %d candidates",
+                         REC_GROUP_MAX);
+    return 1;
 }
 
-/* The record held from the call before becomes the first. */
-static int first(struct rec_group *g, struct rec_reader *rd, struct err *e)
+static int add(struct rec_group *g, const struct rec *r, struct err *e)
+{
+    int rc = reserve(g, g->n + 1, e);
+
+    if (rc >= 0 && (rc = rec_copy(&g->rec[g->n], r, e)) >= 0)
+        g->n++;
+    return rc < 0 ? rc : 1;
+}
+
+/* Takes the next record into g: 1; 0 when all are there, or none at the end; or an error.
+ * What stands behind the group, or is wrong, is met again by the next call. */
+static int take(struct rec_group *g, struct rec_reader *rd, struct err *e)
 {
     struct rec *r;
-    int rc;
+    int rc = rec_reader_next(rd, &r, g->n ? NULL : e);
 
-    if (g->pending) {
-        const struct rec t = g->rec[0];
+    if (rc <= 0)
+        return g->n ? 0 : rc;
+    if ((rc = joins(g, r, e)) > 0)
+        rc = add(g, r, e);
+    if (rc <= 0)
+        rec_reader_back(rd);
+    return rc;
+}
 
-        g->rec[0] = g->rec[g->held];
-        g->rec[g->held] = t;
-        g->pending = 0;
-        return 1;
-    }
-    if ((rc = rec_reader_next(rd, &r, e)) <= 0)
-        return rc;
-    if ((rc = reserve(g, 1, e)) < 0 || (rc = rec_copy(&g->rec[0], r, e)) < 0)
-        return rc;
-    return 1;
+static void begin(struct rec_group *g)
+{
+    if (!g->begun)
+        g->n = 0;
+    g->begun = 1;
+}
+
+/* What is no sample is a group of its own. */
+static int is_other(const struct rec_group *g)
+{
+    return g->n > 0 && !rec_is(&g->rec[0], "sample");
 }
 
 int rec_group_next(struct rec_group *g, struct rec_reader *rd, struct err *e)
 {
-    struct rec *r;
-    int rc = first(g, rd, e);
+    int rc = 1;
 
-    g->n = 0;
-    if (rc <= 0)
-        return rc;
-    g->n = 1;
-    g->other = !rec_is(&g->rec[0], "sample");
-    if (g->other)
-        return 1;
-    if ((rc = check_id(&g->rec[0], e)) < 0)
-        return rc;
-    /* An error or the end behind this group is met again by the next call. */
-    while ((rc = rec_reader_next(rd, &r, NULL)) > 0) {
-        const int joins = rec_is(r, "sample") && same_id(&g->rec[0], r);
+    begin(g);
+    while (rc > 0 && !is_other(g))
+        rc = take(g, rd, e);
+    g->begun = 0;
+    g->other = is_other(g);
+    return rc < 0 ? rc : g->n > 0;
+}
 
-        if (joins && g->n == REC_GROUP_MAX)
-            return rec_fault(r, ERR_RECORD, e, "id", "more than %d candidates",
-                             REC_GROUP_MAX);
-        if ((rc = reserve(g, g->n + 1, e)) < 0 ||
-            (rc = rec_copy(&g->rec[g->n], r, e)) < 0)
-            return rc;
-        if (!joins) {
-            g->pending = 1;
-            g->held = g->n;
+int rec_group_ready(struct rec_group *g, struct rec_reader *rd)
+{
+    begin(g);
+    while (!is_other(g)) {
+        if (!rec_reader_ready(rd))
+            return 0;
+        if (take(g, rd, NULL) <= 0)
             return 1;
-        }
-        g->n++;
     }
     return 1;
 }

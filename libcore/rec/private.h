@@ -37,6 +37,18 @@ struct rec_header {
     struct rec rec;
 };
 
+/* All headers that a reader met, each once; zeroed is none. */
+struct rec_headers {
+    struct rec_header **h; /* (n) */
+    size_t n;
+};
+
+/* *out is the header with r's bytes, kept until release.  ERR_RECORD: too many different
+ * ones; ERR_NOMEM. */
+int rec_headers_keep(const struct rec_header **out, struct rec_headers *all,
+                     const struct rec *r, struct err *e) MUST_CHECK;
+void rec_headers_release(struct rec_headers *all);
+
 /* The header the reader met last, or NULL. */
 const struct rec_header *rec_reader_header(const struct rec_reader *rd);
 

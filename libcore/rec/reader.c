@@ -22,13 +22,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 256 << 10, HEADERS_MAX = 4096 };
+enum {
+    BLOCK = 256 << 10,
+    WAIT = -1000, /* no errcode: in a hurry, and what is there does not make a record */
+};
 
 struct rec_reader {
     const char *const *files;
@@ -60,16 +64,16 @@ struct rec_reader {
 
     const struct rec_header *header; /* of the open segment */
     const struct rec_header *last;   /* met last */
-    struct rec_header **headers;
-    size_t nheaders;
+    struct rec_headers headers;
 
+    int hurry;  /* nothing may be waited for */
+    int again;  /* rec is to be returned again */
     int failed; /* sticky, with why */
     struct err why;
     char forgiven[ERR_TEXT];
 };
 
-/* ---- opening and closing
- * -------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------- */
 static int is_stdin(const char *file)
 {
     return strcmp(file, "-") == 0;
@@ -129,11 +133,7 @@ void rec_reader_free(struct rec_reader *rd)
     if (!rd)
         return;
     close_file(rd);
-    for (size_t i = 0; i < rd->nheaders; i++) {
-        rec_release(&rd->headers[i]->rec);
-        free(rd->headers[i]);
-    }
-    free(rd->headers);
+    rec_headers_release(&rd->headers);
     free(rd->buf);
     rec_release(&rd->rec);
     rec_buf_release(&rd->text);
@@ -184,8 +184,7 @@ static int cut(struct rec_reader *rd, struct err *e, const char *text)
     return 0;
 }
 
-/* ---- bytes
- * --------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------- */
 static void hash_consumed(struct rec_reader *rd)
 {
     hasher_add(rd->hasher, rd->buf + rd->hashed, rd->pos - rd->hashed);
@@ -215,7 +214,23 @@ static int make_room(struct rec_reader *rd, struct err *e)
     return 0;
 }
 
-/* 1 with more bytes, 0 at the file's end (eof set), ERR_IO, ERR_NOMEM. */
+/* 1 if a read will not wait: for bytes, the end or an error. */
+static int readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* 1 if opening it will not wait; a fifo waits for its writer. */
+static int opens(const char *file)
+{
+    struct stat st;
+
+    return is_stdin(file) || stat(file, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+/* 1 with more bytes, 0 at the file's end (eof set), ERR_IO, ERR_NOMEM, WAIT. */
 static int fill(struct rec_reader *rd, struct err *e)
 {
     ssize_t n;
@@ -223,6 +238,8 @@ static int fill(struct rec_reader *rd, struct err *e)
 
     if (rc < 0)
         return rc;
+    if (rd->hurry && !readable(rd->fd))
+        return WAIT;
     do
         n = read(rd->fd, rd->buf + rd->end, rd->cap - rd->end);
     while (n < 0 && errno == EINTR);
@@ -234,7 +251,7 @@ static int fill(struct rec_reader *rd, struct err *e)
     return n > 0;
 }
 
-/* 1 with a file open, 0 when all are read. */
+/* 1 with a file open, 0 when all are read, ERR_FILE, WAIT. */
 static int next_file(struct rec_reader *rd, struct err *e)
 {
     const char *none = "-";
@@ -242,6 +259,8 @@ static int next_file(struct rec_reader *rd, struct err *e)
     if (rd->nextfile >= rd->nfiles && (rd->nfiles > 0 || rd->nextfile > 0))
         return 0;
     const char *file = rd->nfiles ? rd->files[rd->nextfile] : none;
+    if (rd->hurry && !opens(file))
+        return WAIT;
     rd->nextfile++;
     rd->name = is_stdin(file) ? NULL : file;
     rd->fd = is_stdin(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
@@ -253,8 +272,7 @@ static int next_file(struct rec_reader *rd, struct err *e)
     return 1;
 }
 
-/* ---- one record's bytes
- * -------------------------------------------------------------- */
+/* ---- one record's bytes ---------------------------------------------------------- */
 static int bad(struct rec_reader *rd, const char *why, struct err *e)
 {
     char text[160];
@@ -379,42 +397,7 @@ static int skip_blanks(struct rec_reader *rd, struct err *e)
     }
 }
 
-/* ---- segments
- * ------------------------------------------------------------------------ */
-static const struct rec_header *find_header(const struct rec_reader *rd)
-{
-    for (size_t i = rd->nheaders; i-- > 0;)
-        if (rd->headers[i]->rec.size == rd->rec.size &&
-            memcmp(rd->headers[i]->rec.raw, rd->rec.raw, rd->rec.size) == 0)
-            return rd->headers[i];
-    return NULL;
-}
-
-static const struct rec_header *keep_header(struct rec_reader *rd, struct err *e)
-{
-    const struct rec_header *known = find_header(rd);
-
-    if (known)
-        return known;
-    if (rd->nheaders == HEADERS_MAX) {
-        (void)fault(rd, ERR_RECORD, e, "too many different headers");
-        return NULL;
-    }
-    struct rec_header **list =
-        realloc(rd->headers, (rd->nheaders + 1) * sizeof(struct rec_header *));
-    struct rec_header *h = calloc(1, sizeof *h);
-    if (list)
-        rd->headers = list;
-    if (!list || !h || rec_copy(&h->rec, &rd->rec, e) < 0) {
-        if (h)
-            rec_release(&h->rec);
-        free(h);
-        (void)fault(rd, ERR_NOMEM, e, "no memory for a header");
-        return NULL;
-    }
-    return rd->headers[rd->nheaders++] = h;
-}
-
+/* ---- segments -------------------------------------------------------------------- */
 static void open_segment(struct rec_reader *rd, const struct rec_header *h, int binary)
 {
     rd->open = 1;
@@ -428,6 +411,7 @@ static void open_segment(struct rec_reader *rd, const struct rec_header *h, int 
 static int take_header(struct rec_reader *rd, struct err *e)
 {
     uint64_t version = 0;
+    struct err why = {0};
     int rc;
 
     if (rd->open && rd->binary &&
@@ -437,9 +421,9 @@ static int take_header(struct rec_reader *rd, struct err *e)
         return fault(rd, ERR_RECORD, e, "a header without a format version 'cagsr'");
     if (version != 1)
         return fault(rd, ERR_FILE, e, "a format version newer than 1, which we read");
-    const struct rec_header *h = keep_header(rd, e);
-    if (!h)
-        return e ? e->code : ERR_NOMEM;
+    const struct rec_header *h;
+    if ((rc = rec_headers_keep(&h, &rd->headers, &rd->rec, &why)) < 0)
+        return fault(rd, (enum errcode)rc, e, why.text);
     rd->pos += rd->scan.pos;
     rd->last = h;
     open_segment(rd, h, 1);
@@ -522,9 +506,10 @@ static int take_record(struct rec_reader *rd)
     if (rd->edited)
         rd->hashed = rd->pos;
     rd->in_segment++;
+    /* In front of all others it goes under the header that came, if one did. */
+    rd->rec.header = rd->header || rd->count ? rd->header : rd->last;
     rd->rec.number = ++rd->count;
     rd->rec.source = rd->name;
-    rd->rec.header = rd->header;
     return 1;
 }
 
@@ -572,16 +557,43 @@ static int next(struct rec_reader *rd, struct rec **out, struct err *e)
     }
 }
 
+/* next(), whose errors stay. */
+static int step(struct rec_reader *rd, struct rec **out)
+{
+    const int rc = rd->failed ? rd->failed : next(rd, out, &rd->why);
+
+    if (rc < 0 && rc != WAIT)
+        rd->failed = rc;
+    return rc;
+}
+
 int rec_reader_next(struct rec_reader *rd, struct rec **out, struct err *e)
 {
-    if (rd->failed == 0) {
-        const int rc = next(rd, out, &rd->why);
+    *out = &rd->rec;
+    const int rc = rd->again ? 1 : step(rd, out);
 
-        if (rc >= 0)
-            return rc;
-        rd->failed = rc;
-    }
-    if (e)
+    rd->again = 0;
+    if (rc < 0 && e)
         *e = rd->why;
-    return rd->failed;
+    return rc;
+}
+
+void rec_reader_back(struct rec_reader *rd)
+{
+    rd->again = 1;
+}
+
+int rec_reader_ready(struct rec_reader *rd)
+{
+    struct rec *r;
+
+    if (!rd->again) {
+        rd->hurry = 1;
+        const int rc = step(rd, &r);
+        rd->hurry = 0;
+        if (rc == WAIT)
+            return 0;
+        rd->again = rc > 0;
+    }
+    return 1;
 }

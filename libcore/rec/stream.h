@@ -72,6 +72,15 @@ void rec_reader_free(struct rec_reader *rd); /* NULL is fine */
  * each naming file, record and byte.  After an error only rec_reader_free is left. */
 int rec_reader_next(struct rec_reader *rd, struct rec **out, struct err *e) MUST_CHECK;
 
+/* The record that was returned last, unchanged, is what the next call returns. */
+void rec_reader_back(struct rec_reader *rd);
+
+/* 1 if rec_reader_next will answer without waiting for anyone, with a record, the end or an
+ * error; 0 if not: what has come of the next record is not all of it.  Files are always
+ * there, fifos among them never before they are opened.  Like rec_reader_next it ends the
+ * loan of the record before. */
+int rec_reader_ready(struct rec_reader *rd);
+
 /* Records returned so far; bytes read so far, over all inputs. */
 size_t rec_reader_count(const struct rec_reader *rd);
 uint64_t rec_reader_bytes(const struct rec_reader *rd);
@@ -131,8 +140,7 @@ struct rec_group {
     size_t n;
     int other; /* 1: not samples, but one record of another kind: pass it on */
     size_t cap;
-    int pending; /* a record that opens the next group is held in rec[held] */
-    size_t held;
+    int begun; /* rec_group_ready took these records, rec_group_next not yet */
 };
 
 /* 1 with the next group in *g, 0 at a clean end, or the reader's errors.  When the
@@ -140,6 +148,11 @@ struct rec_group {
  * g starts zeroed.  A sample without id is ERR_RECORD. */
 int rec_group_next(struct rec_group *g, struct rec_reader *rd,
                    struct err *e) MUST_CHECK;
+
+/* 1 if rec_group_next will answer without waiting for anyone.  That a group is whole is
+ * known from the record behind it, or the end.  *g holds from now on what there is of the
+ * group: the next call on rd must be for the same g. */
+int rec_group_ready(struct rec_group *g, struct rec_reader *rd);
 void rec_group_release(struct rec_group *g);
 
 #endif

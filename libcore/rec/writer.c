@@ -107,8 +107,7 @@ static void put_own(struct rec_writer *w)
     w->out.oom |= w->scratch.edit.oom;
 }
 
-/* ---- header
- * -------------------------------------------------------------------------- */
+/* ---- header ---------------------------------------------------------------------- */
 /* How many of the chain's members are this program. */
 static size_t same_name(struct rec_value chain, const char *name)
 {
@@ -198,8 +197,7 @@ static int start(struct rec_writer *w, const struct rec_header *header, struct e
     return 0;
 }
 
-/* ---- end
- * ----------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------- */
 static void put_end(struct rec_writer *w, const char *status, const struct err *why)
 {
     struct rec *r = &w->scratch;
@@ -221,7 +219,8 @@ static void put_end(struct rec_writer *w, const char *status, const struct err *
     w->hashed = w->out.n;
 }
 
-/* The header a record belongs under; one without goes with those before it. */
+/* The header a record belongs under; one without goes with those before it.  One that was
+ * read says all there is: the reader may be further on by now. */
 static const struct rec_header *header_of(const struct rec_writer *w,
                                           const struct rec *r)
 {
@@ -229,6 +228,8 @@ static const struct rec_header *header_of(const struct rec_writer *w,
         return r->header;
     if (w->started)
         return w->header;
+    if (r && r->number)
+        return NULL;
     return w->in ? rec_reader_header(w->in) : NULL;
 }
 
