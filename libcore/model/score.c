@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_DEFAULT = 4096 };
+/* A prompt should be computed once for all its responses.  Groups that share a pass only
+ * save the reading of weights: 512 rows are as fast as 2048, and take a quarter. */
+enum { ROWS_DEFAULT = 4096, SHARED_DEFAULT = 512 };
 
 struct scorer {
     struct model *m;
     const struct capture_spec *spec;
-    size_t max_rows;
+    size_t max_rows;    /* of a group in a pass */
+    size_t shared_rows; /* of several */
     struct pass *pass;
     struct head *head;
     struct batch batch;
@@ -34,6 +37,7 @@ int scorer_new(struct scorer **out, struct model *m, const struct capture_spec *
     s->m = m;
     s->spec = spec;
     s->max_rows = max_rows ? max_rows : ROWS_DEFAULT;
+    s->shared_rows = max_rows ? max_rows : SHARED_DEFAULT;
     if ((rc = pass_new(&s->pass, m, 0, PASS_SCORE, e)) < 0 ||
         (rc = head_new(&s->head, m, e)) < 0)
         scorer_free(s);
@@ -59,6 +63,11 @@ void scorer_free(struct scorer *s)
 const struct model *scorer_model(const struct scorer *s)
 {
     return s->m;
+}
+
+size_t scorer_rows(const struct scorer *s)
+{
+    return s->shared_rows;
 }
 
 /* ---- memory ------------------------------------------------------------------------ */
@@ -301,7 +310,7 @@ static size_t groups_together(const struct scorer *s, const struct score_group *
     size_t k = 0, all = 0, rows;
 
     while (k < n && responses_together(s, &g[k], &rows) == g[k].n &&
-           (k == 0 || all + rows <= s->max_rows)) {
+           (k == 0 || all + rows <= s->shared_rows)) {
         all += rows;
         k++;
     }

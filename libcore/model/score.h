@@ -32,13 +32,17 @@ struct scorer;
 
 /* m is borrowed until scorer_free; MODEL_SAMPLE is the faster mode where groups are small
  * (pass_new).  spec may be NULL (no capture), is borrowed.
- * max_rows: a larger group is scored in several passes (0: a default of 4096). */
+ * max_rows: a larger group is scored in several passes, smaller ones together in passes of
+ * no more (0: 4096 for a group, 512 for several, beyond which nothing is gained). */
 int scorer_new(struct scorer **out, struct model *m, const struct capture_spec *spec,
                size_t max_rows, struct err *e) MUST_CHECK;
 void scorer_free(struct scorer *s); /* NULL is fine */
 
 /* As given to scorer_new. */
 const struct model *scorer_model(const struct scorer *s);
+
+/* Rows up to which groups share a pass. */
+size_t scorer_rows(const struct scorer *s);
 
 /* Scores n groups in order, as many in a pass as it may have rows.  *done of them have all
  * their results; on an error the next one is at fault.
