@@ -3,35 +3,20 @@
  * likely a model holds the answer; by one forward pass over prompt and answers together.
  *
  * Any sampler's records will do: prompt_ids, ids and temperature are all that is read.
- * A group (the candidates of one prompt) is scored at a time, its prompt once.  In memory
- * are the model, one group's records, and one reduced block of rows per candidate; with
- * --heads each, whose blocks are many, candidates are taken in portions instead.
+ * The candidates of one prompt, a group, are scored together, the prompt once.  Groups that
+ * are there already share a pass; none is waited for while there is one to score: in a pipe
+ * the sampler may wait for what comes of it.  In memory are the model, a pass's groups, and
+ * one reduced block of rows per candidate; with --heads each, whose blocks are many,
+ * candidates are taken in portions instead.
  */
-#include "base/hash.h"
 #include "base/par.h"
 #include "base/reserve.h"
-#include "cli/cli.h"
+#include "cagsr-attn/run.h"
 #include "kern/kern.h"
-#include "model/capture.h"
-#include "model/model.h"
-#include "model/reward_model.h"
-#include "model/score.h"
-#include "rec/sample.h"
-#include "rec/stream.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PORTION = 64 << 20 }; /* floats of results held at once, or one candidate's */
-
-struct opts {
-    struct cli_common common;
-    struct rec_limits limits;
-    const char *layers, *heads, *logp, *score;
-    int reduce, dtype, no_logp, no_attn;
-    size_t batch;
-};
 
 #define AT(member) offsetof(struct opts, member)
 
@@ -57,8 +42,10 @@ static const struct cli_option options[] = {
      "and "
      "nothing else"},
     {"batch", 0, CLI_SIZE, AT(batch), "ROWS",
-     "positions computed at once (default 4096); more take more memory", .lo = 1,
-     .hi = 1 << 24},
+     "positions computed at once (default 4096 of one prompt, 512 of several); more "
+     "take "
+     "more memory",
+     .lo = 1, .hi = 1 << 24},
     {"dtype", 0, CLI_CHOICE, AT(dtype), "TYPE",
      "type that the model's matrices are rounded to: f32 or bf16 (default f32)",
      .choices = kern_dtype_names},
@@ -76,249 +63,16 @@ static const struct cli_tool tool = {
     .max_files = SIZE_MAX,
 };
 
-/* What one run holds on to. */
-struct run {
-    const struct opts *o;
-    struct par *par;
-    struct kern *kern;
-    struct model *model;
-    struct capture_spec spec;
-    struct scorer *scorer;
-    struct reward_model *judge; /* with --score, in place of the scorer */
-    struct rec_reader *in;
-    struct rec_writer *out;
-    struct cli_output file;
-    struct cli_progress progress;
-    struct rec_group group;
-    size_t cap; /* of the next four */
-    struct sample *sample;
-    struct score_response *resp;
-    struct reward_answer *answer;
-    float **result; /* where each candidate's numbers begin in `numbers` */
-    float *numbers;
-    size_t room; /* floats of it */
-    size_t records, tokens;
-    /* How the attention was taken, in words. */
-    char hash[HASH_HEX], layers[CAPTURE_TEXT], heads[CAPTURE_TEXT];
-};
-
-/* ---- candidates ------------------------------------------------------------------------ */
-static size_t blocks(const struct run *x)
+/* ---- the groups that are held ------------------------------------------------------------ */
+/* Room for n groups. */
+static int reserve_groups(struct run *x, size_t n, struct err *e)
 {
-    return x->o->no_attn || x->judge ? 0 : capture_blocks(&x->spec, x->model);
-}
+    const size_t had = x->groups_cap;
+    const int rc = reserve(&x->group, &x->groups_cap, n, sizeof *x->group, e);
 
-/* Floats a candidate's results take; what does not fit a record is refused before it is
- * computed. */
-static int results(const struct run *x, const struct sample *s, size_t *n,
-                   struct err *e)
-{
-    const size_t limit =
-        x->o->limits.max_record ? x->o->limits.max_record : REC_MAX_DEFAULT;
-    size_t rows;
-
-    if (__builtin_mul_overflow(s->T * (s->P + 1), blocks(x), &rows) ||
-        rows > limit / sizeof(float))
-        return rec_fault(s->rec, ERR_RECORD, e, "attn",
-                         "%zu x %zu tokens in %zu blocks make more than --max-record "
-                         "%zu bytes",
-                         s->T, s->P, blocks(x), limit);
-    *n = rows + s->T;
-    return 0;
-}
-
-static int check_ids(const struct run *x, const struct sample *s, const char *field,
-                     const int32_t *ids, size_t n, struct err *e)
-{
-    const size_t V = x->model->arch.V;
-
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= V)
-            return rec_fault(s->rec, ERR_RECORD, e, field,
-                             "element %zu is %d, outside the model's vocabulary of %zu",
-                             i, (int)ids[i], V);
-    return 0;
-}
-
-static int read_candidate(const struct run *x, struct sample *s, const struct rec *r,
-                          struct err *e)
-{
-    const int logp = !x->o->no_logp && !x->judge;
-    const unsigned need =
-        SAMPLE_ID | SAMPLE_PROMPT_IDS | SAMPLE_IDS | (logp ? SAMPLE_TEMPERATURE : 0);
-    int rc;
-
-    if ((rc = sample_read(s, r, need, 0, e)) < 0 ||
-        (rc = check_ids(x, s, "prompt_ids", s->prompt_ids, s->P, e)) < 0 ||
-        (rc = check_ids(x, s, "ids", s->ids, s->T, e)) < 0)
-        return rc;
-    if (model_room(x->model, s->P) == 0 || s->T > model_room(x->model, s->P))
-        return rec_fault(
-            r, ERR_RECORD, e, "ids",
-            "%zu tokens behind a prompt of %zu, the model's context is %zu", s->T, s->P,
-            model_context(x->model));
-    return 0;
-}
-
-static int same_prompt(const struct sample *a, const struct sample *b)
-{
-    return a->P == b->P &&
-           memcmp(a->prompt_ids, b->prompt_ids, a->P * sizeof *a->prompt_ids) == 0;
-}
-
-/* ---- one portion ------------------------------------------------------------------------ */
-static int room_for(struct run *x, size_t n, struct err *e)
-{
-    if (n <= x->room)
-        return 0;
-    float *p = realloc(x->numbers, n * sizeof *p);
-    if (!p)
-        return err_set(e, ERR_NOMEM, "no memory for %zu MiB of results",
-                       n * sizeof *p >> 20);
-    x->numbers = p;
-    x->room = n;
-    return 0;
-}
-
-static struct score_response response(const struct run *x, const struct sample *s,
-                                      float *at)
-{
-    return (struct score_response){
-        .ids = s->ids,
-        .T = s->T,
-        .temperature = x->o->no_logp ? 1.0f : (float)s->temperature,
-        .logp = x->o->no_logp ? NULL : at,
-        .rows = x->o->no_attn ? NULL : at + s->T,
-        .outside = x->o->no_attn ? NULL : at + s->T + s->T * s->P * blocks(x)};
-}
-
-static void set_attn(const struct run *x, struct rec *r, const struct sample *s,
-                     const struct score_response *q)
-{
-    const int each = x->spec.heads == CAPTURE_EACH;
-    const char *reduce = capture_reduce_text(&x->spec);
-    const char *kind = capture_kind_text(&x->spec);
-    const struct sample_attn a = {.kind = {kind, strlen(kind)},
-                                  .layers = {x->layers, strlen(x->layers)},
-                                  .heads = {x->heads, strlen(x->heads)},
-                                  .reduce = {reduce, strlen(reduce)},
-                                  .model = {x->hash, strlen(x->hash)},
-                                  .L = each ? x->spec.to - x->spec.from : 0,
-                                  .H = each ? x->model->arch.H : 0,
-                                  .T = s->T,
-                                  .P = s->P,
-                                  .rows = q->rows,
-                                  .outside = q->outside};
-
-    sample_set_attn(r, &a);
-}
-
-/* --score: candidates from..to-1, all behind one prompt. */
-static int judge_portion(struct run *x, size_t from, size_t to, struct err *e)
-{
-    const struct sample *s = x->sample;
-    int rc;
-
-    for (size_t i = from; i < to; i++) {
-        x->answer[i] = (struct reward_answer){.ids = s[i].ids, .T = s[i].T};
-        x->tokens += s[i].T;
-    }
-    rc = reward_model_score(x->judge, s[from].prompt_ids, s[from].P, x->answer + from,
-                            to - from, e);
-    for (size_t i = from; i < to && rc >= 0; i++)
-        sample_set_rewards(&x->group.rec[i], 1, &x->o->score, &x->answer[i].score);
+    if (rc >= 0)
+        memset(x->group + had, 0, (x->groups_cap - had) * sizeof *x->group);
     return rc;
-}
-
-/* Candidates from..to-1, all behind one prompt; empty answers have nothing to score. */
-static int attend_portion(struct run *x, size_t from, size_t to, size_t floats,
-                          struct err *e)
-{
-    const struct sample *s = x->sample;
-    size_t n = 0, at = 0, need;
-    int rc = room_for(x, floats + 1, e);
-
-    for (size_t i = from; i < to && rc >= 0; i++) {
-        if ((rc = results(x, &s[i], &need, e)) < 0)
-            break;
-        x->result[i] = x->numbers + at;
-        if (s[i].T)
-            x->resp[n++] = response(x, &s[i], x->result[i]);
-        at += need;
-        x->tokens += s[i].T;
-    }
-    if (rc >= 0 && n)
-        rc = score_group(x->scorer, s[from].prompt_ids, s[from].P, x->resp, n, e);
-    for (size_t i = from; i < to && rc >= 0; i++) {
-        const struct score_response q = response(x, &s[i], x->result[i]);
-
-        if (q.rows)
-            set_attn(x, &x->group.rec[i], &s[i], &q);
-        if (q.logp)
-            rec_set_f32s(&x->group.rec[i], x->o->logp, q.logp, s[i].T);
-    }
-    return rc;
-}
-
-static int score_portion(struct run *x, size_t from, size_t to, size_t floats,
-                         struct err *e)
-{
-    const int rc = x->judge ? judge_portion(x, from, to, e)
-                            : attend_portion(x, from, to, floats, e);
-
-    if (rc < 0)
-        return err_prefix(e, "records %zu to %zu", x->sample[from].rec->number,
-                          x->sample[to - 1].rec->number);
-    return 0;
-}
-
-/* ---- one group -------------------------------------------------------------------------- */
-static int reserve_group(struct run *x, size_t n, struct err *e)
-{
-    struct {
-        void *array;
-        size_t size;
-    } part[] = {{&x->sample, sizeof *x->sample},
-                {&x->resp, sizeof *x->resp},
-                {&x->answer, sizeof *x->answer},
-                {&x->result, sizeof *x->result}};
-    size_t cap = x->cap;
-    int rc = 0;
-
-    for (size_t i = 0; i < sizeof part / sizeof *part && rc >= 0; i++) {
-        cap = x->cap;
-        rc = reserve(part[i].array, &cap, n, part[i].size, e);
-    }
-    if (rc < 0)
-        return rc;
-    memset(x->sample + x->cap, 0, (cap - x->cap) * sizeof *x->sample);
-    x->cap = cap;
-    return 0;
-}
-
-/* Cuts the group where the prompt changes, or where results would take too much. */
-static int score(struct run *x, struct err *e)
-{
-    const size_t n = x->group.n;
-    int rc = reserve_group(x, n, e);
-    size_t from = 0, floats = 0, need;
-
-    for (size_t i = 0; i < n && rc >= 0; i++) {
-        const struct rec *r = &x->group.rec[i];
-
-        if ((rc = read_candidate(x, &x->sample[i], r, e)) < 0 ||
-            (rc = results(x, &x->sample[i], &need, e)) < 0)
-            break;
-        if (i > from && (floats + need > PORTION ||
-                         !same_prompt(&x->sample[from], &x->sample[i]))) {
-            if ((rc = score_portion(x, from, i, floats, e)) < 0)
-                break;
-            from = i;
-            floats = 0;
-        }
-        floats += need;
-    }
-    return rc < 0 ? rc : score_portion(x, from, n, floats, e);
 }
 
 static void show_progress(struct run *x)
@@ -330,21 +84,82 @@ static void show_progress(struct run *x)
     cli_progress_update(&x->progress, x->records, &speed, 1);
 }
 
+static int write_group(struct run *x, const struct rec_group *g, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < g->n && rc >= 0; i++)
+        rc = rec_writer_put(x->out, &g->rec[i], e);
+    if (rc < 0)
+        return rc;
+    x->records += g->n;
+    show_progress(x);
+    return 0;
+}
+
+/* Scores the groups that are held and writes those before the first at fault; group[n]
+ * becomes group[0].  rc and *e are what came of the reading behind them: their own errors
+ * come first. */
+static int flush(struct run *x, int rc, struct err *e)
+{
+    struct err own = {0}, out = {0};
+    const struct rec_group next = x->group[x->n];
+    size_t good = x->n;
+    int scored = candidates_score(x, &good, &own);
+
+    for (size_t i = 0; i < good; i++) {
+        const int wrote = write_group(x, &x->group[i], &out);
+
+        if (wrote < 0) {
+            *e = out;
+            return wrote;
+        }
+    }
+    x->group[x->n] = x->group[0];
+    x->group[0] = next;
+    x->n = x->cands = x->rows = x->floats = 0;
+    if (scored < 0)
+        *e = own;
+    return scored < 0 ? scored : rc;
+}
+
+/* Group[n] joins those that are held, or is the first when they take too much together. */
+static int hold(struct run *x, struct err *e)
+{
+    const size_t limit = x->scorer ? scorer_rows(x->scorer) : 0;
+    size_t rows = 0, floats = 0;
+    int rc = reserve_groups(x, x->n + 2, e);
+
+    if (rc >= 0)
+        rc = candidates_read(x, &rows, &floats, e);
+    if (x->n && (rc < 0 || x->rows + rows > limit || x->floats + floats > PORTION)) {
+        rc = flush(x, rc, e);
+        return rc < 0 ? rc : hold(x, e);
+    }
+    if (rc < 0)
+        return rc;
+    x->cands += x->group[x->n].other ? 0 : x->group[x->n].n;
+    x->rows += rows;
+    x->floats += floats;
+    x->n++;
+    return 0;
+}
+
+/* A group is waited for only when none is held. */
 static int copy(struct run *x, struct err *e)
 {
-    int rc;
+    int rc = reserve_groups(x, 1, e);
 
-    while ((rc = rec_group_next(&x->group, x->in, e)) > 0) {
-        if (!x->group.other && (rc = score(x, e)) < 0)
+    while (rc >= 0) {
+        if (x->n && !rec_group_ready(&x->group[x->n], x->in) &&
+            (rc = flush(x, 0, e)) < 0)
+            return rc;
+        if ((rc = rec_group_next(&x->group[x->n], x->in, e)) <= 0)
             break;
-        for (size_t i = 0; i < x->group.n && rc >= 0; i++)
-            rc = rec_writer_put(x->out, &x->group.rec[i], e);
-        if (rc < 0)
-            break;
-        x->records += x->group.n;
-        show_progress(x);
+        if ((rc = hold(x, e)) < 0)
+            return rc;
     }
-    return rc;
+    return x->n ? flush(x, rc, e) : rc;
 }
 
 /* ---- the run ---------------------------------------------------------------------------- */
@@ -455,14 +270,10 @@ static int start(struct run *x, struct err *e)
 
 static void release(struct run *x)
 {
-    for (size_t i = 0; i < x->cap; i++)
-        sample_release(&x->sample[i]);
-    free(x->sample);
-    free(x->resp);
-    free(x->answer);
-    free(x->result);
-    free(x->numbers);
-    rec_group_release(&x->group);
+    for (size_t i = 0; i < x->groups_cap; i++)
+        rec_group_release(&x->group[i]);
+    free(x->group);
+    candidates_release(x);
     rec_writer_free(x->out);
     rec_reader_free(x->in);
     scorer_free(x->scorer);
