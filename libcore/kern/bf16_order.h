@@ -6,7 +6,8 @@
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
  *
- * and get the loops of kern/bf16_simd.h of the same names, and strip_from_rows.
+ * and get order_pieces, order_across and order_turn, which are bf16_pieces, bf16_across and bf16_turn
+ * of kern/bf16_simd.h, and order_rows, a strip of a panel from rows (struct bf16_order).
  */
 #ifndef CAGSR_KERN_BF16_ORDER_H
 #define CAGSR_KERN_BF16_ORDER_H
@@ -127,18 +128,18 @@ enum { SIDE = 16 };
 
 UNIT_TARGET ISA_BODY void turn_lines(line_word r[SIDE])
 {
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i += 2)
         SWAP_WORDS(r[i], r[i + 1], EVEN_1, ODD_1);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         if (!(i & 2))
             SWAP_WORDS(r[i], r[i + 2], EVEN_2, ODD_2);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         if (!(i & 4))
             SWAP_WORDS(r[i], r[i + 4], EVEN_4, ODD_4);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE / 2; i++)
         SWAP_WORDS(r[i], r[i + 8], EVEN_8, ODD_8);
 }
@@ -149,11 +150,11 @@ UNIT_TARGET static void order_turn(uint32_t *w, size_t ldw, const uint32_t *v,
 {
     line_word r[SIDE];
 
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         memcpy(&r[i], v + i * ldv, sizeof r[i]);
     turn_lines(r);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         memcpy(w + i * ldw, &r[i], sizeof r[i]);
 }
@@ -164,13 +165,13 @@ UNIT_TARGET ISA_BODY void order_step(uint32_t *p, const float *W, size_t ldw,
 {
     line_word r[SIDE];
 
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         r[i] = i >= wide       ? (line_word){0}
                : n < BF16_STEP ? last_neighbours(W + i * ldw, n)
                                : neighbours(W + i * ldw);
     turn_lines(r);
-#pragma GCC unroll 16
+    UNROLL
     for (size_t i = 0; i < SIDE; i++)
         memcpy(p + i * BF16_STRIP, &r[i], sizeof r[i]);
 }

@@ -32,7 +32,6 @@ struct candidate {
     struct rec *rec; /* it came in, results go there */
     size_t group;    /* of those held */
     size_t floats;   /* of its results */
-    float *result;   /* where they begin in `numbers` */
 };
 
 /* What one run holds on to. */

@@ -186,7 +186,7 @@ static size_t make_parts(struct run *x, size_t from, size_t to)
     size_t n = 0;
 
     for (size_t i = from; i < to; i++) {
-        struct candidate *c = &x->cand[i];
+        const struct candidate *c = &x->cand[i];
         const struct sample *s = &c->sample;
 
         if (i == from || !same_prompt(c - 1, c))
@@ -194,7 +194,6 @@ static size_t make_parts(struct run *x, size_t from, size_t to)
         x->part[n - 1].n++;
         x->resp[i] = response(x, s, at);
         x->answer[i] = (struct reward_answer){.ids = s->ids, .T = s->T};
-        c->result = at;
         at += c->floats;
         x->tokens += s->T;
     }
