@@ -32,15 +32,14 @@ void bf16_round(enum isa isa, float *y, const float *x, size_t n)
     ISA_CALL(isa, bf16_rounded, (y, x, n));
 }
 
-/* Loops of ISA_AVX512_BF16 and beyond; NULL: those of isa's vectors. */
+/* The loops of `isa`; those of ISA_AVX512_BF16 and beyond are one. */
 static const struct bf16_order *order_of(enum isa isa)
 {
 #if ISA_BF16
-    return isa >= ISA_AVX512_BF16 ? &bf16_avx512_order : NULL;
-#else
-    (void)isa;
-    return NULL;
+    if (isa >= ISA_AVX512_BF16)
+        return &bf16_avx512_order;
 #endif
+    return ISA_TABLE(isa, bf16_order);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */
@@ -51,16 +50,6 @@ static const struct bf16_order *order_of(enum isa isa)
  * opposite.  What is transposed goes by way of a block on the stack.
  */
 enum { STEP_PAIRS = BF16_STEP / 2, STEP_WORDS = STEP_PAIRS * BF16_HEIGHT };
-
-static void pieces(enum isa isa, uint32_t *w, size_t step, const float *x, size_t n)
-{
-    const struct bf16_order *o = order_of(isa);
-
-    if (o)
-        o->pieces(w, step, x, n);
-    else
-        ISA_CALL(isa, bf16_pieces, (w, step, x, n));
-}
 
 static void clear(uint32_t *w, size_t n)
 {
@@ -79,7 +68,7 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, s
     const size_t tile = BF16_HEIGHT * bf16_pairs(K);
 
     for (size_t m = 0; m < M; m++)
-        pieces(isa, left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
+        order_of(isa)->pieces(left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
     for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
         for (size_t k = 0; k < tile; k += STEP_WORDS)
             clear(left_row(a, tile, m) + k, STEP_PAIRS);
@@ -88,39 +77,19 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, s
 /* Rows that go across strips at once: as many streams as memory likes. */
 enum { ACROSS_ROWS = 8 };
 
-static void across(enum isa isa, uint32_t *w, size_t apart, const float *x, size_t ld,
-                   size_t rows, size_t n)
+static void across(const struct bf16_order *o, uint32_t *w, size_t apart,
+                   const float *x, size_t ld, size_t rows, size_t n)
 {
-    const struct bf16_order *o = order_of(isa);
-
-    for (size_t i = 0; i < rows; i += ACROSS_ROWS) {
-        const size_t some = least(rows - i, ACROSS_ROWS);
-
-        if (o)
-            o->across(w + i / 2 * BF16_STRIP, apart, x + i * ld, ld, some, n);
-        else
-            ISA_CALL(isa, bf16_across,
-                     (w + i / 2 * BF16_STRIP, apart, x + i * ld, ld, some, n));
-    }
-}
-
-/* A strip's words of a step as those of a tile's rows. */
-static void turn(enum isa isa, uint32_t *a, const uint32_t *block)
-{
-    const struct bf16_order *o = order_of(isa);
-
-    if (o)
-        o->turn(a, STEP_PAIRS, block, BF16_STRIP);
-    else
-        ISA_CALL(isa, bf16_turn,
-                 (a, STEP_PAIRS, block, BF16_STRIP, STEP_PAIRS, BF16_HEIGHT));
+    for (size_t i = 0; i < rows; i += ACROSS_ROWS)
+        o->across(w + i / 2 * BF16_STRIP, apart, x + i * ld, ld,
+                  least(rows - i, ACROSS_ROWS), n);
 }
 
 /* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
 enum { TURN_COLUMNS = 128, BLOCK = STEP_PAIRS * BF16_STRIP };
 
-static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, size_t ld,
-                      size_t M, size_t deep)
+static void left_step(const struct bf16_order *o, uint32_t *a, size_t tile,
+                      const float *A, size_t ld, size_t M, size_t deep)
 {
     uint32_t block[STEP_PAIRS * TURN_COLUMNS];
 
@@ -129,9 +98,10 @@ static void left_step(enum isa isa, uint32_t *a, size_t tile, const float *A, si
 
         if (deep < BF16_STEP)
             clear(block, STEP_PAIRS * TURN_COLUMNS);
-        across(isa, block, BLOCK, A + m, ld, deep, n);
+        across(o, block, BLOCK, A + m, ld, deep, n);
         for (size_t i = 0; i < n; i += BF16_HEIGHT)
-            turn(isa, left_row(a, tile, m + i), block + i / BF16_STRIP * BLOCK);
+            o->turn(left_row(a, tile, m + i), STEP_PAIRS,
+                    block + i / BF16_STRIP * BLOCK, BF16_STRIP);
     }
 }
 
@@ -141,35 +111,8 @@ void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld
     const size_t tile = BF16_HEIGHT * bf16_pairs(k.K);
 
     for (size_t i = k.from; i < k.to; i += BF16_STEP)
-        left_step(isa, a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld, M,
-                  least(k.to - i, BF16_STEP));
-}
-
-/* One strip of `wide` columns. */
-enum { TURN_DEEP = 4 * BF16_STEP };
-
-static void strip_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
-                            size_t wide, size_t K)
-{
-    enum { LD = TURN_DEEP / 2 };
-    const struct bf16_order *o = order_of(isa);
-    uint32_t block[BF16_STRIP * LD];
-
-    if (o) {
-        o->rows(p, W, ldw, wide, K);
-        return;
-    }
-    for (size_t k = 0; k < K; k += TURN_DEEP) {
-        const size_t deep = least(K - k, TURN_DEEP);
-
-        if (wide < BF16_STRIP || deep < TURN_DEEP)
-            clear(block, BF16_STRIP * LD);
-        for (size_t n = 0; n < wide; n++)
-            ISA_CALL(isa, bf16_along, (block + n * LD, W + n * ldw + k, deep));
-        ISA_CALL(isa, bf16_turn,
-                 (p + k / 2 * BF16_STRIP, BF16_STRIP, block, LD, BF16_STRIP,
-                  bf16_pairs(deep)));
-    }
+        left_step(order_of(isa), a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld,
+                  M, least(k.to - i, BF16_STEP));
 }
 
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
@@ -178,7 +121,7 @@ void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw
     const size_t strip = BF16_STRIP * bf16_pairs(K), end = round_up(N, BF16_WIDTH);
 
     for (size_t n = 0; n < N; n += BF16_STRIP, p += strip)
-        strip_from_rows(isa, p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
+        order_of(isa)->rows(p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
     clear(p, (end - round_up(N, BF16_STRIP)) / BF16_STRIP * strip);
 }
 
@@ -190,7 +133,8 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
     const size_t strips = ceil_div(N, BF16_STRIP);
     const size_t full = ceil_div(k.to, 2) - from;
 
-    across(isa, p + from * BF16_STRIP, apart, B + k.from * ldb, ldb, k.to - k.from, N);
+    across(order_of(isa), p + from * BF16_STRIP, apart, B + k.from * ldb, ldb,
+           k.to - k.from, N);
     for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_STRIP; i++) {
         const size_t made = i < strips ? full : 0;
 

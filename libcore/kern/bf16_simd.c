@@ -2,6 +2,7 @@
 
 #include "kern/bf16.h"
 #include "kern/halves.h"
+#include "tensor/dims.h"
 
 typedef uint64_t vlong __attribute__((vector_size(VEC_BYTES)));
 typedef uint32_t vword_half __attribute__((vector_size(VEC_BYTES / 2)));
@@ -20,7 +21,8 @@ ISA_BODY vword part(const float *x, size_t n)
     return half_of((vword)vec_load_part(x, n, 0));
 }
 
-void ISA_NAME(bf16_along)(uint32_t *w, const float *x, size_t n)
+/* w ((n + 1) / 2): neighbours of x (n), 0 behind an odd n. */
+static void along(uint32_t *w, const float *x, size_t n)
 {
     size_t i = 0;
 
@@ -36,7 +38,7 @@ void ISA_NAME(bf16_along)(uint32_t *w, const float *x, size_t n)
     }
 }
 
-void ISA_NAME(bf16_pieces)(uint32_t *w, size_t step, const float *x, size_t n)
+static void pieces(uint32_t *w, size_t step, const float *x, size_t n)
 {
     for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, w += step) {
         UNROLL
@@ -48,7 +50,7 @@ void ISA_NAME(bf16_pieces)(uint32_t *w, size_t step, const float *x, size_t n)
     }
     if (n > 0) {
         memset(w, 0, BF16_STEP / 2 * sizeof *w);
-        ISA_NAME(bf16_along)(w, x, n);
+        along(w, x, n);
     }
 }
 
@@ -76,8 +78,8 @@ ISA_BODY void strip(uint32_t *w, const float *x, size_t ld, size_t rows, size_t 
         strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL, n);
 }
 
-void ISA_NAME(bf16_across)(uint32_t *w, size_t apart, const float *x, size_t ld,
-                           size_t rows, size_t n)
+static void across(uint32_t *w, size_t apart, const float *x, size_t ld, size_t rows,
+                   size_t n)
 {
     for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart)
         strip(w, x, ld, rows, BF16_STRIP); /* a constant: no partial vectors */
@@ -152,23 +154,37 @@ ISA_BODY void turn_block(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv)
         memcpy(w + i * ldw, &r[i], sizeof r[i]);
 }
 
-/* What is left of rows and columns, word by word. */
-static void turn_rest(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv,
-                      size_t rows, size_t cols)
+/* `cols` columns of 16 rows, a multiple of 8. */
+ISA_BODY void turn_columns(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv,
+                           size_t cols)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < cols; c++)
-            w[c * ldw + r] = v[r * ldv + c];
-}
-
-void ISA_NAME(bf16_turn)(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv,
-                         size_t rows, size_t cols)
-{
-    const size_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
-
-    for (size_t r = 0; r < r8; r += 8)
-        for (size_t c = 0; c < c8; c += 8)
+    for (size_t r = 0; r < BF16_STRIP; r += 8)
+        for (size_t c = 0; c < cols; c += 8)
             turn_block(w + c * ldw + r, ldw, v + r * ldv + c, ldv);
-    turn_rest(w + c8 * ldw, ldw, v + c8, ldv, r8, cols - c8);
-    turn_rest(w + r8, ldw, v + r8 * ldv, ldv, rows - r8, cols);
 }
+
+static void turn(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv)
+{
+    turn_columns(w, ldw, v, ldv, BF16_STRIP);
+}
+
+/* Words of rows go by way of a block on the stack. */
+enum { DEEP = 4 * BF16_STEP, DEEP_PAIRS = DEEP / 2 };
+
+static void rows(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K)
+{
+    uint32_t block[BF16_STRIP * DEEP_PAIRS];
+
+    for (size_t k = 0; k < K; k += DEEP) {
+        const size_t deep = least(K - k, DEEP);
+
+        if (wide < BF16_STRIP || deep < DEEP)
+            memset(block, 0, sizeof block);
+        for (size_t n = 0; n < wide; n++)
+            along(block + n * DEEP_PAIRS, W + n * ldw + k, deep);
+        turn_columns(p + k / 2 * BF16_STRIP, BF16_STRIP, block, DEEP_PAIRS,
+                     round_up(deep, BF16_STEP) / 2);
+    }
+}
+
+const struct bf16_order ISA_NAME(bf16_order) = {pieces, across, turn, rows};

@@ -7,22 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* w ((n + 1) / 2): neighbours of x (n), 0 behind an odd n. */
-ISA_DECLARE(bf16_along, (uint32_t * w, const float *x, size_t n));
+/* What puts a unit's operands in order: parts of what bf16.h's functions of the left operand and
+ * of panels do. */
+struct bf16_order {
+    /* x (n) in pieces of BF16_STEP numbers, the words of neighbours, which lie `step` words apart;
+     * behind n zeros. */
+    void (*pieces)(uint32_t *w, size_t step, const float *x, size_t n);
+    /* n columns of x, whose `rows` rows lie ld apart: for each BF16_STRIP of them (rows + 1) / 2
+     * times the words of neighbours in depth, side by side; strips `apart` words apart.  Behind
+     * column n, and behind an odd row, zeros. */
+    void (*across)(uint32_t *w, size_t apart, const float *x, size_t ld, size_t rows,
+                   size_t n);
+    /* w (16, 16), rows ldw apart, from v (16, 16), rows ldv apart: transposed. */
+    void (*turn)(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv);
+    /* A strip of a panel from the rows of `wide` columns W (wide, K), ldw apart. */
+    void (*rows)(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K);
+};
 
-/* The same in pieces of BF16_STEP numbers, their words `step` apart; behind n zeros. */
-ISA_DECLARE(bf16_pieces, (uint32_t * w, size_t step, const float *x, size_t n));
+ISA_DECLARE_TABLE(struct bf16_order, bf16_order);
 
-/* n columns of x, whose `rows` rows lie ld apart: for each BF16_STRIP of them (rows + 1) / 2
- * times the words of neighbours in depth, side by side; strips `apart` words apart.  Behind
- * column n, and behind an odd row, zeros. */
-ISA_DECLARE(bf16_across, (uint32_t * w, size_t apart, const float *x, size_t ld,
-                          size_t rows, size_t n));
-
-/* w (cols, rows), rows ldw apart, from v (rows, cols), rows ldv apart. */
-ISA_DECLARE(bf16_turn, (uint32_t * w, size_t ldw, const uint32_t *v, size_t ldv,
-                        size_t rows, size_t cols));
-
+/* y (n) = x rounded, as float32; y may be x. */
 ISA_DECLARE(bf16_rounded, (float *y, const float *x, size_t n));
 
 #endif

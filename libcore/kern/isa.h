@@ -9,6 +9,9 @@
  *     void ISA_NAME(scale)(float *x, size_t n, float a) { ... }     NAME_simd.c
  *     ISA_CALL(kern_isa(k), scale, (x, n, a));                      whoever needs it
  *
+ * Loops that are picked together are a table of each set's: ISA_DECLARE_TABLE(struct loops, all),
+ * const struct loops ISA_NAME(all) = {...}, ISA_TABLE(kern_isa(k), all)->scale(x, n, a).
+ *
  * Only NAME_simd.c may define what its header declares, and it calls nothing of its own
  * but static functions: one that another set compiled may not run here.
  *
@@ -90,9 +93,17 @@ int isa_parse(enum isa *out, const char *name);
         default: name##_plain args; break;                                             \
         }                                                                              \
     } while (0)
+#define ISA_DECLARE_TABLE(type, name)                                                  \
+    extern const type name##_plain, name##_avx2, name##_avx512
+#define ISA_TABLE(isa, name)                                                           \
+    ((isa) == ISA_AVX512 ? &name##_avx512                                              \
+     : (isa) == ISA_AVX2 ? &name##_avx2                                                \
+                         : &name##_plain)
 #else
 #define ISA_X86 0
 #define ISA_DECLARE(name, params) void name##_plain params
+#define ISA_DECLARE_TABLE(type, name) extern const type name##_plain
+#define ISA_TABLE(isa, name) ((void)(isa), &name##_plain)
 #define ISA_CALL(isa, name, args)                                                      \
     do {                                                                               \
         (void)(isa);                                                                   \

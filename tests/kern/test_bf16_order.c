@@ -1,5 +1,5 @@
-/* Operands put in order by AVX512_BF16's rounding have the words that vectors make, but for
- * numbers below 2^-126: in software, and by the processor where it has the instruction. */
+/* A unit's operands put in order: the same words from every set's loops, but that AVX512_BF16's
+ * rounding, in software and by the processor, makes 0 of numbers below 2^-126. */
 #include "kern/bf16.h"
 
 #include "../support/bf16_emulated.h"
@@ -15,13 +15,22 @@
 
 enum { PAIRS = BF16_STEP / 2 };
 
-static const struct bf16_order *order(int real)
+/* Whose loops; NULL: not here.  The words of the plain ones are what all are compared with. */
+enum who { EMULATED, BF16, AVX512, AVX2, PLAIN };
+
+static const struct bf16_order *order(int who)
 {
+    switch (who) {
 #if ISA_BF16
-    if (real && isa_has(ISA_AVX512_BF16))
-        return &bf16_avx512_order;
+    case BF16: return isa_has(ISA_AVX512_BF16) ? &bf16_avx512_order : NULL;
 #endif
-    return real ? NULL : &emulated_order;
+#if ISA_X86
+    case AVX512: return isa_has(ISA_AVX512) ? &bf16_order_avx512 : NULL;
+    case AVX2: return isa_has(ISA_AVX2) ? &bf16_order_avx2 : NULL;
+#endif
+    case PLAIN: return &bf16_order_plain;
+    default: return who == EMULATED ? &emulated_order : NULL;
+    }
 }
 
 /* Numbers of all sizes but the smallest, ties, infinities and NaN. */
@@ -54,19 +63,19 @@ static void expect_same(const uint32_t *a, const uint32_t *b, size_t n,
 }
 
 TheoryDataPoints(bf16_order, rows_in_pieces) = {
-    DataPoints(int, 0, 1),
+    DataPoints(int, EMULATED, BF16, AVX512, AVX2),
     DataPoints(size_t, 1, 2, 31, 32, 33, 95, 160),
 };
-Theory((int real, size_t n), bf16_order, rows_in_pieces)
+Theory((int who, size_t n), bf16_order, rows_in_pieces)
 {
     enum { STEP = 40 };
     const size_t words = ceil_div(n, BF16_STEP) * STEP;
     float *x = numbers(n);
     uint32_t *a = blank(words), *b = blank(words);
 
-    if (order(real)) {
-        order(real)->pieces(a, STEP, x, n);
-        ISA_CALL(ISA_PLAIN, bf16_pieces, (b, STEP, x, n));
+    if (order(who)) {
+        order(who)->pieces(a, STEP, x, n);
+        bf16_order_plain.pieces(b, STEP, x, n);
         expect_same(a, b, words, "pieces");
     }
     free(b);
@@ -75,20 +84,20 @@ Theory((int real, size_t n), bf16_order, rows_in_pieces)
 }
 
 TheoryDataPoints(bf16_order, rows_below_each_other) = {
-    DataPoints(int, 0, 1),
+    DataPoints(int, EMULATED, BF16, AVX512, AVX2),
     DataPoints(size_t, 1, 2, 7, 8),
     DataPoints(size_t, 1, 15, 16, 17, 50),
 };
-Theory((int real, size_t rows, size_t n), bf16_order, rows_below_each_other)
+Theory((int who, size_t rows, size_t n), bf16_order, rows_below_each_other)
 {
     enum { LD = 53, APART = 70 };
     const size_t words = ceil_div(n, BF16_STRIP) * APART;
     float *x = numbers(rows * LD);
     uint32_t *a = blank(words), *b = blank(words);
 
-    if (order(real)) {
-        order(real)->across(a, APART, x, LD, rows, n);
-        ISA_CALL(ISA_PLAIN, bf16_across, (b, APART, x, LD, rows, n));
+    if (order(who)) {
+        order(who)->across(a, APART, x, LD, rows, n);
+        bf16_order_plain.across(b, APART, x, LD, rows, n);
         expect_same(a, b, words, "across");
     }
     free(b);
@@ -97,16 +106,18 @@ Theory((int real, size_t rows, size_t n), bf16_order, rows_below_each_other)
 }
 
 /* Each word in its place: they count up. */
-TheoryDataPoints(bf16_order, words_change_sides) = {DataPoints(int, 0, 1)};
-Theory((int real), bf16_order, words_change_sides)
+TheoryDataPoints(bf16_order, words_change_sides) = {
+    DataPoints(int, EMULATED, BF16, AVX512, AVX2, PLAIN),
+};
+Theory((int who), bf16_order, words_change_sides)
 {
     enum { LDV = 18, LDW = 21 };
     uint32_t v[PAIRS * LDV], *w = blank(PAIRS * LDW);
 
     for (size_t i = 0; i < PAIRS * LDV; i++)
         v[i] = (uint32_t)i;
-    if (order(real)) {
-        order(real)->turn(w, LDW, v, LDV);
+    if (order(who)) {
+        order(who)->turn(w, LDW, v, LDV);
         for (size_t r = 0; r < PAIRS; r++)
             for (size_t c = 0; c < LDW; c++)
                 cr_assert_eq(w[r * LDW + c], c < PAIRS ? c * LDV + r : 0xa5a5a5a5u);
@@ -115,18 +126,18 @@ Theory((int real), bf16_order, words_change_sides)
 }
 
 TheoryDataPoints(bf16_order, strips_from_rows) = {
-    DataPoints(int, 0, 1),
+    DataPoints(int, EMULATED, BF16, AVX512, AVX2),
     DataPoints(size_t, 1, 9, 16),
     DataPoints(size_t, 1, 31, 32, 33, 130, 192),
 };
-Theory((int real, size_t wide, size_t K), bf16_order, strips_from_rows)
+Theory((int who, size_t wide, size_t K), bf16_order, strips_from_rows)
 {
     const size_t strip = BF16_STRIP * bf16_pairs(K), ld = K + 3;
     float *W = numbers(wide * ld);
     uint32_t *a = blank(strip), *b = blank(BF16_WIDTH / BF16_STRIP * strip);
 
-    if (order(real)) {
-        order(real)->rows(a, W, ld, wide, K);
+    if (order(who)) {
+        order(who)->rows(a, W, ld, wide, K);
         bf16_panels_from_rows(ISA_PLAIN, b, W, ld, wide, K);
         expect_same(a, b, strip, "strip");
     }
@@ -136,15 +147,16 @@ Theory((int real, size_t wide, size_t K), bf16_order, strips_from_rows)
 }
 
 /* The one difference. */
-TheoryDataPoints(bf16_order, smallest_numbers_become_0) = {DataPoints(int, 0, 1)};
-Theory((int real), bf16_order, smallest_numbers_become_0)
+TheoryDataPoints(bf16_order,
+                 smallest_numbers_become_0) = {DataPoints(int, EMULATED, BF16)};
+Theory((int who), bf16_order, smallest_numbers_become_0)
 {
     float x[BF16_STEP] = {0x1p-127f, -0x1p-130f, 0x1p-126f};
     uint32_t w[PAIRS];
 
-    if (!order(real))
+    if (!order(who))
         return;
-    order(real)->pieces(w, PAIRS, x, BF16_STEP);
+    order(who)->pieces(w, PAIRS, x, BF16_STEP);
     cr_expect_eq(w[0], 0x80000000u);
     cr_expect_eq(w[1], 0x0080u);
 }
