@@ -1,7 +1,6 @@
 #include "kern/impl.h"
 #include "tensor/dims.h"
 
-#include <cblas.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,17 +15,21 @@
 static void one_thread(const struct kern *k)
 {
     if (k->blas_openmp)
-        openblas_set_num_threads(1);
+        k->blas.set_num_threads(1);
 }
 
-void blas_init(struct kern *k, char *name, size_t size)
+int blas_init(struct kern *k, char *name, size_t size, struct err *e)
 {
+    const int rc = blas_load(&k->blas, blas_file, e);
     char version[24] = "unknown";
 
-    openblas_set_num_threads(1);
-    k->blas_openmp = openblas_get_parallel() == 2;
-    sscanf(openblas_get_config(), "OpenBLAS %23s", version);
-    snprintf(name, size, "openblas-%s/%s", version, openblas_get_corename());
+    if (rc < 0)
+        return rc;
+    k->blas.set_num_threads(1);
+    k->blas_openmp = k->blas.get_parallel() == 2;
+    sscanf(k->blas.get_config(), "OpenBLAS %23s", version);
+    snprintf(name, size, "openblas-%s/%s", version, k->blas.get_corename());
+    return 0;
 }
 
 /* ---- batch-invariant ------------------------------------------------------------- */
@@ -59,12 +62,14 @@ struct rows_job {
     const struct gemm_weight *w;
 };
 
-static void multiply_tile(const struct gemm_weight *w, float *y, size_t ldy,
+static void multiply_tile(const struct rows_job *r, float *y, size_t ldy,
                           const float *x, size_t ldx, size_t n0, size_t n)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TILE, (blasint)n,
-                (blasint)w->K, 1, x, (blasint)ldx, w->W + n0 * w->ld, (blasint)w->ld, 0,
-                y, (blasint)ldy);
+    const struct gemm_weight *w = r->w;
+
+    r->k->blas.sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, TILE, (blasint)n,
+                     (blasint)w->K, 1, x, (blasint)ldx, w->W + n0 * w->ld,
+                     (blasint)w->ld, 0, y, (blasint)ldy);
 }
 
 /* One panel of columns, all tiles of rows; the last, partial one by way of the scratch. */
@@ -78,11 +83,11 @@ static void rows_panel(void *arg, size_t j, size_t worker)
 
     one_thread(r->k);
     for (size_t m = 0; m < whole; m += TILE)
-        multiply_tile(r->w, r->y + m * r->ldy + n0, r->ldy, r->x + m * r->ldx, r->ldx,
-                      n0, n);
+        multiply_tile(r, r->y + m * r->ldy + n0, r->ldy, r->x + m * r->ldx, r->ldx, n0,
+                      n);
     if (whole == r->M)
         return;
-    multiply_tile(r->w, ypad, n, xpad, r->w->K, n0, n);
+    multiply_tile(r, ypad, n, xpad, r->w->K, n0, n);
     for (size_t m = whole; m < r->M; m++)
         memcpy(r->y + m * r->ldy + n0, ypad + (m - whole) * n, n * sizeof *ypad);
 }
@@ -127,11 +132,11 @@ static void one_panel(void *arg, size_t i, size_t worker)
 
     (void)worker;
     one_thread(p->k);
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
-                tb ? CblasTrans : CblasNoTrans, (blasint)r, (blasint)c,
-                (blasint)p->depth, 1, p->a + (ta ? r0 : r0 * p->lda), (blasint)p->lda,
-                p->b + (tb ? c0 * p->ldb : c0), (blasint)p->ldb, p->beta,
-                p->c + r0 * p->ldc + c0, (blasint)p->ldc);
+    p->k->blas.sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans,
+                     tb ? CblasTrans : CblasNoTrans, (blasint)r, (blasint)c,
+                     (blasint)p->depth, 1, p->a + (ta ? r0 : r0 * p->lda),
+                     (blasint)p->lda, p->b + (tb ? c0 * p->ldb : c0), (blasint)p->ldb,
+                     p->beta, p->c + r0 * p->ldc + c0, (blasint)p->ldc);
 }
 
 /* Panels of at least this many multiplications (half a millisecond or so), at most

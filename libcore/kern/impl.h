@@ -3,6 +3,7 @@
 #define CAGSR_KERN_IMPL_H
 
 #include "kern/bf16.h"
+#include "kern/blas_load.h"
 #include "kern/gemm.h"
 
 enum { KERN_NAME = 160 };
@@ -15,6 +16,7 @@ struct kern {
     enum kern_dtype dtype;
     const struct bf16_unit *unit; /* NULL: none, or KERN_F32 */
     int both;                     /* both operands are rounded: KERN_BF16 */
+    struct blas blas;             /* KERN_OPENBLAS */
     int blas_openmp;              /* OpenBLAS built on OpenMP: see blas_init */
     float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
@@ -47,9 +49,9 @@ struct product {
 size_t product_scratch(const struct kern *k);
 void product_multiply(const struct product *p);
 
-/* KERN_OPENBLAS: blas.c.  blas_init sets one thread per call and gives the name, e.g.
+/* KERN_OPENBLAS: blas.c.  blas_init loads it, sets one thread per call and gives the name, e.g.
  * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */
-void blas_init(struct kern *k, char *name, size_t size);
+int blas_init(struct kern *k, char *name, size_t size, struct err *e) MUST_CHECK;
 int blas_pack(struct gemm_weight *w, struct kern *k, const float *W, size_t ldw,
               size_t N, size_t K, struct err *e) MUST_CHECK;
 void blas_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,

@@ -76,17 +76,18 @@ int kern_scratch(struct kern *k, size_t n, struct err *e)
     return 0;
 }
 
-static void name(struct kern *k)
+static int name(struct kern *k, struct err *e)
 {
     char blas[KERN_NAME / 2];
+    int rc = 0;
 
-    blas_init(k, blas, sizeof blas);
-    if (k->backend == KERN_OPENBLAS)
-        snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
-    else
+    if (k->backend == KERN_PACK)
         snprintf(k->name, sizeof k->name, "%s%s pack/%s", kern_dtype_names[k->dtype],
                  k->both && !k->unit ? " both" : "",
                  k->unit ? k->unit->name : isa_name(k->isa));
+    else if ((rc = blas_init(k, blas, sizeof blas, e)) >= 0)
+        snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
+    return rc;
 }
 
 static void choose_bf16(struct kern *k, enum isa isa, const struct kern_opts *o)
@@ -125,8 +126,7 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
     k->dtype = o->dtype;
     k->backend = choose(k, o->backend);
     choose_bf16(k, isa, o);
-    name(k);
-    if ((rc = prepare(k, e)) < 0) {
+    if ((rc = name(k, e)) < 0 || (rc = prepare(k, e)) < 0) {
         kern_free(k);
         return rc;
     }
@@ -138,6 +138,7 @@ void kern_free(struct kern *k)
 {
     if (!k)
         return;
+    blas_unload(&k->blas);
     free(k->scratch);
     free(k);
 }
