@@ -5,6 +5,16 @@
 #include <string.h>
 #include <xxhash.h>
 
+/* The library's loops for this processor, where it was built with them: a plain one is the
+ * architecture's oldest. */
+#if defined(__x86_64__) && defined(__ELF__)
+XXH_errorcode XXH3_64bits_update_dispatch(XXH3_state_t *state, const void *data,
+                                          size_t n) __attribute__((weak));
+#define BEST_UPDATE XXH3_64bits_update_dispatch
+#else
+#define BEST_UPDATE NULL
+#endif
+
 struct hasher {
     XXH3_state_t *state;
 };
@@ -57,8 +67,10 @@ void hasher_reset(struct hasher *h)
 
 void hasher_add(struct hasher *h, const void *data, size_t n)
 {
+    XXH_errorcode (*const best)(XXH3_state_t *, const void *, size_t) = BEST_UPDATE;
+
     if (n)
-        XXH3_64bits_update(h->state, data, n);
+        (best ? best : XXH3_64bits_update)(h->state, data, n);
 }
 
 uint64_t hasher_value(const struct hasher *h)
