@@ -16,8 +16,9 @@
 enum kern_backend {
     KERN_AUTO,     /* the fastest that is there: KERN_PACK */
     KERN_PACK,     /* our kernels over packed weights (kern/pack.h) */
-    KERN_OPENBLAS, /* cblas_sgemm on tiles of 8 rows; weights are borrowed, not packed
-                    */
+    KERN_OPENBLAS, /* cblas_sgemm on tiles of 8 rows; weights are borrowed, not packed.  The
+                      library is loaded when it is chosen (kern/blas_load.h); by itself that
+                      happens on a processor that our kernels have no vectors for */
 };
 
 /* What the numbers of products are rounded to.  They are summed in float32 always. */
@@ -48,8 +49,8 @@ struct kern;
 
 /* par is borrowed until kern_free; NULL is one thread.  opts may be NULL.
  * ERR_USAGE: a backend that has no weights of that type, an instruction set that nobody knows
- * or this processor lacks; ERR_NUMERIC: its products of bfloat16 are wrong (bf16_check);
- * ERR_NOMEM. */
+ * or this processor lacks; ERR_FILE: OpenBLAS cannot be loaded; ERR_NUMERIC: this processor's
+ * products of bfloat16 are wrong (bf16_check); ERR_NOMEM. */
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
              struct err *e) MUST_CHECK;
 void kern_free(struct kern *k); /* NULL is fine; weights packed under k go first */

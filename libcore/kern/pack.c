@@ -271,14 +271,20 @@ ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
                           .ahead = ahead};
 }
 
-/* What tile i of `tiles` asks for that read one panel: its share of what comes next, `next`
- * floats behind. */
-static inline struct ahead ask_share(const struct panels *p, size_t next, size_t i,
-                                     size_t tiles, size_t width, size_t ahead)
+/* What the tile at row m of M asks for, of `height` rows at most: its share of what comes next,
+ * `next` floats behind.  Where there are more tiles than columns the last ones ask for what is
+ * there. */
+static inline struct ahead ask_share(const struct panels *p, size_t next, size_t m,
+                                     size_t M, size_t height, size_t width,
+                                     size_t ahead)
 {
+    const size_t tiles = ceil_div(M, height), step = ceil_div(width, tiles);
+    const size_t column = m * tiles / M * step;
+
     if (tiles == 1)
         return (struct ahead){ahead * width, width};
-    return (struct ahead){next + p->K * (width / tiles) * i, width / tiles};
+    return column < width ? (struct ahead){next + p->K * column, step}
+                          : (struct ahead){0, width};
 }
 
 static void finish_plain(float *c, const float *acc, struct panel p)
@@ -318,15 +324,14 @@ static void rows_plain(float *c, size_t ldc, struct pack_left a, size_t M,
         }
 }
 
-/* Rows of the next tile where `left` are left: the last two share what a whole and a thin
- * one would be.  A left operand that is packed by tiles has them whole. */
+/* Rows of the next tile where `left` are left: all tiles are as even as can be, for a thin one has
+ * too few sums side by side to hide what one takes.  A left operand that is packed by tiles
+ * has them whole. */
 static inline size_t tile_rows(const struct pack_left *a, size_t left, size_t height)
 {
-    if (left <= height)
-        return left;
-    if (left >= 2 * height || a->step != a->row)
-        return height;
-    return (left + 1) / 2;
+    if (is_tiles(a))
+        return least(left, height);
+    return ceil_div(left, ceil_div(left, height));
 }
 
 #if ISA_X86
@@ -349,22 +354,33 @@ TARGET_AVX2 ISA_BODY void finish_avx2(float *c, const float *sum, struct panel p
         memcpy(c, lane, p.wide * sizeof *c);
 }
 
+/* A number of the left operand.  `tiles`, a constant: it lies in tiles, and numbers are constants
+ * apart, which spares the loop half of its sums of addresses. */
+TARGET_AVX2 ISA_BODY __m256 left_avx2(const struct pack_left *a, size_t r, size_t k,
+                                      int tiles)
+{
+    return _mm256_broadcast_ss(a->a + (tiles ? k * AVX2_HEIGHT + r : r * a->row + k));
+}
+
 TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
-                                    struct panel p, size_t R)
+                                    struct panel p, int tiles, size_t R)
 {
     const float *ahead = p.b + p.ahead.from;
     __m256 acc[AVX2_HEIGHT][2];
     float sum[AVX2_HEIGHT * AVX2_WIDTH];
 
-    for (size_t r = 0; r < R; r++)
+    for (size_t r = 0; r < R; r++) {
         acc[r][0] = acc[r][1] = _mm256_setzero_ps();
+        __builtin_prefetch(c + r * ldc, 1, 3);
+    }
+    UNROLL_4
     for (size_t k = 0; k < p.K; k++) {
         const float *b = p.b + k * AVX2_WIDTH;
         const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + 8);
 
         _mm_prefetch((const char *)(ahead + k * p.ahead.step), _MM_HINT_T1);
         for (size_t r = 0; r < R; r++) {
-            const __m256 x = _mm256_broadcast_ss(a.a + r * a.row + k * a.column);
+            const __m256 x = left_avx2(&a, r, k, tiles);
 
             acc[r][0] = _mm256_fmadd_ps(b0, x, acc[r][0]);
             acc[r][1] = _mm256_fmadd_ps(b1, x, acc[r][1]);
@@ -378,37 +394,39 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
         finish_avx2(c + r * ldc, sum + r * AVX2_WIDTH, p);
 }
 
-/* Panels of one tile, any rows: a row of c from end to end. */
-TARGET_AVX2 ISA_BODY void along_avx2(float *c, size_t ldc, struct pack_left a,
-                                     const struct panels *p, struct ahead ahead,
-                                     size_t R)
+/* One panel, which stays in the first cache, times all tiles. */
+TARGET_AVX2 ISA_BODY void panel_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
+                                     const struct panels *p, size_t n, int tiles)
 {
-    for (size_t n = 0; n < p->N; n += AVX2_WIDTH)
-        tile_avx2(c + n, ldc, a, panel_at(p, n, AVX2_WIDTH, ahead), R);
+    const size_t next = p->N > AVX2_WIDTH ? p->step : p->K * AVX2_WIDTH;
+
+    for (size_t m = 0, rows; m < M; m += rows) {
+        float *cm = c + m * ldc;
+        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
+        const struct ahead ahead =
+            ask_share(p, next, m, M, AVX2_HEIGHT, AVX2_WIDTH, AHEAD_AVX2);
+        const struct panel pn = panel_at(p, n, AVX2_WIDTH, ahead);
+
+        rows = tile_rows(&a, M - m, AVX2_HEIGHT);
+        switch (rows) {
+        case 1: tile_avx2(cm, ldc, am, pn, tiles, 1); break;
+        case 2: tile_avx2(cm, ldc, am, pn, tiles, 2); break;
+        case 3: tile_avx2(cm, ldc, am, pn, tiles, 3); break;
+        case 4: tile_avx2(cm, ldc, am, pn, tiles, 4); break;
+        case 5: tile_avx2(cm, ldc, am, pn, tiles, 5); break;
+        default: tile_avx2(cm, ldc, am, pn, tiles, AVX2_HEIGHT); break;
+        }
+    }
 }
 
 TARGET_AVX2 static void rows_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                   struct panels p)
 {
-    for (size_t m = 0, rows; m < M; m += rows) {
-        float *cm = c + m * ldc;
-        const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
-        const struct ahead ahead =
-            p.N > AVX2_WIDTH
-                ? (struct ahead){p.step, AVX2_WIDTH} /* the next panel */
-                : ask_share(&p, p.K * AVX2_WIDTH, m / AVX2_HEIGHT,
-                            ceil_div(M, AVX2_HEIGHT), AVX2_WIDTH, AHEAD_AVX2);
-
-        rows = tile_rows(&a, M - m, AVX2_HEIGHT);
-        switch (rows) {
-        case 1: along_avx2(cm, ldc, am, &p, ahead, 1); break;
-        case 2: along_avx2(cm, ldc, am, &p, ahead, 2); break;
-        case 3: along_avx2(cm, ldc, am, &p, ahead, 3); break;
-        case 4: along_avx2(cm, ldc, am, &p, ahead, 4); break;
-        case 5: along_avx2(cm, ldc, am, &p, ahead, 5); break;
-        default: along_avx2(cm, ldc, am, &p, ahead, AVX2_HEIGHT); break;
-        }
-    }
+    for (size_t n = 0; n < p.N; n += AVX2_WIDTH)
+        if (is_tiles(&a))
+            panel_avx2(c + n, ldc, a, M, &p, n, 1);
+        else
+            panel_avx2(c + n, ldc, a, M, &p, n, 0);
 }
 
 TARGET_AVX512 ISA_BODY void finish_avx512(float *c, const float *sum, struct panel p)
@@ -494,8 +512,7 @@ TARGET_AVX512 static void panel_avx512(float *c, size_t ldc, struct pack_left a,
         float *cm = c + m * ldc;
         const struct pack_left am = {a.a + m * a.step, 0, a.row, a.column};
         const struct ahead ahead =
-            ask_share(p, next, m / AVX512_HEIGHT, ceil_div(M, AVX512_HEIGHT),
-                      AVX512_WIDTH, AHEAD_AVX512);
+            ask_share(p, next, m, M, AVX512_HEIGHT, AVX512_WIDTH, AHEAD_AVX512);
         const struct panel pn = panel_at(p, n, AVX512_WIDTH, ahead);
 
         rows = tile_rows(&a, M - m, AVX512_HEIGHT);

@@ -54,6 +54,12 @@ struct pack_left {
     size_t step, row, column;
 };
 
+/* 1 if it is tiles, of pack_left_tiles: else rows. */
+static inline int is_tiles(const struct pack_left *a)
+{
+    return a->column != 1;
+}
+
 /* Rows that lie ld apart. */
 static inline struct pack_left pack_left_rows(const float *a, size_t ld)
 {
@@ -70,9 +76,8 @@ void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld
 
 /* c (M, N) = beta c + a (M, K) b, any K, in blocks of `depth`, that of the whole product,
  * pack_depth(K) where this is all of it; with beta 0, c need not be initialised.  The
- * panels of b lie `step` floats apart.  Tile by tile, each times all panels: an area of c
- * is gone through along its rows; by AVX-512, whose vectors ask more of the caches, panel by
- * panel, each times all tiles.  Safe from many threads on different parts of c. */
+ * panels of b lie `step` floats apart.  Panel by panel, each of which stays in the first cache
+ * while all tiles are multiplied with it.  Safe from many threads on different parts of c. */
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
                    const float *panels, size_t step, size_t M, size_t N, size_t K,
                    size_t depth, float beta);

@@ -11,9 +11,8 @@
  * pack both operands, a into tiles, b into panels (or widen those that are bfloat16): every
  * number is copied once, beside the hundreds or thousands of multiplications that it takes
  * part in, and both copies, at most 9 MB, stay in the last cache.  Then they multiply: a task
- * is some panels, at most TASK_PANELS, of which 20 kB of each go through the second cache at
- * a time, times a range of tiles, each of which goes through the first once (AVX-512: 40 kB,
- * and each panel goes through it once).  A task goes on to its next block of depth while its
+ * is some panels, at most TASK_PANELS, of which 20 kB of each (AVX-512: 40 kB) go through the
+ * first cache once, times a range of tiles, which stay in the second.  A task goes on to its next block of depth while its
  * area of c is in the second cache: c itself lies in memory, and goes there once for a part.
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
