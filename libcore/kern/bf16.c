@@ -66,9 +66,10 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, s
                          size_t K)
 {
     const size_t tile = BF16_HEIGHT * bf16_pairs(K);
+    const struct bf16_order *o = order_of(isa);
 
     for (size_t m = 0; m < M; m++)
-        order_of(isa)->pieces(left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
+        o->pieces(left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
     for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
         for (size_t k = 0; k < tile; k += STEP_WORDS)
             clear(left_row(a, tile, m) + k, STEP_PAIRS);
@@ -109,19 +110,21 @@ void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld
                             size_t M, struct pack_rows k)
 {
     const size_t tile = BF16_HEIGHT * bf16_pairs(k.K);
+    const struct bf16_order *o = order_of(isa);
 
     for (size_t i = k.from; i < k.to; i += BF16_STEP)
-        left_step(order_of(isa), a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld,
-                  M, least(k.to - i, BF16_STEP));
+        left_step(o, a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld, M,
+                  least(k.to - i, BF16_STEP));
 }
 
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
                            size_t N, size_t K)
 {
     const size_t strip = BF16_STRIP * bf16_pairs(K), end = round_up(N, BF16_WIDTH);
+    const struct bf16_order *o = order_of(isa);
 
     for (size_t n = 0; n < N; n += BF16_STRIP, p += strip)
-        order_of(isa)->rows(p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
+        o->rows(p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
     clear(p, (end - round_up(N, BF16_STRIP)) / BF16_STRIP * strip);
 }
 

@@ -6,8 +6,8 @@
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
  *
- * and get order_pieces, order_across and order_turn, which are bf16_pieces, bf16_across and bf16_turn
- * of kern/bf16_simd.h, and order_rows, a strip of a panel from rows (struct bf16_order).
+ * and get order_pieces, order_across, order_turn and order_rows: a struct bf16_order of
+ * kern/bf16_simd.h.
  */
 #ifndef CAGSR_KERN_BF16_ORDER_H
 #define CAGSR_KERN_BF16_ORDER_H

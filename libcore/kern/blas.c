@@ -18,18 +18,23 @@ static void one_thread(const struct kern *k)
         k->blas.set_num_threads(1);
 }
 
-int blas_init(struct kern *k, char *name, size_t size, struct err *e)
+int blas_init(struct kern *k, struct err *e)
 {
     const int rc = blas_load(&k->blas, blas_file, e);
-    char version[24] = "unknown";
 
     if (rc < 0)
         return rc;
     k->blas.set_num_threads(1);
     k->blas_openmp = k->blas.get_parallel() == 2;
+    return 0;
+}
+
+void blas_name(const struct kern *k, char *name, size_t size)
+{
+    char version[24] = "unknown";
+
     sscanf(k->blas.get_config(), "OpenBLAS %23s", version);
     snprintf(name, size, "openblas-%s/%s", version, k->blas.get_corename());
-    return 0;
 }
 
 /* ---- batch-invariant ------------------------------------------------------------- */

@@ -49,9 +49,10 @@ struct product {
 size_t product_scratch(const struct kern *k);
 void product_multiply(const struct product *p);
 
-/* KERN_OPENBLAS: blas.c.  blas_init loads it, sets one thread per call and gives the name, e.g.
+/* KERN_OPENBLAS: blas.c.  blas_init loads it and sets one thread per call; the name is then e.g.
  * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */
-int blas_init(struct kern *k, char *name, size_t size, struct err *e) MUST_CHECK;
+int blas_init(struct kern *k, struct err *e) MUST_CHECK;
+void blas_name(const struct kern *k, char *name, size_t size);
 int blas_pack(struct gemm_weight *w, struct kern *k, const float *W, size_t ldw,
               size_t N, size_t K, struct err *e) MUST_CHECK;
 void blas_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,

@@ -76,18 +76,18 @@ int kern_scratch(struct kern *k, size_t n, struct err *e)
     return 0;
 }
 
-static int name(struct kern *k, struct err *e)
+static void name(struct kern *k)
 {
     char blas[KERN_NAME / 2];
-    int rc = 0;
 
-    if (k->backend == KERN_PACK)
-        snprintf(k->name, sizeof k->name, "%s%s pack/%s", kern_dtype_names[k->dtype],
-                 k->both && !k->unit ? " both" : "",
-                 k->unit ? k->unit->name : isa_name(k->isa));
-    else if ((rc = blas_init(k, blas, sizeof blas, e)) >= 0)
+    if (k->backend == KERN_OPENBLAS) {
+        blas_name(k, blas, sizeof blas);
         snprintf(k->name, sizeof k->name, "f32 %s %s", blas, isa_name(k->isa));
-    return rc;
+        return;
+    }
+    snprintf(k->name, sizeof k->name, "%s%s pack/%s", kern_dtype_names[k->dtype],
+             k->both && !k->unit ? " both" : "",
+             k->unit ? k->unit->name : isa_name(k->isa));
 }
 
 static void choose_bf16(struct kern *k, enum isa isa, const struct kern_opts *o)
@@ -104,7 +104,8 @@ static int prepare(struct kern *k, struct err *e)
 
     if (k->unit && (rc = bf16_check(k->unit, e)) < 0)
         return rc;
-    return k->backend == KERN_PACK ? kern_scratch(k, product_scratch(k), e) : rc;
+    return k->backend == KERN_PACK ? kern_scratch(k, product_scratch(k), e)
+                                   : blas_init(k, e);
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
@@ -126,10 +127,11 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
     k->dtype = o->dtype;
     k->backend = choose(k, o->backend);
     choose_bf16(k, isa, o);
-    if ((rc = name(k, e)) < 0 || (rc = prepare(k, e)) < 0) {
+    if ((rc = prepare(k, e)) < 0) {
         kern_free(k);
         return rc;
     }
+    name(k);
     *out = k;
     return 0;
 }

@@ -12,8 +12,9 @@
  * number is copied once, beside the hundreds or thousands of multiplications that it takes
  * part in, and both copies, at most 9 MB, stay in the last cache.  Then they multiply: a task
  * is some panels, at most TASK_PANELS, of which 20 kB of each (AVX-512: 40 kB) go through the
- * first cache once, times a range of tiles, which stay in the second.  A task goes on to its next block of depth while its
- * area of c is in the second cache: c itself lies in memory, and goes there once for a part.
+ * first cache once, times a range of tiles, which stay in the second.  A task goes on to its
+ * next block of depth while its area of c is in the second cache: c itself lies in memory, and
+ * goes there once for a part.
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
  * unit, half as large.  A unit is so fast that each way of c to memory counts, and each of its
