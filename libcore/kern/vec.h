@@ -107,10 +107,39 @@ ISA_BODY vfloat vec_fma(vfloat a, vfloat b, vfloat c)
 #endif
 }
 
-/* The larger; b where a is not a number. */
+/* The larger, and the smaller; b where one of them is not a number. */
 ISA_BODY vfloat vec_max(vfloat a, vfloat b)
 {
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_max_ps((__m256)a, (__m256)b);
+#else
     return vec_select(a > b, a, b);
+#endif
+}
+
+ISA_BODY vfloat vec_min(vfloat a, vfloat b)
+{
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return vec_select(a < b, a, b);
+#endif
+}
+
+/* Half of the lanes as double.  Compilers take four instructions for what is one. */
+ISA_BODY vdouble vec_widen(vfloat_half h)
+{
+#if defined(__AVX512F__)
+    return (vdouble)_mm512_cvtps_pd((__m256)h);
+#elif defined(__AVX2__)
+    return (vdouble)_mm256_cvtps_pd((__m128)h);
+#else
+    return __builtin_convertvector(h, vdouble);
+#endif
 }
 
 ISA_BODY vdouble vec_low(vfloat v)
@@ -118,7 +147,7 @@ ISA_BODY vdouble vec_low(vfloat v)
     vfloat_half h;
 
     memcpy(&h, &v, sizeof h);
-    return __builtin_convertvector(h, vdouble);
+    return vec_widen(h);
 }
 
 ISA_BODY vdouble vec_high(vfloat v)
@@ -126,10 +155,10 @@ ISA_BODY vdouble vec_high(vfloat v)
     vfloat_half h;
 
     memcpy(&h, (const char *)&v + sizeof h, sizeof h);
-    return __builtin_convertvector(h, vdouble);
+    return vec_widen(h);
 }
 
-/* Sums across lanes: halves are added until one is left. */
+/* Across lanes: the halves together, until one lane is left. */
 ISA_BODY double vec_sum_double(vdouble v)
 {
     double s[VEC / 2];
@@ -141,39 +170,76 @@ ISA_BODY double vec_sum_double(vdouble v)
     return s[0];
 }
 
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+#define VEC_EIGHT(v, op)                                                               \
+    _mm256_##op##_ps(_mm512_castps512_ps256((__m512)(v)),                              \
+                     _mm512_extractf32x8_ps((__m512)(v), 1))
+#else
+#define VEC_EIGHT(v, op) ((__m256)(v))
+#endif
+#define VEC_ACROSS(v, op)                                                              \
+    do {                                                                               \
+        const __m256 eight = VEC_EIGHT(v, op);                                         \
+        const __m128 four = _mm_##op##_ps(_mm256_castps256_ps128(eight),               \
+                                          _mm256_extractf128_ps(eight, 1));            \
+        const __m128 two = _mm_##op##_ps(four, _mm_movehl_ps(four, four));             \
+                                                                                       \
+        return _mm_cvtss_f32(_mm_##op##_ss(two, _mm_movehdup_ps(two)));                \
+    } while (0)
+#else
+#define VEC_OF_add(a, b) ((a) + (b))
+#define VEC_OF_max(a, b) ((a) > (b) ? (a) : (b))
+#define VEC_ACROSS(v, op)                                                              \
+    do {                                                                               \
+        float s[VEC];                                                                  \
+                                                                                       \
+        vec_store(s, v);                                                               \
+        for (int n = VEC / 2; n > 0; n /= 2)                                           \
+            for (int i = 0; i < n; i++)                                                \
+                s[i] = VEC_OF_##op(s[i], s[i + n]);                                    \
+        return s[0];                                                                   \
+    } while (0)
+#endif
+
 ISA_BODY float vec_sum(vfloat v)
 {
-    float s[VEC];
-
-    vec_store(s, v);
-    for (int n = VEC / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            s[i] += s[i + n];
-    return s[0];
+    VEC_ACROSS(v, add);
 }
 
-/* The largest lane. */
+/* The largest lane; all are numbers. */
 ISA_BODY float vec_peak(vfloat v)
 {
-    float m = v[0];
+    VEC_ACROSS(v, max);
+}
 
-    for (int i = 1; i < VEC; i++)
-        m = v[i] > m ? v[i] : m;
-    return m;
+/* p 2^n for whole n from -151 to 128, rounded once where that is below 2^-126.  t is n + shift,
+ * whose low bits hold n. */
+ISA_BODY vfloat vec_scale(vfloat p, vfloat n, vfloat t, vfloat shift)
+{
+#if defined(__AVX512F__)
+    (void)t, (void)shift;
+    return (vfloat)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    const vint ni = (vint)t - (vint)shift, half = ni >> 1;
+    const vfloat s1 = (vfloat)((half + 127) << 23);
+    const vfloat s2 = (vfloat)((ni - half + 127) << 23);
+
+    (void)n;
+    return p * s1 * s2;
+#endif
 }
 
 /*
  * exp.  x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by a polynomial of degree 6 (relative
- * error 5e-9 before rounding), then 2^n in two steps so that results below 2^-126
- * round once into the subnormals.  Within 1.2 ulp of the true value;
+ * error 5e-9 before rounding), then 2^n so that results below 2^-126 round once into the
+ * subnormals.  Within 1.2 ulp of the true value;
  * 0 below -104, infinity above 88.73; NaN stays NaN.
  */
 ISA_BODY vfloat vec_exp(vfloat x)
 {
     const vfloat shift = vec_set(0x1.8p23f); /* adding it rounds to an integer */
-    const vfloat lo = vec_set(-105.0f), hi = vec_set(89.0f);
-    const vfloat x1 = vec_select(x < lo, lo, x);
-    const vfloat x2 = vec_select(x1 > hi, hi, x1);
+    const vfloat x2 = vec_min(vec_set(89.0f), vec_max(vec_set(-105.0f), x));
     const vfloat t = x2 * 0x1.715476p+0f + shift; /* 1 / ln 2 */
     const vfloat n = t - shift;
     const vfloat r1 = x2 - n * 0x1.62e4p-1f;   /* ln 2, 15 bits: n times it is exact */
@@ -185,11 +251,7 @@ ISA_BODY vfloat vec_exp(vfloat x)
     p = p * r + 0x1.fffffcp-2f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    const vint ni = (vint)t - (vint)shift; /* the low bits of t hold n */
-    const vint half = ni >> 1;
-    const vfloat s1 = (vfloat)((half + 127) << 23);
-    const vfloat s2 = (vfloat)((ni - half + 127) << 23);
-    return p * s1 * s2;
+    return vec_scale(p, n, t, shift);
 }
 
 #endif

@@ -7,7 +7,7 @@
 /* max(v, lo), but NaN stays NaN. */
 ISA_BODY vfloat not_below(vfloat v, float lo)
 {
-    return vec_select(v < lo, vec_set(lo), v);
+    return vec_max(vec_set(lo), v);
 }
 
 ISA_BODY float row_max(const float *z, size_t V)

@@ -1,4 +1,4 @@
-#include "../support/exps_simd.h"
+#include "../support/vec_simd.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -93,5 +93,65 @@ Test(vec, parts_are_like_wholes)
         cr_expect_eq(memcmp(y, all, n * sizeof *y), 0);
         for (size_t i = n; i < 48; i++)
             cr_expect_eq(y[i], -1);
+    }
+}
+
+/* The order that a sum's bits depend on. */
+static float folded(const float *x, size_t n)
+{
+    float s[16];
+
+    memcpy(s, x, n * sizeof *s);
+    for (size_t h = n / 2; h > 0; h /= 2)
+        for (size_t i = 0; i < h; i++)
+            s[i] += s[i + h];
+    return s[0];
+}
+
+Test(vec, lanes_come_together_by_halves)
+{
+    float x[16];
+
+    for (int i = 0; i < 16; i++) /* orders differ in the last bits */
+        x[i] = ldexpf((float)(i * 7 % 16 + 1) / 3, i * 5 % 16);
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        struct across a;
+
+        if (!isa_has((enum isa)isa))
+            continue;
+        ISA_CALL((enum isa)isa, across, (&a, x));
+        cr_expect_eq(a.sum, folded(x, a.lanes), "%d", isa);
+        for (size_t at = 0; at < a.lanes; at++) { /* the peak, wherever it lies */
+            float turned[16];
+            double sum = 0;
+
+            for (size_t i = 0; i < a.lanes; i++)
+                turned[i] = i == at ? 3 : -(float)(i + 1);
+            for (size_t i = 0; i < a.lanes; i++)
+                sum += (double)turned[i];
+            ISA_CALL((enum isa)isa, across, (&a, turned));
+            cr_expect(a.peak == 3 && a.sum_double == sum, "%d, %zu", isa, at);
+        }
+    }
+}
+
+Test(vec, of_a_number_and_none_the_second_is_taken)
+{
+    const float a[] = {1, 2, NAN, 3, INFINITY, -0.0f, -INFINITY, 4, NAN, 1};
+    const float b[] = {2, 1, 5, NAN, 1, 0.0f, NAN, 4, NAN, INFINITY};
+    enum { N = sizeof a / sizeof *a };
+    float max[N], min[N];
+
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        if (!isa_has((enum isa)isa))
+            continue;
+        ISA_CALL((enum isa)isa, extremes, (max, min, a, b, N));
+        for (int i = 0; i < N; i++) {
+            const float more = a[i] > b[i] ? a[i] : b[i],
+                        less = a[i] < b[i] ? a[i] : b[i];
+
+            cr_expect_eq(memcmp(&max[i], &more, sizeof more), 0, "%d, %d", isa, i);
+            cr_expect_eq(memcmp(&min[i], &less, sizeof less), 0, "%d, %d", isa, i);
+        }
     }
 }
