@@ -93,6 +93,21 @@ int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
     return 0;
 }
 
+struct gemm_weight gemm_slice(const struct gemm_weight *w, const struct kern *k,
+                              size_t n0, size_t n)
+{
+    struct gemm_weight part = *w;
+
+    part.N = n;
+    if (w->W)
+        part.W += n0 * w->ld;
+    else if (w->pairs)
+        part.pairs += n0 / pairs_width(k) * pairs_words(k, w->K);
+    else
+        part.panels += n0 * w->K;
+    return part;
+}
+
 static void unpack_row(const struct gemm_weight *w, const struct kern *k, float *row,
                        size_t n)
 {

@@ -61,6 +61,11 @@ void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n);
 
+/* Rows n0..n0+n-1 of W as a weight of their own, which lives in w's memory; n0 a multiple of
+ * GEMM_PIECE. */
+struct gemm_weight gemm_slice(const struct gemm_weight *w, const struct kern *k,
+                              size_t n0, size_t n);
+
 /* Rows n0..n0+n-1 of W as they were packed (or are, where W is borrowed), to out, ldo
  * apart. */
 void gemm_unpack(const struct gemm_weight *w, const struct kern *k, float *out,

@@ -6,20 +6,28 @@
 #include "nn/linear.h"
 #include "nn/softcap.h"
 #include "nn/xent.h"
+#include "tensor/dims.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* HEAD_SCORE: what stays in the caches from the product to the sums over it. */
+enum { SCORE_ROWS = 512, SCORE_PART = XENT_BLOCK };
+
+/* What only HEAD_TRAIN has is NULL in HEAD_SCORE. */
 struct head {
     struct model *m;
+    enum head_mode mode;
     size_t rows; /* of a chunk */
+    size_t part; /* logits of a row that are there at once */
     struct arena arena;
-    float *z;     /* (rows, V) */
+    float *z;     /* (rows, part) */
     float *dz;    /* (rows, V) their gradients: z, but apart where logits are capped */
     float *x, *d; /* (rows, C) hidden rows of the chunk; their gradients */
     int32_t *target;
     float *temperature, *logp, *entropy, *lse;
+    struct xent_sums *sums;
 };
 
 size_t head_rows(const struct model *m)
@@ -33,28 +41,40 @@ size_t head_rows(const struct model *m)
 static void carve(struct head *h, struct arena *a)
 {
     const struct arch *c = &h->m->arch;
+    const int train = h->mode == HEAD_TRAIN;
     const size_t n = h->rows, f = sizeof(float);
 
-    h->z = arena_take(a, n * c->V, f);
-    h->dz = c->logit_cap > 0 ? arena_take(a, n * c->V, f) : h->z;
+    h->z = arena_take(a, n * h->part, f);
+    h->dz = train && c->logit_cap > 0 ? arena_take(a, n * c->V, f) : h->z;
     h->x = arena_take(a, n * c->C, f);
-    h->d = arena_take(a, n * c->C, f);
+    h->d = train ? arena_take(a, n * c->C, f) : NULL;
     h->target = arena_take(a, n, sizeof *h->target);
     h->temperature = arena_take(a, n, f);
-    h->logp = arena_take(a, n, f);
-    h->entropy = arena_take(a, n, f);
+    h->logp = train ? arena_take(a, n, f) : NULL;
+    h->entropy = train ? arena_take(a, n, f) : NULL;
     h->lse = arena_take(a, n, f);
+    h->sums = arena_take(a, n, sizeof *h->sums);
 }
 
-int head_new(struct head **out, struct model *m, struct err *e)
+/* Without memory yet. */
+static struct head head_of(const struct model *m, enum head_mode mode)
+{
+    const int train = mode == HEAD_TRAIN;
+
+    return (struct head){.m = (struct model *)m,
+                         .mode = mode,
+                         .rows = train ? head_rows(m) : SCORE_ROWS,
+                         .part = train ? m->arch.V : least(SCORE_PART, m->arch.V)};
+}
+
+int head_new(struct head **out, struct model *m, enum head_mode mode, struct err *e)
 {
     struct head *h = calloc(1, sizeof *h);
 
     *out = NULL;
     if (!h)
         return err_set(e, ERR_NOMEM, "no memory for the head");
-    h->m = m;
-    h->rows = head_rows(m);
+    *h = head_of(m, mode);
     carve(h, &h->arena);
     const int rc = arena_alloc(&h->arena, "logits", e);
     if (rc < 0) {
@@ -74,46 +94,59 @@ void head_free(struct head *h)
     free(h);
 }
 
-size_t head_bytes(const struct model *m)
+size_t head_bytes(const struct model *m, enum head_mode mode)
 {
-    struct head h = {.m = (struct model *)m, .rows = head_rows(m)};
+    struct head h = head_of(m, mode);
     struct arena a = {0};
 
     carve(&h, &a);
     return a.used;
 }
 
-/* z *= the model's scale, as it was made from a hidden state that was not scaled. */
-static void scale(const struct model *m, float *z, size_t n)
+/* z (n, cols) *= the model's scale, as it was made from a hidden state that was not scaled. */
+static void scale(const struct model *m, float *z, size_t n, size_t cols)
 {
     if (m->arch.out_scale != 1)
-        scale_forward(m->kern, z, z, m->arch.out_scale, n, m->arch.V);
+        scale_forward(m->kern, z, z, m->arch.out_scale, n, cols);
+}
+
+/* z (n, cols): the products with rows from..from+cols-1 of the head become logits. */
+static void finish(const struct model *m, float *z, size_t n, size_t from, size_t cols)
+{
+    scale(m, z, n, cols);
+    if (m->head_b != MODEL_NONE)
+        add_rows(m->kern, z, cols, m->params + m->head_b + from, 0, n, cols);
+    if (m->arch.logit_cap > 0)
+        softcap_forward(m->kern, z, n, cols, m->arch.logit_cap);
 }
 
 void head_finish(const struct model *m, float *z, size_t n)
 {
-    scale(m, z, n);
-    if (m->head_b != MODEL_NONE)
-        add_rows(m->kern, z, m->arch.V, m->params + m->head_b, 0, n, m->arch.V);
-    if (m->arch.logit_cap > 0)
-        softcap_forward(m->kern, z, n, m->arch.V, m->arch.logit_cap);
+    finish(m, z, n, 0, m->arch.V);
 }
 
-static void logits(struct head *h, float *z, const float *x, size_t n)
+/* z (n, cols): the logits from..from+cols-1 of n hidden rows. */
+static void logits(struct head *h, float *z, const float *x, size_t n, size_t from,
+                   size_t cols)
 {
-    const struct arch *c = &h->m->arch;
+    const struct model *m = h->m;
+    const size_t C = m->arch.C;
 
-    if (model_is_packed(h->m))
-        gemm_rows(h->m->kern, z, c->V, x, c->C, n, &h->m->packed_head);
-    else
-        gemm_nt(h->m->kern, z, c->V, x, c->C, h->m->params + h->m->head, c->C, n, c->V,
-                c->C, 0);
-    head_finish(h->m, z, n);
+    if (model_is_packed(m)) {
+        const struct gemm_weight part =
+            gemm_slice(&m->packed_head, m->kern, from, cols);
+
+        gemm_rows(m->kern, z, cols, x, C, n, &part);
+    } else {
+        gemm_nt(m->kern, z, cols, x, C, m->params + m->head + from * C, C, n, cols, C,
+                0);
+    }
+    finish(m, z, n, from, cols);
 }
 
-/* Logits of n items, their rows gathered in x. */
-static void chunk(struct head *h, const float *hidden, const struct head_item *items,
-                  size_t n)
+/* Hidden rows of n items side by side in x. */
+static void gather(struct head *h, const float *hidden, const struct head_item *items,
+                   size_t n)
 {
     const size_t C = h->m->arch.C;
 
@@ -122,15 +155,25 @@ static void chunk(struct head *h, const float *hidden, const struct head_item *i
         h->target[i] = items[i].target;
         h->temperature[i] = items[i].temperature;
     }
-    logits(h, h->z, h->x, n);
 }
 
-/* The chunk's numbers, of which h keeps what the way back wants. */
-static void chunk_forward(struct head *h, size_t n, float *logp, float *entropy)
+/* Of n items: all in h->z at once, or part by part. */
+static void chunk_forward(struct head *h, const float *hidden,
+                          const struct head_item *items, size_t n, float *logp,
+                          float *entropy)
 {
-    xent_forward(h->m->kern, logp, entropy, h->lse, h->z, h->target, h->temperature, n,
-                 h->m->arch.V);
-    if (entropy && entropy != h->entropy)
+    const size_t V = h->m->arch.V;
+
+    gather(h, hidden, items, n);
+    xent_begin(h->sums, n);
+    for (size_t at = 0; at < V; at += h->part) {
+        const size_t cols = least(h->part, V - at);
+
+        logits(h, h->z, h->x, n, at, cols);
+        xent_add(h->m->kern, h->sums, h->z, h->target, h->temperature, n, at, cols);
+    }
+    xent_end(h->sums, logp, entropy, h->lse, h->temperature, n);
+    if (entropy && h->entropy && entropy != h->entropy)
         memcpy(h->entropy, entropy, n * sizeof *entropy);
 }
 
@@ -140,8 +183,8 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
     /* The first chunk comes last: its logits are there when the way back begins. */
     for (size_t i = 0, end = n; end > 0; end = i) {
         i = (end - 1) / h->rows * h->rows;
-        chunk(h, hidden, items + i, end - i);
-        chunk_forward(h, end - i, logp + i, entropy ? entropy + i : NULL);
+        chunk_forward(h, hidden, items + i, end - i, logp + i,
+                      entropy ? entropy + i : NULL);
     }
 }
 
@@ -157,7 +200,7 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
                   dentropy, n, c->V);
     if (c->logit_cap > 0)
         softcap_backward(k, h->dz, h->z, n, c->V, c->logit_cap);
-    scale(h->m, h->dz, n);
+    scale(h->m, h->dz, n, c->V);
     gemm_nn(k, h->d, c->C, h->dz, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
             0);
     if (grads && !h->m->adapter)
@@ -172,14 +215,13 @@ static void backward(struct head *h, const float *hidden, const struct head_item
                      size_t n, size_t held, const float *dlogp, const float *dentropy,
                      float *dh, float *grads)
 {
-    assert(!model_is_packed(h->m));
+    assert(h->mode == HEAD_TRAIN && !model_is_packed(h->m));
     for (size_t i = 0; i < n; i += h->rows) {
-        const size_t k = n - i < h->rows ? n - i : h->rows;
+        const size_t k = least(n - i, h->rows);
 
-        if (i >= held) {
-            chunk(h, hidden, items + i, k);
-            chunk_forward(h, k, h->logp, dentropy ? h->entropy : NULL);
-        }
+        if (i >= held)
+            chunk_forward(h, hidden, items + i, k, h->logp,
+                          dentropy ? h->entropy : NULL);
         chunk_backward(h, items + i, k, dlogp + i, dentropy ? dentropy + i : NULL, dh,
                        grads);
     }
@@ -202,5 +244,5 @@ void head_backward_held(struct head *h, const float *hidden,
 void head_logits(struct head *h, const float *hidden, size_t row0, size_t rows,
                  float *z)
 {
-    logits(h, z, hidden + row0 * h->m->arch.C, rows);
+    logits(h, z, hidden + row0 * h->m->arch.C, rows, 0, h->m->arch.V);
 }

@@ -1,6 +1,7 @@
 /*
  * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
- * logits of all tokens never exist at once.
+ * logits of all tokens never exist at once; where there is no way back, in parts of the
+ * vocabulary, too, which the caches hold.
  *
  *     z = s W h + b, soft-capped where the model does,   s its out_scale, b if it has one,
  *     u = z / temperature,   logp = u_target - log sum exp(u)
@@ -21,13 +22,17 @@ struct head_item {
 
 struct head;
 
-/* m is borrowed until head_free; of a MODEL_SAMPLE model there is no way back.  Memory:
- * one chunk of logits, head_rows() of them, twice that with soft caps.  ERR_NOMEM. */
-int head_new(struct head **out, struct model *m, struct err *e) MUST_CHECK;
-void head_free(struct head *h); /* NULL is fine */
-size_t head_bytes(const struct model *m);
+enum head_mode { HEAD_SCORE, HEAD_TRAIN };
 
-/* Rows of a chunk: 16 to 512, in between as many as take no more than the head's weights or
+/* m is borrowed until head_free; HEAD_TRAIN not of a MODEL_SAMPLE model.  Memory: one chunk of
+ * logits, in HEAD_TRAIN head_rows() of them whole, twice that with soft caps; in HEAD_SCORE
+ * 6 MiB.  Both give the same bits.  ERR_NOMEM. */
+int head_new(struct head **out, struct model *m, enum head_mode mode,
+             struct err *e) MUST_CHECK;
+void head_free(struct head *h); /* NULL is fine */
+size_t head_bytes(const struct model *m, enum head_mode mode);
+
+/* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the head's weights or
  * 32 MiB, whatever is more. */
 size_t head_rows(const struct model *m);
 
@@ -38,7 +43,7 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
 
 /* From the gradients dlogp, dentropy (n; dentropy may be NULL) of some loss: adds to dh
  * (rows of hidden, C apart) and to grads (a block like model_trained, in which an adapter
- * has no head; NULL: not wanted). */
+ * has no head; NULL: not wanted).  HEAD_TRAIN. */
 void head_backward(struct head *h, const float *hidden, const struct head_item *items,
                    size_t n, const float *dlogp, const float *dentropy, float *dh,
                    float *grads);

@@ -6,10 +6,11 @@
  *   z            (N, V)  logits, row-major, contiguous
  *   target       (N)     each in 0..V-1
  *   temperature  (N)     each > 0
- * Sums are in double over float exponentials, after the maximum is taken off; the work
- * is one pass over memory per row for the maximum and one for the sums.  Cannot fail; a
- * NaN in z makes that row's results NaN.  A row's bits depend on that row only.  Rows
- * are shared out over k's threads.
+ * Sums are in double over float exponentials, after the largest logit so far is taken off
+ * (Milakov and Gimelshein 2018, arXiv 1805.02867), so a row is read from memory once, block
+ * by block, and its logits need not be there all at once.  Cannot fail; a NaN in z makes
+ * that row's results NaN.  A row's bits depend on that row only.  Rows are shared out over
+ * k's threads.
  */
 #ifndef CAGSR_NN_XENT_H
 #define CAGSR_NN_XENT_H
@@ -24,6 +25,28 @@
 void xent_forward(struct kern *k, float *logp, float *entropy, float *lse,
                   const float *z, const int32_t *target, const float *temperature,
                   size_t N, size_t V);
+
+/* The same where logits come in parts.  What is known of a row so far: */
+struct xent_sums {
+    double e, eu; /* sum_v exp(u_v - max / temperature); the same times that exponent */
+    float max;    /* of z */
+    float target; /* its logit */
+};
+
+/* Logits of a block; parts begin at multiples of it, and then give the bits of the whole. */
+enum { XENT_BLOCK = 3072 };
+
+/* sums (N) of rows of which nothing has come yet. */
+void xent_begin(struct xent_sums *sums, size_t N);
+
+/* z (N, n): the logits from..from+n-1 of each row, behind those that came before. */
+void xent_add(struct kern *k, struct xent_sums *sums, const float *z,
+              const int32_t *target, const float *temperature, size_t N, size_t from,
+              size_t n);
+
+/* When all have come: as xent_forward. */
+void xent_end(const struct xent_sums *sums, float *logp, float *entropy, float *lse,
+              const float *temperature, size_t N);
 
 /* Gradient with respect to the logits, from dlogp and dentropy (N; dentropy NULL: no
  * entropy term):

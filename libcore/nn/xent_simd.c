@@ -19,15 +19,15 @@ ISA_BODY float row_max(const float *z, size_t V)
     return vec_peak(m);
 }
 
-/* Of a row, with u - max = a <= 0:  *s = sum exp(a),  *sa = sum exp(a) a. */
-ISA_BODY void row_sums(double *s, double *sa, const float *z, size_t V, float max,
+/* Adds n logits to a row's sums, with u - max = a <= 0:  e += exp(a),  eu += exp(a) a. */
+ISA_BODY void add_exps(struct xent_sums *s, const float *z, size_t n, float max,
                        float inv)
 {
     vdouble e0 = {0}, e1 = {0}, f0 = {0}, f1 = {0};
 
-    for (size_t i = 0; i < V; i += VEC) {
+    for (size_t i = 0; i < n; i += VEC) {
         /* The filler is far below every logit, but finite: exp is 0 and 0 a is 0. */
-        const vfloat a = not_below((vec_at(z, i, V, -INFINITY) - max) * inv, -1e4f);
+        const vfloat a = not_below((vec_at(z, i, n, -INFINITY) - max) * inv, -1e4f);
         const vfloat e = vec_exp(a), f = e * a;
 
         e0 += vec_low(e);
@@ -35,24 +35,44 @@ ISA_BODY void row_sums(double *s, double *sa, const float *z, size_t V, float ma
         f0 += vec_low(f);
         f1 += vec_high(f);
     }
-    *s = vec_sum_double(e0 + e1);
-    *sa = vec_sum_double(f0 + f1);
+    s->e += vec_sum_double(e0 + e1);
+    s->eu += vec_sum_double(f0 + f1);
 }
 
-void ISA_NAME(xent_rows)(const struct xent_job *j, size_t from, size_t to)
+/* From the largest logit so far to a larger one. */
+static void raise_max(struct xent_sums *s, float max, double inv)
+{
+    const double by = ((double)s->max - (double)max) * inv, scale = exp(by);
+
+    if (s->max > -INFINITY) { /* else there is nothing yet, or no number */
+        s->eu = scale * (s->eu + by * s->e);
+        s->e *= scale;
+    }
+    s->max = max;
+}
+
+ISA_BODY void add_block(struct xent_sums *s, const float *z, size_t n, double inv)
+{
+    const float max = row_max(z, n);
+
+    if (max > s->max)
+        raise_max(s, max, inv);
+    /* against 0 as long as all is -infinity, so that what is no number is seen */
+    add_exps(s, z, n, s->max > -INFINITY ? s->max : 0, (float)inv);
+}
+
+void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
 {
     for (size_t n = from; n < to; n++) {
         const float *z = j->z + n * j->V;
-        const float max = row_max(z, j->V);
         const double inv = 1 / (double)j->temperature[n];
-        double s, sa;
+        const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
 
-        row_sums(&s, &sa, z, j->V, max, (float)inv);
-        const double base = log(s); /* lse - max / temperature */
-        j->logp[n] = (float)(((double)z[j->target[n]] - (double)max) * inv - base);
-        j->lse_out[n] = (float)((double)max * inv + base);
-        if (j->entropy_out)
-            j->entropy_out[n] = (float)(base - sa / s);
+        for (size_t i = 0; i < j->V; i += XENT_BLOCK)
+            add_block(&j->sums[n], z + i, j->V - i < XENT_BLOCK ? j->V - i : XENT_BLOCK,
+                      inv);
+        if (at < j->V)
+            j->sums[n].target = z[at];
     }
 }
 

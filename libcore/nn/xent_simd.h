@@ -9,13 +9,14 @@
 /* One job for both directions; each uses its members. */
 struct xent_job {
     const struct kern *k;
-    float *logp, *entropy_out, *lse_out, *dz;
+    struct xent_sums *sums;
+    float *dz;
     const float *z, *temperature, *lse, *entropy, *dlogp, *dentropy;
     const int32_t *target;
-    size_t V;
+    size_t V, from; /* columns of z, and the first one's id */
 };
 
-ISA_DECLARE(xent_rows, (const struct xent_job *j, size_t from, size_t to));
+ISA_DECLARE(xent_rows_add, (const struct xent_job *j, size_t from, size_t to));
 ISA_DECLARE(xent_rows_back, (const struct xent_job *j, size_t from, size_t to));
 
 #endif

@@ -100,7 +100,7 @@ static struct group group_new(struct fixture *f, int shared, enum pass_mode mode
     struct err e = {0};
 
     cr_assert_geq(pass_new(&g.p, f->m, 0, mode, &e), 0);
-    cr_assert_geq(head_new(&g.h, f->m, &e), 0);
+    cr_assert_geq(head_new(&g.h, f->m, HEAD_TRAIN, &e), 0);
     pack(&g, shared);
     return g;
 }

@@ -187,3 +187,66 @@ Test(xent, nan_is_seen)
         fixture_free(&f);
     }
 }
+
+/* Logits in parts, each of some blocks: the bits of the whole.  The largest lies in the first
+ * part, in the last, or grows from one to the next. */
+Test(xent, parts_are_the_whole)
+{
+    enum { N = 3, V = 3 * XENT_BLOCK + 41, PARTS = 2 * XENT_BLOCK };
+
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        struct fixture f = fixture(2, (enum isa)isa, N, V, 0.8f);
+        struct xent_sums sums[N];
+        float *z, logp[N], entropy[N], lse[N];
+
+        if (!f.m.k)
+            continue;
+        for (size_t v = 0; v < V; v++) {
+            f.z[v] += v < 100 ? 20 : 0;
+            f.z[V + v] += (float)v / 500;
+        }
+        f.z[2 * V + V - 1] = 40;
+        forward(&f);
+        xent_begin(sums, N);
+        for (size_t at = 0, n; at < V; at += n) {
+            n = V - at < PARTS ? V - at : PARTS;
+            z = floats(N * n);
+            for (size_t i = 0; i < N; i++)
+                memcpy(z + i * n, f.z + i * V + at, n * sizeof *z);
+            xent_add(f.m.k, sums, z, f.target, f.temperature, N, at, n);
+            free(z);
+        }
+        xent_end(sums, logp, entropy, lse, f.temperature, N);
+        cr_expect_eq(memcmp(logp, f.logp, sizeof logp), 0, "%d", isa);
+        cr_expect_eq(memcmp(entropy, f.entropy, sizeof entropy), 0, "%d", isa);
+        cr_expect_eq(memcmp(lse, f.lse, sizeof lse), 0, "%d", isa);
+        fixture_free(&f);
+    }
+}
+
+/* Blocks in which all tokens are ruled out say nothing, before and behind the others; what is no
+ * number among them is seen. */
+Test(xent, blocks_of_nothing)
+{
+    enum { V = 3 * XENT_BLOCK };
+
+    for (size_t block = 0; block < 3; block++) {
+        struct fixture f = fixture(1, ISA_AUTO, 1, V, 1);
+        const float *seen = f.z + block * XENT_BLOCK;
+        float logp, entropy, lse;
+
+        for (size_t v = 0; v < V; v++)
+            if (v / XENT_BLOCK != block)
+                f.z[v] = -INFINITY;
+        f.target[0] = (int32_t)(block * XENT_BLOCK + 11);
+        forward(&f);
+        xent_forward(f.m.k, &logp, &entropy, &lse, seen, &(int32_t){11}, f.temperature,
+                     1, XENT_BLOCK);
+        cr_expect(logp == f.logp[0] && entropy == f.entropy[0] && lse == f.lse[0]);
+        cr_expect(isfinite(logp) && isfinite(entropy));
+        f.z[(block + 1) % 3 * XENT_BLOCK + 5] = NAN;
+        forward(&f);
+        cr_expect(isnan(f.logp[0]) && isnan(f.entropy[0]) && isnan(f.lse[0]));
+        fixture_free(&f);
+    }
+}
