@@ -34,6 +34,15 @@ typedef int32_t vint __attribute__((vector_size(VEC_BYTES)));
 typedef double vdouble __attribute__((vector_size(VEC_BYTES))); /* VEC / 2 lanes */
 typedef float vfloat_half __attribute__((vector_size(VEC_BYTES / 2))); /* VEC / 2 */
 
+/* An instruction that compilers do not find by themselves, on vectors of theirs. */
+#if defined(__AVX512F__)
+typedef __m512 vraw;
+#define VEC_CALL(op, ...) ((vfloat)_mm512_##op##_ps(__VA_ARGS__))
+#elif defined(__AVX2__)
+typedef __m256 vraw;
+#define VEC_CALL(op, ...) ((vfloat)_mm256_##op##_ps(__VA_ARGS__))
+#endif
+
 /* a - 0 is a, whatever a is, and compilers know: 0 + a would be an addition, for -0. */
 ISA_BODY vfloat vec_set(float a)
 {
@@ -98,10 +107,8 @@ ISA_BODY vfloat vec_select(vint m, vfloat a, vfloat b)
  * the compiler makes of the plain expression: where bits must be those of other loops. */
 ISA_BODY vfloat vec_fma(vfloat a, vfloat b, vfloat c)
 {
-#if defined(__AVX512F__)
-    return (vfloat)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__AVX2__)
-    return (vfloat)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#if defined(VEC_CALL)
+    return VEC_CALL(fmadd, (vraw)a, (vraw)b, (vraw)c);
 #else
     return a * b + c;
 #endif
@@ -110,10 +117,8 @@ ISA_BODY vfloat vec_fma(vfloat a, vfloat b, vfloat c)
 /* The larger, and the smaller; b where one of them is not a number. */
 ISA_BODY vfloat vec_max(vfloat a, vfloat b)
 {
-#if defined(__AVX512F__)
-    return (vfloat)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vfloat)_mm256_max_ps((__m256)a, (__m256)b);
+#if defined(VEC_CALL)
+    return VEC_CALL(max, (vraw)a, (vraw)b);
 #else
     return vec_select(a > b, a, b);
 #endif
@@ -121,10 +126,8 @@ ISA_BODY vfloat vec_max(vfloat a, vfloat b)
 
 ISA_BODY vfloat vec_min(vfloat a, vfloat b)
 {
-#if defined(__AVX512F__)
-    return (vfloat)_mm512_min_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vfloat)_mm256_min_ps((__m256)a, (__m256)b);
+#if defined(VEC_CALL)
+    return VEC_CALL(min, (vraw)a, (vraw)b);
 #else
     return vec_select(a < b, a, b);
 #endif
