@@ -216,28 +216,10 @@ ISA_BODY float vec_peak(vfloat v)
     VEC_ACROSS(v, max);
 }
 
-/* p 2^n for whole n from -151 to 128, rounded once where that is below 2^-126.  t is n + shift,
- * whose low bits hold n. */
-ISA_BODY vfloat vec_scale(vfloat p, vfloat n, vfloat t, vfloat shift)
-{
-#if defined(__AVX512F__)
-    (void)t, (void)shift;
-    return (vfloat)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
-    const vint ni = (vint)t - (vint)shift, half = ni >> 1;
-    const vfloat s1 = (vfloat)((half + 127) << 23);
-    const vfloat s2 = (vfloat)((ni - half + 127) << 23);
-
-    (void)n;
-    return p * s1 * s2;
-#endif
-}
-
 /*
  * exp.  x = n ln 2 + r, |r| <= ln 2 / 2; exp(r) by a polynomial of degree 6 (relative
  * error 5e-9 before rounding), then 2^n so that results below 2^-126 round once into the
- * subnormals.  Within 1.2 ulp of the true value;
- * 0 below -104, infinity above 88.73; NaN stays NaN.
+ * subnormals.  Within 1.2 ulp of the true value; 0 below -104, infinity above 88.73; NaN stays NaN.
  */
 ISA_BODY vfloat vec_exp(vfloat x)
 {
@@ -254,7 +236,16 @@ ISA_BODY vfloat vec_exp(vfloat x)
     p = p * r + 0x1.fffffcp-2f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    return vec_scale(p, n, t, shift);
+#if defined(__AVX512F__)
+    return VEC_CALL(scalef, (vraw)p, (vraw)n);
+#else
+    const vint ni = (vint)t - (vint)shift; /* the low bits of t hold n */
+    const vint half = ni >> 1;             /* 2^n in two steps */
+    const vfloat s1 = (vfloat)((half + 127) << 23);
+    const vfloat s2 = (vfloat)((ni - half + 127) << 23);
+
+    return p * s1 * s2;
+#endif
 }
 
 #endif

@@ -32,8 +32,8 @@ int head_new(struct head **out, struct model *m, enum head_mode mode,
 void head_free(struct head *h); /* NULL is fine */
 size_t head_bytes(const struct model *m, enum head_mode mode);
 
-/* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the head's weights or
- * 32 MiB, whatever is more. */
+/* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the
+ * head's weights or 32 MiB, whatever is more. */
 size_t head_rows(const struct model *m);
 
 /* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are

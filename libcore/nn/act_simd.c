@@ -84,7 +84,7 @@ ISA_BODY vfloat value(vfloat x, enum act act)
     case ACT_SILU: return x * sigmoid(x);
     case ACT_RELU: break;
     }
-    return vec_select(x < 0.0f, vec_set(0), x);
+    return vec_max(vec_set(0), x);
 }
 
 ISA_BODY vfloat slope(vfloat x, enum act act)

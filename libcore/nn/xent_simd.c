@@ -1,6 +1,7 @@
 #include "nn/xent_simd.h"
 
 #include "kern/vec.h"
+#include "tensor/dims.h"
 
 #include <math.h>
 
@@ -69,8 +70,7 @@ void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
         const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
 
         for (size_t i = 0; i < j->V; i += XENT_BLOCK)
-            add_block(&j->sums[n], z + i, j->V - i < XENT_BLOCK ? j->V - i : XENT_BLOCK,
-                      inv);
+            add_block(&j->sums[n], z + i, least(j->V - i, XENT_BLOCK), inv);
         if (at < j->V)
             j->sums[n].target = z[at];
     }

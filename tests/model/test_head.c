@@ -3,7 +3,7 @@
 #include "model/head.h"
 
 #include "../support/files.h"
-#include "../support/golden.h"
+#include "../support/golden_model.h"
 #include "../support/machine.h"
 #include "nn/xent.h"
 
@@ -96,11 +96,9 @@ static struct numbers of_logits(struct model *m, const float *hidden)
 
 ParameterizedTestParameters(head, parts_are_the_whole)
 {
-    static const size_t index[] = {0, 1, 2};
-
-    return cr_make_param_array(const size_t, index, sizeof index / sizeof *index);
+    return each_index(sizeof of / sizeof *of);
 }
-ParameterizedTest(const size_t *i, head, parts_are_the_whole)
+ParameterizedTest(size_t *i, head, parts_are_the_whole)
 {
     char *dir = scratch_make();
     struct machine mc;
@@ -123,11 +121,9 @@ ParameterizedTest(const size_t *i, head, parts_are_the_whole)
 /* Weights that are packed, in either type; float32's give the bits of those that are not. */
 ParameterizedTestParameters(head, parts_of_what_is_packed)
 {
-    static const size_t index[] = {0, 1, 2};
-
-    return cr_make_param_array(const size_t, index, sizeof index / sizeof *index);
+    return each_index(sizeof of / sizeof *of);
 }
-ParameterizedTest(const size_t *i, head, parts_of_what_is_packed)
+ParameterizedTest(size_t *i, head, parts_of_what_is_packed)
 {
     char *dir = scratch_make(), *saved = strdup(path_in(dir, "model"));
     struct machine mc;
