@@ -14,6 +14,8 @@
 #ifndef CAGSR_IO_QUANT_H
 #define CAGSR_IO_QUANT_H
 
+#include "kern/isa.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,9 +51,11 @@ size_t quant_block_bytes(enum quant_type t);
 /* Bytes of n values; n is a multiple of quant_block(t), and the product fits. */
 size_t quant_bytes(enum quant_type t, size_t n);
 
-/* n values (a multiple of quant_block(t)) to float.  src may be unaligned.  Cannot
- * fail; safe from many threads on disjoint outputs. */
-void quant_widen(float *dst, const void *src, enum quant_type t, size_t n);
+/* n values (a multiple of quant_block(t)) to float, the same bits by every instruction set that
+ * this processor has.  src may be unaligned.  Cannot fail; safe from many threads on disjoint
+ * outputs. */
+void quant_widen(enum isa isa, float *dst, const void *src, enum quant_type t,
+                 size_t n);
 
 /* 1 for the types that we write: the floats, Q8_0 and Q4_0. */
 int quant_can_narrow(enum quant_type t);

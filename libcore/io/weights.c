@@ -217,6 +217,7 @@ int weights_matrix(const struct weights_tensor **out, const struct weights *w,
 
 struct job {
     const struct weights_tensor *t;
+    enum isa isa;
     float *out;
     size_t r0, r1, ld;
     size_t chunk;    /* rows of one iteration */
@@ -224,7 +225,7 @@ struct job {
 };
 
 /* Row r of t to y. */
-static void read_row(float *y, const struct weights_tensor *t, size_t r)
+static void read_row(enum isa isa, float *y, const struct weights_tensor *t, size_t r)
 {
     if (t->code < DTYPE_COUNT) {
         const enum dtype d = (enum dtype)t->code;
@@ -233,7 +234,7 @@ static void read_row(float *y, const struct weights_tensor *t, size_t r)
     } else {
         const enum quant_type q = (enum quant_type)(t->code - DTYPE_COUNT);
 
-        quant_widen(y, t->data + r * quant_bytes(q, t->cols), q, t->cols);
+        quant_widen(isa, y, t->data + r * quant_bytes(q, t->cols), q, t->cols);
     }
 }
 
@@ -245,19 +246,22 @@ static void read_chunk(void *ctx, size_t i, size_t worker)
 
     (void)worker;
     for (size_t r = begin; r < end; r++)
-        read_row(j->out + (r - j->r0) * j->ld, j->t,
+        read_row(j->isa, j->out + (r - j->r0) * j->ld, j->t,
                  j->head_dim ? gguf_qk_row(r, j->head_dim) : r);
 }
 
-/* About 64 Ki values for each iteration: enough to pay for handing it out. */
-static void run(struct job *j, struct par *par)
+/* About 16 Ki values for each iteration, 3 us: enough to pay for handing it out. */
+enum { ITERATION = 1 << 14 };
+
+static void run(struct job *j, const struct kern *k)
 {
     const size_t cols = j->t->cols;
 
     if (j->r1 == j->r0 || cols == 0)
         return;
-    j->chunk = cols < 65536 ? 65536 / cols : 1;
-    par_for(par, (j->r1 - j->r0 + j->chunk - 1) / j->chunk, read_chunk, j);
+    j->chunk = cols < ITERATION ? ITERATION / cols : 1;
+    j->isa = kern_isa(k);
+    par_for(kern_par(k), (j->r1 - j->r0 + j->chunk - 1) / j->chunk, read_chunk, j);
 }
 
 const float *weights_floats(const struct weights_tensor *t)
@@ -270,13 +274,13 @@ const float *weights_floats(const struct weights_tensor *t)
 }
 
 void weights_read(const struct weights_tensor *t, size_t r0, size_t r1, float *out,
-                  size_t ld, struct par *par)
+                  size_t ld, const struct kern *k)
 {
-    run(&(struct job){.t = t, .out = out, .r0 = r0, .r1 = r1, .ld = ld}, par);
+    run(&(struct job){.t = t, .out = out, .r0 = r0, .r1 = r1, .ld = ld}, k);
 }
 
 /* One value of a vector. */
-static float read_value(const struct weights_tensor *t, size_t i)
+static float read_value(enum isa isa, const struct weights_tensor *t, size_t i)
 {
     float block[256];
 
@@ -287,19 +291,19 @@ static float read_value(const struct weights_tensor *t, size_t i)
         return block[0];
     }
     const enum quant_type q = (enum quant_type)(t->code - DTYPE_COUNT);
-    quant_widen(block, t->data + quant_bytes(q, i), q, quant_block(q));
+    quant_widen(isa, block, t->data + quant_bytes(q, i), q, quant_block(q));
     return block[i % quant_block(q)];
 }
 
 void weights_read_qk(const struct weights_tensor *t, size_t head_dim, float *out,
-                     size_t ld, struct par *par)
+                     size_t ld, const struct kern *k)
 {
     if (t->rows == 1)
         for (size_t i = 0; i < t->cols; i++)
-            out[i] = read_value(t, gguf_qk_row(i, head_dim));
+            out[i] = read_value(kern_isa(k), t, gguf_qk_row(i, head_dim));
     else
         run(
             &(struct job){
                 .t = t, .out = out, .r1 = t->rows, .ld = ld, .head_dim = head_dim},
-            par);
+            k);
 }

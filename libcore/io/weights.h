@@ -6,8 +6,8 @@
 #define CAGSR_IO_WEIGHTS_H
 
 #include "base/err.h"
-#include "base/par.h"
 #include "io/gguf.h"
+#include "kern/kern.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -70,15 +70,15 @@ const float *weights_floats(const struct weights_tensor *t);
 /*
  * Rows r0 <= r < r1 of t as float32 into out, (r1 - r0, cols), row ld floats after row
  * (ld >= cols).  t->is_float is required, and r1 <= t->rows.  The work is shared out
- * over par (may be NULL).  Cannot fail; the values do not depend on the threads.
+ * over k's threads.  Cannot fail; the values do not depend on the threads.
  */
 void weights_read(const struct weights_tensor *t, size_t r0, size_t r1, float *out,
-                  size_t ld, struct par *par);
+                  size_t ld, const struct kern *k);
 
 /* The same with the row order of attention q and k in llama files undone (gguf_qk_row):
  * out's row r - r0 is the file's row gguf_qk_row(r, head_dim).  head_dim is even and
  * divides t->rows.  Biases (one row of heads * head_dim values) are permuted too. */
 void weights_read_qk(const struct weights_tensor *t, size_t head_dim, float *out,
-                     size_t ld, struct par *par);
+                     size_t ld, const struct kern *k);
 
 #endif

@@ -16,12 +16,6 @@
 
 typedef uint16_t line_half __attribute__((vector_size(64)));
 
-#if defined(__clang__)
-#define LINE_MIX(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define LINE_MIX(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
-#endif
-
 UNIT_TARGET ISA_BODY line_sum floats_at(const float *x)
 {
     line_sum v;
@@ -66,8 +60,8 @@ UNIT_TARGET ISA_BODY void put_pair(uint32_t *w, line_sum even, line_sum odd)
 {
     const line_half h = (line_half)ROUND_TWO(even, odd);
     const line_half two =
-        LINE_MIX(line_half, h, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        ISA_MIX(line_half, h, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+                8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 
     memcpy(w, &two, sizeof two);
 }
@@ -112,8 +106,8 @@ UNIT_TARGET static void order_across(uint32_t *w, size_t apart, const float *x,
     do {                                                                               \
         const line_word x = a, y = b;                                                  \
                                                                                        \
-        a = LINE_MIX(line_word, x, y, first);                                          \
-        b = LINE_MIX(line_word, x, y, second);                                         \
+        a = ISA_MIX(line_word, x, y, first);                                           \
+        b = ISA_MIX(line_word, x, y, second);                                          \
     } while (0)
 #define EVEN_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
 #define ODD_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31

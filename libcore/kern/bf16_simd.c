@@ -103,34 +103,28 @@ void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)
  * words with each other. */
 typedef uint32_t word8 __attribute__((vector_size(32)));
 
-#if defined(__clang__)
-#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define MIX(a, b, ...) __builtin_shuffle(a, b, (word8){__VA_ARGS__})
-#endif
-
 ISA_BODY void swap_ones(word8 *a, word8 *b)
 {
     const word8 x = *a, y = *b;
 
-    *a = MIX(x, y, 0, 8, 2, 10, 4, 12, 6, 14);
-    *b = MIX(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+    *a = ISA_MIX(word8, x, y, 0, 8, 2, 10, 4, 12, 6, 14);
+    *b = ISA_MIX(word8, x, y, 1, 9, 3, 11, 5, 13, 7, 15);
 }
 
 ISA_BODY void swap_twos(word8 *a, word8 *b)
 {
     const word8 x = *a, y = *b;
 
-    *a = MIX(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
-    *b = MIX(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+    *a = ISA_MIX(word8, x, y, 0, 1, 8, 9, 4, 5, 12, 13);
+    *b = ISA_MIX(word8, x, y, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
 ISA_BODY void swap_fours(word8 *a, word8 *b)
 {
     const word8 x = *a, y = *b;
 
-    *a = MIX(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
-    *b = MIX(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+    *a = ISA_MIX(word8, x, y, 0, 1, 2, 3, 8, 9, 10, 11);
+    *b = ISA_MIX(word8, x, y, 4, 5, 6, 7, 12, 13, 14, 15);
 }
 
 ISA_BODY void turn_block(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv)

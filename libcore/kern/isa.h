@@ -60,6 +60,13 @@ int isa_parse(enum isa *out, const char *name);
 #define UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 
+/* Lanes of two vectors of a type, by number: a's, then b's. */
+#if defined(__clang__)
+#define ISA_MIX(type, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ISA_MIX(type, a, b, ...) __builtin_shuffle(a, b, (type){__VA_ARGS__})
+#endif
+
 /* What the compiler can make of the last two sets. */
 #if !defined(__x86_64__) || !defined(__linux__)
 #define ISA_BF16 0

@@ -161,6 +161,34 @@ ISA_BODY vdouble vec_high(vfloat v)
     return vec_widen(h);
 }
 
+/* VEC bytes as numbers from 0; and as two's complement. */
+typedef uint8_t vbyte __attribute__((vector_size(VEC_BYTES)));
+
+ISA_BODY vint vec_bytes(const unsigned char *p)
+{
+#if defined(__AVX512F__)
+    return (vint)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)p));
+#elif defined(__AVX2__)
+    return (vint)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p));
+#else
+    const vbyte zero = {0}; /* two interleavings with zeros: 16 bits, then 32 */
+    uint32_t four;
+
+    memcpy(&four, p, sizeof four);
+    const vbyte b = (vbyte)(vint){(int32_t)four};
+    const vbyte two =
+        ISA_MIX(vbyte, b, zero, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+
+    return (vint)ISA_MIX(vbyte, two, zero, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6,
+                         7, 22, 23);
+#endif
+}
+
+ISA_BODY vint vec_signed_bytes(const unsigned char *p)
+{
+    return (vec_bytes(p) ^ 128) - 128;
+}
+
 /* Across lanes: the halves together, until one lane is left. */
 ISA_BODY double vec_sum_double(vdouble v)
 {

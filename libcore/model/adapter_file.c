@@ -8,8 +8,8 @@
 #include "base/rng.h"
 #include "io/peft.h"
 #include "io/safetensors.h"
+#include "kern/finite.h"
 #include "model/adapter_private.h"
-#include "tensor/finite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -279,11 +279,11 @@ static int choose_read(void *ctx, const struct adapter_target *t, size_t *r,
     return rc < 0 ? rc : entry(d->st, t->module, "A") != NULL;
 }
 
-static int read_param(struct adapter *a, const struct plan_param *p,
+static int read_param(const struct model *m, const struct plan_param *p,
                       const struct safetensors *st, float *scratch, struct err *e)
 {
     const struct st_entry *t = safetensors_find(st, p->name);
-    float *out = a->params + p->offset;
+    const struct adapter *a = m->adapter;
     const size_t n = p->rows * p->cols;
 
     if (!t)
@@ -295,20 +295,22 @@ static int read_param(struct adapter *a, const struct plan_param *p,
     if (dtype_widen(scratch, t->data, t->dtype, n) < 0)
         return err_set(e, ERR_SHAPE, "%s: '%s' is %s, expected F32, F16 or BF16",
                        st->path, p->name, dtype_name(t->dtype));
-    if (!all_finite(scratch, n))
+    if (!all_finite(kern_isa(m->kern), scratch, n))
         return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                        st->path, p->name);
-    plan_import(&a->plan, p, out, scratch);
+    plan_import(&a->plan, p, a->params + p->offset, scratch);
     return 0;
 }
 
-static int read_params(struct adapter *a, const struct safetensors *st, struct err *e)
+static int read_params(const struct model *m, const struct safetensors *st,
+                       struct err *e)
 {
+    const struct adapter *a = m->adapter;
     float *scratch = malloc((a->plan.size + 1) * sizeof *scratch);
     int rc = scratch ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", st->path);
 
     for (size_t i = 0; rc >= 0 && i < a->plan.n; i++)
-        rc = read_param(a, &a->plan.param[i], st, scratch, e);
+        rc = read_param(m, &a->plan.param[i], st, scratch, e);
     free(scratch);
     return rc;
 }
@@ -336,8 +338,7 @@ static int load(struct model *m, const struct peft *peft, const char *path,
     int rc = safetensors_open(&st, path, e);
 
     if (rc >= 0 && (rc = adapter_build(m, choose_read, &d, e)) >= 0 &&
-        (rc = refuse_strangers(m, &st, e)) >= 0 &&
-        (rc = read_params(m->adapter, &st, e)) >= 0) {
+        (rc = refuse_strangers(m, &st, e)) >= 0 && (rc = read_params(m, &st, e)) >= 0) {
         m->adapter->config = json_incref(peft->config);
         rc = adapter_ready(m, e);
     }

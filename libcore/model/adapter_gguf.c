@@ -13,8 +13,8 @@
 #include "io/gguf_write.h"
 #include "io/peft.h"
 #include "io/weights.h"
+#include "kern/finite.h"
 #include "model/adapter_private.h"
-#include "tensor/finite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static int put_param(struct gguf_writer *w, const struct model *m,
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", m->path, p->name);
     for (size_t i = 0; i < n; i++)
         folded[i] = fold * x[i];
-    const int rc = all_finite(folded, n)
+    const int rc = all_finite(kern_isa(m->kern), folded, n)
                        ? model_gguf_put(w, m, p, folded, e)
                        : err_set(e, ERR_NUMERIC,
                                  "%s: '%s' times its scale is too large for float32",
@@ -205,10 +205,10 @@ static int read_param(const struct model *m, const struct plan_param *p,
     if (rc < 0)
         return rc;
     if (p->flags & PLAN_QK)
-        weights_read_qk(t, m->arch.D, out, p->cols, kern_par(m->kern));
+        weights_read_qk(t, m->arch.D, out, p->cols, m->kern);
     else
-        weights_read(t, 0, p->rows, out, p->cols, kern_par(m->kern));
-    if (!all_finite(out, p->rows * p->cols))
+        weights_read(t, 0, p->rows, out, p->cols, m->kern);
+    if (!all_finite(kern_isa(m->kern), out, p->rows * p->cols))
         return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                        t->file, t->name);
     return 0;

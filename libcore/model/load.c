@@ -9,11 +9,12 @@
  * what a start costs).
  */
 #include "base/hash.h"
+#include "kern/finite.h"
 #include "model/adapter.h"
 #include "model/private.h"
 #include "tensor/dims.h"
-#include "tensor/finite.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,7 +61,7 @@ static int read_reordered(struct loader *ld, const struct plan_param *p,
     if (!turn)
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", t->file, t->name);
     ld->turn = turn;
-    weights_read(t, 0, rows, turn, cols, kern_par(ld->m->kern));
+    weights_read(t, 0, rows, turn, cols, ld->m->kern);
     plan_import(&ld->m->plan, p, out, turn);
     return 0;
 }
@@ -82,36 +83,44 @@ static int find_tensor(const struct weights_tensor **t, const struct loader *ld,
                           turned ? p->rows : p->cols, e);
 }
 
-/* What is read is looked at twice, from end to end: two tasks. */
+/* What is read is looked at twice.  The hash goes from end to end and takes longest: the first
+ * task; the others look for what is not a finite number, LOOK_RUN floats each. */
+enum { LOOK_RUN = 1 << 15 };
+
 struct look {
     struct hasher *hash; /* NULL: none is wanted */
     const float *x;
     size_t n;
-    int finite;
+    enum isa isa;
+    atomic_int strange; /* one that is not finite was seen */
 };
 
 static void look_task(void *arg, size_t i, size_t worker)
 {
     struct look *k = arg;
+    const size_t from = (i - 1) * LOOK_RUN;
 
     (void)worker;
-    if (i == 0)
-        k->finite = all_finite(k->x, k->n);
-    else if (k->hash)
+    if (i > 0) {
+        if (!all_finite(k->isa, k->x + from, least(k->n - from, LOOK_RUN)))
+            k->strange = 1;
+    } else if (k->hash) {
         hasher_add(k->hash, k->x, k->n * sizeof *k->x);
+    }
 }
 
 /* Adds n values of a tensor to the hash, and refuses what is not a finite number. */
 static int look_through(const struct loader *ld, const struct weights_tensor *t,
                         const float *x, size_t n, struct err *e)
 {
-    struct look k = {.hash = ld->hash, .x = x, .n = n};
+    const struct kern *kern = ld->m->kern;
+    struct look k = {.hash = ld->hash, .x = x, .n = n, .isa = kern_isa(kern)};
 
-    par_for(n < 4096 ? NULL : kern_par(ld->m->kern), 2, look_task, &k);
-    return k.finite
-               ? 0
-               : err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
-                         t->file, t->name);
+    par_for(n < 4096 ? NULL : kern_par(kern), 1 + ceil_div(n, LOOK_RUN), look_task, &k);
+    return k.strange
+               ? err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
+                         t->file, t->name)
+               : 0;
 }
 
 /* The matrix of the layer on the stage that a parameter is some rows of, or NULL. */
@@ -180,9 +189,9 @@ static int load_param(struct loader *ld, const struct plan_param *p, float *out,
     if (!gguf && plan_reordered(p))
         rc = read_reordered(ld, p, t, out, e);
     else if (gguf && p->flags & PLAN_QK)
-        weights_read_qk(t, ld->m->arch.D, out, p->cols, kern_par(ld->m->kern));
+        weights_read_qk(t, ld->m->arch.D, out, p->cols, ld->m->kern);
     else
-        weights_read(t, 0, p->rows, out, p->cols, kern_par(ld->m->kern));
+        weights_read(t, 0, p->rows, out, p->cols, ld->m->kern);
     if (rc < 0)
         return rc;
     if (gguf && p->flags & PLAN_PLUS_ONE)
@@ -341,7 +350,7 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
         const float *x = there ? there + n * K : ld->stage;
 
         if (!there)
-            weights_read(t, n, n + rows, ld->stage, K, kern_par(m->kern));
+            weights_read(t, n, n + rows, ld->stage, K, m->kern);
         if ((rc = look_through(ld, t, x, rows * K, e)) < 0)
             return rc;
         gemm_pack_rows(w, m->kern, x, K, n, rows);

@@ -1,10 +1,10 @@
 #include "model/pass.h"
 
 #include "base/arena.h"
+#include "kern/finite.h"
 #include "model/block.h"
 #include "model/private.h"
 #include "tensor/dims.h"
-#include "tensor/finite.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -384,7 +384,7 @@ static struct block_acts acts(const struct pass *p, size_t l)
 
 static int check_hidden(const struct pass *p, struct err *e)
 {
-    return all_finite(p->hidden, p->block.B * p->m->arch.C)
+    return all_finite(kern_isa(p->m->kern), p->hidden, p->block.B * p->m->arch.C)
                ? 0
                : err_set(e, ERR_NUMERIC, "%s: hidden states are not finite numbers",
                          p->m->path);

@@ -35,43 +35,6 @@ int dtype_parse(enum dtype *out, const char *name, size_t n)
     return -1;
 }
 
-static inline uint32_t bits(float x)
-{
-    uint32_t u;
-
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static inline float from_bits(uint32_t u)
-{
-    float x;
-
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-/* The exponent's bias differs by 112: a product with 2^112 moves it and normalises
- * subnormals on the way.  Only infinity and NaN need their exponent set. */
-static inline float widen16(uint16_t h)
-{
-    const uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13;
-    const uint32_t special = (h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
-    const uint32_t u = bits(from_bits(magnitude) * 0x1p112f) | special;
-
-    return from_bits(u | (uint32_t)(h & 0x8000) << 16);
-}
-
-float f32_from_f16(uint16_t h)
-{
-    return widen16(h);
-}
-
-float f32_from_bf16(uint16_t h)
-{
-    return from_bits((uint32_t)h << 16);
-}
-
 /* u + (half of the last kept place) - 1, and 1 more if that place is odd: ties go to
  * even, and a carry out of the fraction raises the exponent as it should. */
 static inline uint32_t round_bits(uint32_t u, int drop)
@@ -81,7 +44,7 @@ static inline uint32_t round_bits(uint32_t u, int drop)
 
 uint16_t bf16_from_f32(float x)
 {
-    const uint32_t u = bits(x);
+    const uint32_t u = f32_bits(x);
 
     if ((u & 0x7fffffff) > 0x7f800000)
         return (uint16_t)(u >> 16 | 0x40); /* a NaN stays one, and quiet */
@@ -90,7 +53,7 @@ uint16_t bf16_from_f32(float x)
 
 uint16_t f16_from_f32(float x)
 {
-    const uint32_t u = bits(x), a = u & 0x7fffffff;
+    const uint32_t u = f32_bits(x), a = u & 0x7fffffff;
     const uint16_t sign = (uint16_t)(u >> 16 & 0x8000);
 
     if (a > 0x7f800000)
@@ -98,7 +61,7 @@ uint16_t f16_from_f32(float x)
     if (a >= 0x47800000) /* 2^16 and infinity */
         return (uint16_t)(sign | 0x7c00);
     if (a < 0x38800000) /* below 2^-14: adding 1/2 rounds at 2^-24, f16's last place */
-        return (uint16_t)(sign | (bits(from_bits(a) + 0.5f) - 0x3f000000));
+        return (uint16_t)(sign | (f32_bits(f32_from_bits(a) + 0.5f) - 0x3f000000));
     return (uint16_t)(sign | round_bits(a - 0x38000000, 13));
 }
 
@@ -112,14 +75,14 @@ int dtype_widen(float *dst, const void *src, enum dtype t, size_t n)
         for (size_t i = 0; i < n; i++) {
             uint16_t h;
             memcpy(&h, s + 2 * i, 2);
-            dst[i] = widen16(h);
+            dst[i] = f32_from_f16(h);
         }
         return 0;
     case DTYPE_BF16:
         for (size_t i = 0; i < n; i++) {
             uint16_t h;
             memcpy(&h, s + 2 * i, 2);
-            dst[i] = from_bits((uint32_t)h << 16);
+            dst[i] = f32_from_bf16(h);
         }
         return 0;
     default: return -1;
@@ -134,7 +97,8 @@ static long narrow16(unsigned char *d, const float *src, size_t n,
     for (size_t i = 0; i < n; i++) {
         const uint16_t h = fn(src[i]);
 
-        lost += (h & 0x7fff) == infinity && (bits(src[i]) & 0x7fffffff) < 0x7f800000;
+        lost +=
+            (h & 0x7fff) == infinity && (f32_bits(src[i]) & 0x7fffffff) < 0x7f800000;
         memcpy(d + 2 * i, &h, 2);
     }
     return lost;

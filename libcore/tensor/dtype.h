@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum dtype {
     DTYPE_F32,
@@ -33,8 +34,38 @@ const char *dtype_name(enum dtype t);
 /* The type with that name: n bytes, upper case.  0, or -1 if there is none. */
 int dtype_parse(enum dtype *out, const char *name, size_t n);
 
-float f32_from_f16(uint16_t h);
-float f32_from_bf16(uint16_t h);
+static inline uint32_t f32_bits(float x)
+{
+    uint32_t u;
+
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline float f32_from_bits(uint32_t u)
+{
+    float x;
+
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* The exponent's bias differs by 112: a product with 2^112 moves it and normalises
+ * subnormals on the way.  Only infinity and NaN need their exponent set. */
+static inline float f32_from_f16(uint16_t h)
+{
+    const uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13;
+    const uint32_t special = (h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+    const uint32_t u = f32_bits(f32_from_bits(magnitude) * 0x1p112f) | special;
+
+    return f32_from_bits(u | (uint32_t)(h & 0x8000) << 16);
+}
+
+static inline float f32_from_bf16(uint16_t h)
+{
+    return f32_from_bits((uint32_t)h << 16);
+}
+
 uint16_t f16_from_f32(float x); /* beyond 65504: infinity */
 uint16_t bf16_from_f32(float x);
 

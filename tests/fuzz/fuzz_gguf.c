@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         float *x = malloc(g.tensors[i].count * sizeof *x + 1);
 
         if (x)
-            quant_widen(x, g.tensors[i].data, g.tensors[i].type, g.tensors[i].count);
+            quant_widen(isa_best(), x, g.tensors[i].data, g.tensors[i].type,
+                        g.tensors[i].count);
         free(x);
     }
     gguf_close(&g);

@@ -2,6 +2,7 @@
 #include "io/weights.h"
 
 #include "../support/files.h"
+#include "../support/machine.h"
 #include "io/safetensors.h"
 
 #include <criterion/criterion.h>
@@ -35,15 +36,16 @@ static const struct {
     {"model.layers.%d.mlp.down_proj.weight", "blk.%d.ffn_down.weight", 0},
 };
 
-static float *read_all(const struct weights_tensor *t, size_t head_dim, struct par *par)
+static float *read_all(const struct weights_tensor *t, size_t head_dim,
+                       const struct kern *k)
 {
     float *x = malloc(t->rows * t->cols * sizeof *x);
 
     cr_assert_not_null(x);
     if (head_dim)
-        weights_read_qk(t, head_dim, x, t->cols, par);
+        weights_read_qk(t, head_dim, x, t->cols, k);
     else
-        weights_read(t, 0, t->rows, x, t->cols, par);
+        weights_read(t, 0, t->rows, x, t->cols, k);
     return x;
 }
 
@@ -64,10 +66,11 @@ static size_t head_dim(const struct weights *w)
 static void compare(const char *gguf_file, double tolerance)
 {
     struct weights *a = open_golden("llama-tiny"), *b = open_golden(gguf_file);
-    struct par *par;
+    struct machine one, two;
     struct err e = {0};
 
-    cr_assert_eq(par_new(&par, 2, &e), 0, "%s", e.text);
+    machine_new(&one, 1, NULL);
+    machine_new(&two, 2, NULL);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         for (int layer = 0; layer < 2; layer++) {
             char hf[96], gguf[96];
@@ -78,15 +81,16 @@ static void compare(const char *gguf_file, double tolerance)
             cr_assert_not_null(x = weights_find(a, hf), "%s", hf);
             cr_assert_eq(weights_matrix(&y, b, gguf, x->rows, x->cols, &e), 0, "%s",
                          e.text);
-            float *want = read_all(x, 0, NULL);
-            float *got = read_all(y, pairs[i].qk ? head_dim(b) : 0, par);
+            float *want = read_all(x, 0, one.k);
+            float *got = read_all(y, pairs[i].qk ? head_dim(b) : 0, two.k);
             for (size_t k = 0; k < x->rows * x->cols; k++)
                 cr_assert_float_eq(got[k], want[k], tolerance * (1e-3 + fabs(want[k])),
                                    "%s %zu", hf, k);
             free(want);
             free(got);
         }
-    par_free(par);
+    machine_free(&one);
+    machine_free(&two);
     weights_close(a);
     weights_close(b);
 }
@@ -126,17 +130,18 @@ Test(weights, parts_equal_the_whole)
 {
     struct weights *w = open_golden("gguf/llama-q4_1.gguf");
     const struct weights_tensor *t = weights_find(w, "token_embd.weight");
-    struct par *par;
+    struct machine one, three;
 
-    cr_assert_eq(par_new(&par, 3, NULL), 0);
-    float *whole = read_all(t, 0, NULL);
+    machine_new(&one, 1, NULL);
+    machine_new(&three, 3, NULL);
+    float *whole = read_all(t, 0, one.k);
     const size_t ld = t->cols + 3;
     float *part = malloc(t->rows * ld * sizeof *part);
     for (size_t r0 = 0; r0 < t->rows; r0 += 29)
         for (size_t r1 = r0; r1 <= t->rows; r1 += 7) {
             for (size_t i = 0; i < t->rows * ld; i++)
                 part[i] = -77;
-            weights_read(t, r0, r1, part, ld, par);
+            weights_read(t, r0, r1, part, ld, three.k);
             for (size_t r = r0; r < r1; r++)
                 cr_assert_eq(memcmp(part + (r - r0) * ld, whole + r * t->cols,
                                     t->cols * sizeof *part),
@@ -146,7 +151,8 @@ Test(weights, parts_equal_the_whole)
         }
     free(part);
     free(whole);
-    par_free(par);
+    machine_free(&one);
+    machine_free(&three);
     weights_close(w);
 }
 
