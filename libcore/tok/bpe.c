@@ -63,6 +63,7 @@ void bpe_add(struct bpe *b, int32_t left, int32_t right, int32_t id, uint32_t ra
 {
     *slot_of(b, left, right) =
         (struct bpe_merge){.left = left, .right = right, .id = id, .rank = rank};
+    b->newest = id;
     b->merges++;
 }
 

@@ -32,6 +32,7 @@ struct bpe_pair {
 struct bpe {
     struct bpe_merge *slot; /* (slots) open addressing by (left, right) */
     size_t slots, merges;
+    int32_t newest;       /* what the merge makes that was added last */
     int32_t byte_id[256]; /* the token of each byte; -1: none, the byte is dropped as
                              by the tokenizers library */
     const struct vocab *vocab; /* not NULL: words go by characters, which are tokens of

@@ -67,7 +67,7 @@ int tok_add_merge(struct tok *t, const char *left, size_t nleft, const char *rig
         return err_set(e, ERR_NOMEM, "no memory for a merge");
     memcpy(p, left, nleft);
     memcpy(p + nleft, right, nright);
-    id = vocab_find(&t->vocab, p, nleft + nright);
+    id = vocab_find_near(&t->vocab, p, nleft + nright, t->bpe.newest + 1);
     if (p != both)
         free(p);
     if (l < 0 || r < 0 || id < 0)
@@ -284,7 +284,8 @@ static int fill_bytes(struct tok *t, struct err *e)
         if (rc > 0)
             t->flags[id] |= ID_BYTE;
         if (rc >= 0)
-            rc = vocab_add(&t->bytes, id, shown.n ? shown.s : "", shown.n, t->where, e);
+            rc = vocab_add_text(&t->bytes, id, shown.n ? shown.s : "", shown.n,
+                                t->where, e);
     }
     free(shown.s);
     return rc < 0 ? rc : 0;

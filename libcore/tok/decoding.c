@@ -162,6 +162,16 @@ static int run_bytes(const struct decoding_step *s, enum token_place place,
     return rc < 0 ? rc : 1;
 }
 
+/* The byte that the character at s[0..n) stands for, or -1; *len: its length. */
+static inline int spelled(const char *s, size_t n, size_t *len)
+{
+    if (*s > ' ' && *s < 0x7f) { /* most, and they are themselves */
+        *len = 1;
+        return *s;
+    }
+    return alphabet_byte(utf8_get(s, n, len));
+}
+
 /* GPT-2's alphabet; a text with a character outside of it stands for itself. */
 static int run_alphabet(const struct decoding_step *s, enum token_place place,
                         struct token_text *t, struct err *e)
@@ -172,10 +182,10 @@ static int run_alphabet(const struct decoding_step *s, enum token_place place,
     (void)place;
     (void)e;
     for (size_t i = 0; i < t->n; i += len)
-        if (alphabet_byte(utf8_get(t->s + i, t->n - i, &len)) < 0)
+        if (spelled(t->s + i, t->n - i, &len) < 0)
             return 0;
     for (size_t i = 0; i < t->n; i += len)
-        t->s[k++] = (char)alphabet_byte(utf8_get(t->s + i, t->n - i, &len));
+        t->s[k++] = (char)spelled(t->s + i, t->n - i, &len);
     t->n = k;
     return 0;
 }

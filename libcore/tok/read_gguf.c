@@ -29,6 +29,7 @@ static int read_tokens(struct tok *t, const struct gguf *g, struct err *e)
         return err_set(e, ERR_FILE, "%s: %llu tokens, but %llu types of tokens",
                        t->where, (unsigned long long)tokens.n,
                        (unsigned long long)types.n);
+    vocab_reserve(&t->vocab, tokens.n);
     for (; gguf_next_str(&tokens, &s); id++) {
         if ((rc = vocab_add(&t->vocab, id, s.s, s.n, t->where, e)) < 0)
             return rc;

@@ -18,6 +18,7 @@ static int read_vocab(struct tok *t, const json_t *vocab, struct err *e)
 
     if (!json_is_object(vocab))
         return err_set(e, ERR_FILE, "%s: 'vocab' is not an object", t->where);
+    vocab_reserve(&t->vocab, json_object_size(vocab));
     json_object_foreach((json_t *)(uintptr_t)vocab, text, v)
     {
         const json_int_t id = json_integer_value(v);
