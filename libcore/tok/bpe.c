@@ -17,6 +17,7 @@
 
 void bpe_release(struct bpe *b)
 {
+    free(b->merge);
     free(b->slot);
     free(b->symbol);
     free(b->heap);
@@ -31,12 +32,11 @@ int bpe_init(struct bpe *b, size_t merges, struct err *e)
         slots *= 2;
     *b = (struct bpe){.slots = slots};
     memset(b->byte_id, 0xff, sizeof b->byte_id);
-    b->slot = malloc(slots * sizeof *b->slot);
-    if (!b->slot)
-        return err_set(e, ERR_NOMEM, "no memory for %zu merges", merges);
-    for (size_t i = 0; i < slots; i++)
-        b->slot[i].left = -1;
-    return 0;
+    b->merge = malloc((merges + 1) * sizeof *b->merge);
+    b->slot = calloc(slots, sizeof *b->slot);
+    return b->merge && b->slot
+               ? 0
+               : err_set(e, ERR_NOMEM, "no memory for %zu merges", merges);
 }
 
 /* A 64-bit mix (the finaliser of splitmix64): pairs of small numbers spread well. */
@@ -49,29 +49,54 @@ static uint64_t mix(int32_t left, int32_t right)
     return x ^ x >> 31;
 }
 
-static struct bpe_merge *slot_of(const struct bpe *b, int32_t left, int32_t right)
+/* The slot of a pair, or the free one where it belongs. */
+static uint32_t *slot_of(const struct bpe *b, int32_t left, int32_t right)
 {
     size_t i = mix(left, right) & (b->slots - 1);
 
-    while (b->slot[i].left >= 0 &&
-           (b->slot[i].left != left || b->slot[i].right != right))
-        i = (i + 1) & (b->slots - 1);
+    for (; b->slot[i]; i = (i + 1) & (b->slots - 1)) {
+        const struct bpe_merge *m = &b->merge[b->slot[i] - 1];
+
+        if (m->left == left && m->right == right)
+            break;
+    }
     return &b->slot[i];
 }
 
 void bpe_add(struct bpe *b, int32_t left, int32_t right, int32_t id, uint32_t rank)
 {
-    *slot_of(b, left, right) =
+    uint32_t *slot = slot_of(b, left, right);
+
+    if (!*slot)
+        *slot = (uint32_t)++b->merges;
+    b->merge[*slot - 1] =
         (struct bpe_merge){.left = left, .right = right, .id = id, .rank = rank};
     b->newest = id;
-    b->merges++;
 }
 
 const struct bpe_merge *bpe_find(const struct bpe *b, int32_t left, int32_t right)
 {
-    const struct bpe_merge *m = slot_of(b, left, right);
+    const uint32_t *slot = slot_of(b, left, right);
 
-    return m->left >= 0 ? m : NULL;
+    return *slot ? &b->merge[*slot - 1] : NULL;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct bpe_merge *x = a, *y = b;
+
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+struct bpe_merge *bpe_by_rank(const struct bpe *b)
+{
+    struct bpe_merge *m = malloc((b->merges + 1) * sizeof *m);
+
+    if (!m || b->merges == 0)
+        return m;
+    memcpy(m, b->merge, b->merges * sizeof *m);
+    qsort(m, b->merges, sizeof *m, by_rank);
+    return m;
 }
 
 /* ---- the heap -------------------------------------------------------------------------*/

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct bpe_merge {
-    int32_t left, right; /* tokens that are joined; left < 0: a free slot */
+    int32_t left, right; /* tokens that are joined */
     int32_t id;          /* what they become */
     uint32_t rank;       /* lower is earlier */
 };
@@ -30,8 +30,10 @@ struct bpe_pair {
 
 /* Zero-initialised is empty. */
 struct bpe {
-    struct bpe_merge *slot; /* (slots) open addressing by (left, right) */
-    size_t slots, merges;
+    struct bpe_merge *merge; /* (merges), pairs as they came */
+    size_t merges;
+    uint32_t *slot; /* (slots) open addressing by (left, right): 1 + the merge, or 0 */
+    size_t slots;
     int32_t newest;       /* what the merge makes that was added last */
     int32_t byte_id[256]; /* the token of each byte; -1: none, the byte is dropped as
                              by the tokenizers library */
@@ -54,6 +56,9 @@ void bpe_add(struct bpe *b, int32_t left, int32_t right, int32_t id, uint32_t ra
 
 /* The merge of a pair, or NULL. */
 const struct bpe_merge *bpe_find(const struct bpe *b, int32_t left, int32_t right);
+
+/* All merges by rank, b->merges of them, malloc'd; NULL: no memory. */
+struct bpe_merge *bpe_by_rank(const struct bpe *b);
 
 /* Tokens of word[0..n), n > 0: ids into id[] and the bytes each covers into len[], with
  * room for n each.  Returns their number, or ERR_NOMEM. */

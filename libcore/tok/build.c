@@ -297,12 +297,9 @@ static int marks_begin_words(const struct tok *t, const char *mark)
 {
     const size_t k = strlen(mark);
 
-    for (size_t i = 0; i < t->bpe.slots; i++) {
+    for (size_t i = 0; i < t->bpe.merges; i++) {
         size_t n;
-        const char *s = t->bpe.slot[i].left < 0
-                            ? NULL
-                            : vocab_text(&t->vocab, t->bpe.slot[i].id, &n);
-        const char *hit = s;
+        const char *s = vocab_text(&t->vocab, t->bpe.merge[i].id, &n), *hit = s;
 
         while (hit && (hit = memmem(hit, n - (size_t)(hit - s), mark, k))) {
             if (hit > s && (hit < s + k || memcmp(hit - k, mark, k) != 0))

@@ -85,13 +85,6 @@ static json_t *vocabulary(const struct tok *t)
     return NULL;
 }
 
-static int by_rank(const void *a, const void *b)
-{
-    const struct bpe_merge *x = a, *y = b;
-
-    return (x->rank > y->rank) - (x->rank < y->rank);
-}
-
 static json_t *token(const struct tok *t, int32_t id)
 {
     size_t n;
@@ -103,17 +96,11 @@ static json_t *token(const struct tok *t, int32_t id)
 /* [left, right] in the order of the ranks. */
 static json_t *merges(const struct tok *t)
 {
-    struct bpe_merge *v = malloc((t->bpe.merges + 1) * sizeof *v);
+    struct bpe_merge *v = bpe_by_rank(&t->bpe);
     json_t *list = json_array();
-    size_t n = 0;
     int bad = !v || !list;
 
-    for (size_t i = 0; i < t->bpe.slots && !bad; i++)
-        if (t->bpe.slot[i].left >= 0)
-            v[n++] = t->bpe.slot[i];
-    if (n > 0)
-        qsort(v, n, sizeof *v, by_rank);
-    for (size_t i = 0; i < n && !bad; i++)
+    for (size_t i = 0; i < t->bpe.merges && !bad; i++)
         bad = json_array_append_new(
             list, json_pack("[o, o]", token(t, v[i].left), token(t, v[i].right)));
     free(v);

@@ -182,32 +182,11 @@ static void put_tokens(struct gguf_meta *out, const struct tok *t, size_t V)
     }
 }
 
-static int by_rank(const void *a, const void *b)
-{
-    const struct bpe_merge *x = a, *y = b;
-
-    return x->rank < y->rank ? -1 : x->rank > y->rank;
-}
-
-/* The merges in the order of their ranks, malloc'd; NULL: no memory. */
-static struct bpe_merge *sorted_merges(size_t *n, const struct tok *t)
-{
-    struct bpe_merge *m = calloc(t->bpe.slots + 1, sizeof *m);
-
-    *n = 0;
-    for (size_t i = 0; m && i < t->bpe.slots; i++)
-        if (t->bpe.slot[i].left >= 0)
-            m[(*n)++] = t->bpe.slot[i];
-    if (m)
-        qsort(m, *n, sizeof *m, by_rank);
-    return m;
-}
-
 /* "left right", by rank. */
 static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
 {
-    size_t n;
-    struct bpe_merge *m = sorted_merges(&n, t);
+    const size_t n = t->bpe.merges;
+    struct bpe_merge *m = bpe_by_rank(&t->bpe);
 
     if (!m)
         return err_set(e, ERR_NOMEM, "%s: no memory for its merges", t->path);
@@ -233,8 +212,9 @@ static int put_merges(struct gguf_meta *out, const struct tok *t, struct err *e)
 static int put_scores(struct gguf_meta *out, const struct tok *t, size_t V,
                       struct err *e)
 {
-    size_t n, place = 0;
-    struct bpe_merge *m = sorted_merges(&n, t);
+    const size_t n = t->bpe.merges;
+    struct bpe_merge *m = bpe_by_rank(&t->bpe);
+    size_t place = 0;
     float *score = calloc(V + 1, sizeof *score);
     int rc = m && score ? 0 : err_set(e, ERR_NOMEM, "%s: no memory", t->path);
 
