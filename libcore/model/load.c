@@ -30,8 +30,8 @@ struct loader {
     size_t packed;              /* bytes of m->pack taken */
     struct model *const *stack; /* whose layer l is packed next; NULL ends them */
     size_t l;
-    float *stage; /* the block's floats from..to-1, while that layer is read */
-    size_t room;  /* floats that it holds */
+    struct arena room; /* of the stage */
+    float *stage;      /* the block's floats from..to-1, while that layer is read */
     size_t from, to;
     struct model_matrix matrix[MATRIX_KINDS]; /* of that layer, to be packed */
     size_t matrices;
@@ -282,13 +282,15 @@ static struct gemm_weight *packed_at(struct model_packed *p, enum model_kind kin
 /* Begins a stage for the block's floats from..to-1. */
 static int stage_begin(struct loader *ld, size_t from, size_t to, struct err *e)
 {
-    if (to - from > ld->room) {
-        free(ld->stage);
-        ld->room = 0;
-        ld->stage = malloc((to - from) * sizeof *ld->stage);
-        if (!ld->stage)
-            return err_set(e, ERR_NOMEM, "%s: no memory for a layer", ld->m->path);
-        ld->room = to - from;
+    const size_t bytes = (to - from) * sizeof *ld->stage;
+
+    if (bytes > ld->room.size) {
+        arena_release(&ld->room);
+        ld->room.used = bytes;
+        const int rc = arena_alloc(&ld->room, ld->m->path, e);
+        if (rc < 0)
+            return rc;
+        ld->stage = arena_take(&ld->room, 1, bytes);
     }
     ld->from = from;
     ld->to = to;
@@ -535,7 +537,7 @@ int model_load(struct model *m, const struct weights *w, struct err *e)
         m->encoder->table = m->table;
     hasher_free(ld.hash);
     free(ld.turn);
-    free(ld.stage);
+    arena_release(&ld.room);
     return rc;
 }
 
