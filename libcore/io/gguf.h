@@ -128,7 +128,7 @@ int gguf_next_double(struct gguf_array *a, double *out);
  * the two halves that rotary positions pair up are interleaved.  Hugging Face's row r
  * is the file's row gguf_qk_row(r, D); with r = hD + j: hD + 2j           for j < D/2
  *     hD + 2(j - D/2)+1 otherwise
- * D is even.  weights_read_qk applies it.
+ * D is even.  weights_read applies it.
  */
 size_t gguf_qk_row(size_t r, size_t D);
 

@@ -215,15 +215,6 @@ int weights_matrix(const struct weights_tensor **out, const struct weights *w,
  * --------------------------------------------------------------------------
  */
 
-struct job {
-    const struct weights_tensor *t;
-    enum isa isa;
-    float *out;
-    size_t r0, r1, ld;
-    size_t chunk;    /* rows of one iteration */
-    size_t head_dim; /* 0: rows in the file's order */
-};
-
 /* Row r of t to y. */
 static void read_row(enum isa isa, float *y, const struct weights_tensor *t, size_t r)
 {
@@ -238,32 +229,6 @@ static void read_row(enum isa isa, float *y, const struct weights_tensor *t, siz
     }
 }
 
-static void read_chunk(void *ctx, size_t i, size_t worker)
-{
-    const struct job *j = ctx;
-    const size_t begin = j->r0 + i * j->chunk;
-    const size_t end = j->r1 - begin < j->chunk ? j->r1 : begin + j->chunk;
-
-    (void)worker;
-    for (size_t r = begin; r < end; r++)
-        read_row(j->isa, j->out + (r - j->r0) * j->ld, j->t,
-                 j->head_dim ? gguf_qk_row(r, j->head_dim) : r);
-}
-
-/* About 16 Ki values for each iteration, 3 us: enough to pay for handing it out. */
-enum { ITERATION = 1 << 14 };
-
-static void run(struct job *j, const struct kern *k)
-{
-    const size_t cols = j->t->cols;
-
-    if (j->r1 == j->r0 || cols == 0)
-        return;
-    j->chunk = cols < ITERATION ? ITERATION / cols : 1;
-    j->isa = kern_isa(k);
-    par_for(kern_par(k), (j->r1 - j->r0 + j->chunk - 1) / j->chunk, read_chunk, j);
-}
-
 const float *weights_floats(const struct weights_tensor *t)
 {
     const int whole = t->code == DTYPE_F32 || t->code == DTYPE_COUNT + QUANT_F32;
@@ -271,12 +236,6 @@ const float *weights_floats(const struct weights_tensor *t)
     return whole && (uintptr_t)t->data % _Alignof(float) == 0
                ? (const float *)(const void *)t->data
                : NULL;
-}
-
-void weights_read(const struct weights_tensor *t, size_t r0, size_t r1, float *out,
-                  size_t ld, const struct kern *k)
-{
-    run(&(struct job){.t = t, .out = out, .r0 = r0, .r1 = r1, .ld = ld}, k);
 }
 
 /* One value of a vector. */
@@ -295,15 +254,14 @@ static float read_value(enum isa isa, const struct weights_tensor *t, size_t i)
     return block[i % quant_block(q)];
 }
 
-void weights_read_qk(const struct weights_tensor *t, size_t head_dim, float *out,
-                     size_t ld, const struct kern *k)
+void weights_read(const struct weights_tensor *t, size_t head_dim, size_t r0, size_t r1,
+                  float *out, enum isa isa)
 {
-    if (t->rows == 1)
+    if (head_dim && t->rows == 1)
         for (size_t i = 0; i < t->cols; i++)
-            out[i] = read_value(kern_isa(k), t, gguf_qk_row(i, head_dim));
+            out[i] = read_value(isa, t, gguf_qk_row(i, head_dim));
     else
-        run(
-            &(struct job){
-                .t = t, .out = out, .r1 = t->rows, .ld = ld, .head_dim = head_dim},
-            k);
+        for (size_t r = r0; r < r1; r++)
+            read_row(isa, out + (r - r0) * t->cols, t,
+                     head_dim ? gguf_qk_row(r, head_dim) : r);
 }

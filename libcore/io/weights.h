@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "io/gguf.h"
-#include "kern/kern.h"
+#include "kern/isa.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -68,17 +68,15 @@ int weights_matrix(const struct weights_tensor **out, const struct weights *w,
 const float *weights_floats(const struct weights_tensor *t);
 
 /*
- * Rows r0 <= r < r1 of t as float32 into out, (r1 - r0, cols), row ld floats after row
- * (ld >= cols).  t->is_float is required, and r1 <= t->rows.  The work is shared out
- * over k's threads.  Cannot fail; the values do not depend on the threads.
+ * Rows r0 <= r < r1 of t as float32 into out (r1 - r0, cols), by the loops of `isa`, the same
+ * values by all.  t->is_float is required, and r1 <= t->rows.  Cannot fail; safe from many
+ * threads on disjoint outputs.
+ *
+ * head_dim > 0 undoes the order of rows of attention q and k in llama files: row r is the
+ * file's gguf_qk_row(r, head_dim); head_dim is even and divides t->rows.  Biases (one row of
+ * heads * head_dim values) are permuted too.
  */
-void weights_read(const struct weights_tensor *t, size_t r0, size_t r1, float *out,
-                  size_t ld, const struct kern *k);
-
-/* The same with the row order of attention q and k in llama files undone (gguf_qk_row):
- * out's row r - r0 is the file's row gguf_qk_row(r, head_dim).  head_dim is even and
- * divides t->rows.  Biases (one row of heads * head_dim values) are permuted too. */
-void weights_read_qk(const struct weights_tensor *t, size_t head_dim, float *out,
-                     size_t ld, const struct kern *k);
+void weights_read(const struct weights_tensor *t, size_t head_dim, size_t r0, size_t r1,
+                  float *out, enum isa isa);
 
 #endif

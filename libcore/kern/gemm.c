@@ -82,6 +82,16 @@ void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
     par_for(k->par, ceil_div(n, width), pack_one, &p);
 }
 
+void gemm_pack_piece(const struct gemm_weight *w, const struct kern *k, const float *W,
+                     size_t ldw, size_t n0, size_t n)
+{
+    const size_t width = width_of(k, w);
+    struct pack_job p = {k, w, W, ldw, n0 / width, n};
+
+    for (size_t j = 0; j < ceil_div(n, width); j++)
+        pack_one(&p, j, 0);
+}
+
 int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
               size_t ldw, size_t N, size_t K, enum kern_dtype type, struct err *e)
 {

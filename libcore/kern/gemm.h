@@ -61,6 +61,10 @@ void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
 void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n);
 
+/* gemm_pack_rows by the calling thread alone, which may be one of par_for's. */
+void gemm_pack_piece(const struct gemm_weight *w, const struct kern *k, const float *W,
+                     size_t ldw, size_t n0, size_t n);
+
 /* Rows n0..n0+n-1 of W as a weight of their own, which lives in w's memory; n0 a multiple of
  * GEMM_PIECE. */
 struct gemm_weight gemm_slice(const struct gemm_weight *w, const struct kern *k,

@@ -204,10 +204,8 @@ static int read_param(const struct model *m, const struct plan_param *p,
 
     if (rc < 0)
         return rc;
-    if (p->flags & PLAN_QK)
-        weights_read_qk(t, m->arch.D, out, p->cols, m->kern);
-    else
-        weights_read(t, 0, p->rows, out, p->cols, m->kern);
+    weights_read(t, p->flags & PLAN_QK ? m->arch.D : 0, 0, p->rows, out,
+                 kern_isa(m->kern));
     if (!all_finite(kern_isa(m->kern), out, p->rows * p->cols))
         return err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
                        t->file, t->name);

@@ -3,18 +3,16 @@
  *
  * For sampling, a layer is read to a stage that the next layer takes over, its matrices
  * are packed, and the rest goes to its place in the block; the head, which may be the
- * embedding too, goes through it in pieces.  What is float32 in the file is packed from where
- * it lies.  At no time is a model in memory twice, and
- * pages that nothing will read are never touched (the kernel's clearing them is most of
- * what a start costs).
+ * embedding too, goes through it some rows at a time.  What is float32 in the file is packed
+ * from where it lies.  At no time is a model in memory twice, and pages that nothing will read
+ * are never touched (the kernel's clearing them is most of what a start costs).
  */
 #include "base/hash.h"
-#include "kern/finite.h"
 #include "model/adapter.h"
+#include "model/load_pieces.h"
 #include "model/private.h"
 #include "tensor/dims.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,15 +23,15 @@
 struct loader {
     struct model *m;
     const struct weights *w;
-    struct hasher *hash;
-    float *turn;                /* scratch for transposed matrices */
-    size_t packed;              /* bytes of m->pack taken */
-    struct model *const *stack; /* whose layer l is packed next; NULL ends them */
-    size_t l;
-    struct arena room; /* of the stage */
-    float *stage;      /* the block's floats from..to-1, while that layer is read */
+    struct hasher *hash;  /* NULL: none is wanted */
+    struct pieces pieces; /* to be read */
+    float *turn;          /* scratch for transposed matrices */
+    size_t packed;        /* bytes of m->pack taken */
+    struct arena room;    /* of the stage */
+    float *stage;         /* the block's floats from..to-1, while that layer is read */
     size_t from, to;
     struct model_matrix matrix[MATRIX_KINDS]; /* of that layer, to be packed */
+    struct gemm_weight *weight[MATRIX_KINDS]; /* as these */
     size_t matrices;
     int in_pieces[MATRIX_KINDS]; /* may it be packed parameter by parameter? */
 };
@@ -51,25 +49,22 @@ static const char *file_name(const struct loader *ld, const struct plan_param *p
     return weights_kind(ld->w) == WEIGHTS_GGUF ? p->gguf : p->name;
 }
 
+/* The whole of a tensor to ld->turn, from there to `out`. */
 static int read_reordered(struct loader *ld, const struct plan_param *p,
                           const struct weights_tensor *t, float *out, struct err *e)
 {
-    const int turned = (p->flags & PLAN_TRANSPOSED) != 0;
-    const size_t rows = turned ? p->cols : p->rows, cols = turned ? p->rows : p->cols;
-    float *turn = realloc(ld->turn, rows * cols * sizeof *turn);
+    float *turn = realloc(ld->turn, t->rows * t->cols * sizeof *turn);
+    struct pieces all = {0};
 
     if (!turn)
         return err_set(e, ERR_NOMEM, "%s: no memory for '%s'", t->file, t->name);
     ld->turn = turn;
-    weights_read(t, 0, rows, turn, cols, ld->m->kern);
-    plan_import(&ld->m->plan, p, out, turn);
-    return 0;
-}
-
-static void subtract_one(float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] -= 1;
+    int rc = pieces_add(
+        &all, &(struct piece){.t = t, .to = turn, .rows = t->rows, .cols = t->cols}, e);
+    if (rc >= 0 && (rc = pieces_run(&all, ld->m->kern, NULL, e)) >= 0)
+        plan_import(&ld->m->plan, p, out, turn);
+    pieces_release(&all);
+    return rc;
 }
 
 /* The tensor of a parameter, of the right shape. */
@@ -83,120 +78,65 @@ static int find_tensor(const struct weights_tensor **t, const struct loader *ld,
                           turned ? p->rows : p->cols, e);
 }
 
-/* What is read is looked at twice.  The hash goes from end to end and takes longest: the first
- * task; the others look for what is not a finite number, LOOK_RUN floats each. */
-enum { LOOK_RUN = 1 << 15 };
-
-struct look {
-    struct hasher *hash; /* NULL: none is wanted */
-    const float *x;
-    size_t n;
-    enum isa isa;
-    atomic_int strange; /* one that is not finite was seen */
-};
-
-static void look_task(void *arg, size_t i, size_t worker)
+/* The matrix of the layer on the stage that a parameter is some rows of, or ld->matrices. */
+static size_t matrix_of(const struct loader *ld, const struct plan_param *p)
 {
-    struct look *k = arg;
-    const size_t from = (i - 1) * LOOK_RUN;
+    size_t i = 0;
 
-    (void)worker;
-    if (i > 0) {
-        if (!all_finite(k->isa, k->x + from, least(k->n - from, LOOK_RUN)))
-            k->strange = 1;
-    } else if (k->hash) {
-        hasher_add(k->hash, k->x, k->n * sizeof *k->x);
-    }
-}
-
-/* Adds n values of a tensor to the hash, and refuses what is not a finite number. */
-static int look_through(const struct loader *ld, const struct weights_tensor *t,
-                        const float *x, size_t n, struct err *e)
-{
-    const struct kern *kern = ld->m->kern;
-    struct look k = {.hash = ld->hash, .x = x, .n = n, .isa = kern_isa(kern)};
-
-    par_for(n < 4096 ? NULL : kern_par(kern), 1 + ceil_div(n, LOOK_RUN), look_task, &k);
-    return k.strange
-               ? err_set(e, ERR_NUMERIC, "%s: '%s' holds what is not a finite number",
-                         t->file, t->name)
-               : 0;
-}
-
-/* The matrix of the layer on the stage that a parameter is some rows of, or NULL. */
-static const struct model_matrix *matrix_of(const struct loader *ld,
-                                            const struct plan_param *p)
-{
-    for (size_t i = 0; i < ld->matrices; i++) {
-        const struct model_matrix *x = &ld->matrix[i];
-
-        if (p->offset >= x->at && p->offset < x->at + x->N * x->K)
-            return x;
-    }
-    return NULL;
-}
-
-/* The layer on the stage is that which is packed next. */
-static void find_matrices(struct loader *ld)
-{
-    const struct plan *plan = &ld->m->plan;
-
-    ld->matrices = model_matrices(ld->matrix, *ld->stack, ld->l);
-    for (size_t i = 0; i < ld->matrices; i++)
-        ld->in_pieces[i] = 1;
-    for (size_t i = 0; i < plan->n; i++) {
-        const struct plan_param *p = &plan->param[i];
-        const struct model_matrix *x = matrix_of(ld, p);
-
-        if (x && (p->offset - x->at) % (GEMM_PIECE * x->K) != 0)
-            ld->in_pieces[x - ld->matrix] = 0;
-    }
+    while (i < ld->matrices &&
+           (p->offset < ld->matrix[i].at ||
+            p->offset >= ld->matrix[i].at + ld->matrix[i].N * ld->matrix[i].K))
+        i++;
+    return i;
 }
 
 /* The values of a parameter that is packed from the file, or NULL. */
-static const float *in_file(const struct loader *ld, const struct plan_param *p)
+static const float *in_file(const struct loader *ld, const struct plan_param *p,
+                            const struct weights_tensor *t)
 {
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
-    const struct model_matrix *x = matrix_of(ld, p);
-    const struct weights_tensor *t;
+    const size_t x = matrix_of(ld, p);
 
-    if (!x || !ld->in_pieces[x - ld->matrix] ||
+    if (x == ld->matrices || !ld->in_pieces[x] ||
         (gguf && p->flags & (PLAN_QK | PLAN_PLUS_ONE)) || (!gguf && plan_reordered(p)))
         return NULL;
-    t = weights_find(ld->w, file_name(ld, p));
-    return t ? weights_floats(t) : NULL;
+    return weights_floats(t);
 }
 
-static int load_param(struct loader *ld, const struct plan_param *p, float *out,
-                      struct err *e)
+/* A parameter's values for `out`, and for the matrix that it is rows of. */
+static int add_param(struct loader *ld, const struct plan_param *p, float *out,
+                     struct err *e)
 {
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
-    const struct weights_tensor *t;
+    const size_t i = matrix_of(ld, p);
+    struct piece x = {.to = out, .rows = p->rows, .cols = p->cols};
+    int rc = 0;
 
+    if (i < ld->matrices && ld->in_pieces[i]) {
+        x.w = ld->weight[i];
+        x.at = (p->offset - ld->matrix[i].at) / ld->matrix[i].K;
+    }
     if (p->flags & PLAN_FROZEN && !weights_find(ld->w, file_name(ld, p))) {
         memset(out, 0, p->rows * p->cols * sizeof *out);
-        if (ld->hash)
-            hasher_add(ld->hash, out, p->rows * p->cols * sizeof *out);
-        return 0;
+        x.there = out;
+        return pieces_add(&ld->pieces, &x, e);
     }
-    int rc = find_tensor(&t, ld, p, e);
+    if ((rc = find_tensor(&x.t, ld, p, e)) < 0)
+        return rc;
+    if ((x.there = in_file(ld, p, x.t)))
+        return pieces_add(&ld->pieces, &x, e);
+    if (!gguf && plan_reordered(p)) {
+        x.there = out;
+        rc = read_reordered(ld, p, x.t, out, e);
+    }
+    x.head_dim = gguf && p->flags & PLAN_QK ? ld->m->arch.D : 0;
+    x.less = gguf && p->flags & PLAN_PLUS_ONE ? 1 : 0;
+    return rc < 0 ? rc : pieces_add(&ld->pieces, &x, e);
+}
 
-    if (rc < 0)
-        return rc;
-    const float *there = in_file(ld, p);
-    if (there)
-        return look_through(ld, t, there, p->rows * p->cols, e);
-    if (!gguf && plan_reordered(p))
-        rc = read_reordered(ld, p, t, out, e);
-    else if (gguf && p->flags & PLAN_QK)
-        weights_read_qk(t, ld->m->arch.D, out, p->cols, ld->m->kern);
-    else
-        weights_read(t, 0, p->rows, out, p->cols, ld->m->kern);
-    if (rc < 0)
-        return rc;
-    if (gguf && p->flags & PLAN_PLUS_ONE)
-        subtract_one(out, p->rows * p->cols);
-    return look_through(ld, t, out, p->rows * p->cols, e);
+static int run_pieces(struct loader *ld, struct err *e)
+{
+    return pieces_run(&ld->pieces, ld->m->kern, ld->hash, e);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */
@@ -227,40 +167,22 @@ static size_t packed_bytes(const struct loader *ld, size_t at, size_t N, size_t 
     return gemm_pack_bytes(ld->m->kern, N, K, packed_type(ld, at, N * K));
 }
 
-/* Some from the stage, some from the file. */
-static void pack_pieces(const struct loader *ld, const struct gemm_weight *w,
-                        const struct model_matrix *x)
+/* Memory of m->pack for a matrix; NULL: it is borrowed. */
+static void *take_packed(struct loader *ld, const struct model_matrix *x)
 {
-    const struct plan *plan = &ld->m->plan;
+    const size_t bytes = packed_bytes(ld, x->at, x->N, x->K);
+    void *mem = bytes ? ld->m->pack.base + ld->packed : NULL;
 
-    for (size_t i = 0; i < plan->n; i++) {
-        const struct plan_param *p = &plan->param[i];
-
-        if (matrix_of(ld, p) != x)
-            continue;
-        const float *there = in_file(ld, p);
-        gemm_pack_rows(w, ld->m->kern, there ? there : place(ld, p->offset), x->K,
-                       (p->offset - x->at) / x->K, p->rows);
-    }
+    ld->packed += bytes;
+    return mem;
 }
 
-static int pack(struct loader *ld, struct gemm_weight *w, const struct model_matrix *x,
-                struct err *e)
+/* A matrix whose parameters are all in their places. */
+static int pack_whole(struct loader *ld, struct gemm_weight *w,
+                      const struct model_matrix *x, struct err *e)
 {
-    const struct model *m = ld->m;
-    const enum kern_dtype type = packed_type(ld, x->at, x->N * x->K);
-    const size_t bytes = gemm_pack_bytes(m->kern, x->N, x->K, type);
-    void *mem = bytes ? m->pack.base + ld->packed : NULL;
-    int rc = 0;
-
-    if (ld->matrices > 0 && ld->in_pieces[x - ld->matrix]) {
-        gemm_pack_begin(w, mem, x->N, x->K, type);
-        pack_pieces(ld, w, x);
-    } else {
-        rc = gemm_pack(w, m->kern, mem, place(ld, x->at), x->K, x->N, x->K, type, e);
-    }
-    ld->packed += rc < 0 ? 0 : bytes;
-    return rc;
+    return gemm_pack(w, ld->m->kern, take_packed(ld, x), place(ld, x->at), x->K, x->N,
+                     x->K, packed_type(ld, x->at, x->N * x->K), e);
 }
 
 /* Where a layer's matrix goes when it is packed. */
@@ -305,97 +227,98 @@ static void stage_end(struct loader *ld)
     for (size_t i = 0; i < plan->n; i++) {
         const struct plan_param *p = &plan->param[i];
 
-        if (p->offset >= ld->from && p->offset < ld->to && !matrix_of(ld, p))
+        if (p->offset >= ld->from && p->offset < ld->to &&
+            matrix_of(ld, p) == ld->matrices)
             memcpy(ld->m->params + p->offset, place(ld, p->offset),
                    p->rows * p->cols * sizeof *ld->m->params);
     }
     ld->from = ld->to = ld->matrices = 0;
 }
 
-static int pack_layer(struct loader *ld, struct err *e)
+/* The matrices of m's layer l; those whose parameters begin where a panel does begin to be
+ * packed. */
+static void find_matrices(struct loader *ld, struct model *m, size_t l)
 {
-    struct model_matrix x[MATRIX_KINDS];
-    const size_t n = model_matrices(x, *ld->stack, ld->l);
+    const struct plan *plan = &ld->m->plan;
 
-    for (size_t i = 0; i < n; i++) {
-        struct model_packed *to = &(*ld->stack)->packed[ld->l];
-        const int rc = pack(ld, packed_at(to, x[i].kind),
-                            ld->matrices ? &ld->matrix[i] : &x[i], e);
-
-        if (rc < 0)
-            return rc;
+    ld->matrices = model_matrices(ld->matrix, m, l);
+    for (size_t i = 0; i < ld->matrices; i++) {
+        ld->weight[i] = packed_at(&m->packed[l], ld->matrix[i].kind);
+        ld->in_pieces[i] = 1;
     }
-    stage_end(ld);
-    return 0;
+    for (size_t i = 0; i < plan->n; i++) {
+        const struct plan_param *p = &plan->param[i];
+        const size_t x = matrix_of(ld, p);
+
+        if (x < ld->matrices &&
+            (p->offset - ld->matrix[x].at) % (GEMM_PIECE * ld->matrix[x].K) != 0)
+            ld->in_pieces[x] = 0;
+    }
+    for (size_t i = 0; i < ld->matrices; i++) {
+        const struct model_matrix *x = &ld->matrix[i];
+
+        if (ld->in_pieces[i])
+            gemm_pack_begin(ld->weight[i], take_packed(ld, x), x->N, x->K,
+                            packed_type(ld, x->at, x->N * x->K));
+    }
 }
 
-/* The head, which is used in the order in which it lies: panels of a piece at a time. */
-enum { HEAD_PIECE = 8 * GEMM_PIECE };
+/* Parameters from the i-th on to the end of m's layer l; returns the number behind. */
+static int load_layer(struct loader *ld, struct model *m, size_t l, size_t *i,
+                      struct err *e)
+{
+    const struct plan *plan = &ld->m->plan;
+    int rc = stage_begin(ld, plan->param[*i].offset, m->layer[l].end, e);
+
+    if (rc < 0)
+        return rc;
+    find_matrices(ld, m, l);
+    for (; *i < plan->n && plan->param[*i].offset < ld->to && rc >= 0; ++*i)
+        rc = add_param(ld, &plan->param[*i], place(ld, plan->param[*i].offset), e);
+    if (rc < 0 || (rc = run_pieces(ld, e)) < 0)
+        return rc;
+    for (size_t x = 0; x < ld->matrices && rc >= 0; x++)
+        if (!ld->in_pieces[x])
+            rc = pack_whole(ld, ld->weight[x], &ld->matrix[x], e);
+    stage_end(ld);
+    return rc;
+}
+
+/* The head, which is used in the order in which it lies. */
+enum { HEAD_ROWS = 16 * GEMM_PIECE };
 
 static int load_head(struct loader *ld, const struct plan_param *p, struct err *e)
 {
-    struct model *m = ld->m;
-    struct gemm_weight *w = &m->packed_head;
-    const size_t N = p->rows, K = p->cols;
-    const enum kern_dtype type = packed_type(ld, p->offset, N * K);
+    const struct model_matrix x = {.at = p->offset, .N = p->rows, .K = p->cols};
+    struct gemm_weight *w = &ld->m->packed_head;
     const struct weights_tensor *t;
     int rc = find_tensor(&t, ld, p, e);
 
-    if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_PIECE * K, e)) < 0)
+    if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_ROWS * x.K, e)) < 0)
         return rc;
     const float *there = weights_floats(t);
-    gemm_pack_begin(w, m->pack.base + ld->packed, N, K, type);
-    ld->packed += gemm_pack_bytes(m->kern, N, K, type);
-    for (size_t n = 0; n < N; n += HEAD_PIECE) {
-        const size_t rows = N - n < HEAD_PIECE ? N - n : HEAD_PIECE;
+    gemm_pack_begin(w, take_packed(ld, &x), x.N, x.K, packed_type(ld, x.at, x.N * x.K));
+    for (size_t n = 0; n < x.N && rc >= 0; n += HEAD_ROWS) {
+        const struct piece some = {.t = t,
+                                   .there = there ? there + n * x.K : NULL,
+                                   .to = ld->stage,
+                                   .row = n,
+                                   .rows = least(x.N - n, HEAD_ROWS),
+                                   .cols = x.K,
+                                   .w = w,
+                                   .at = n};
 
-        const float *x = there ? there + n * K : ld->stage;
-
-        if (!there)
-            weights_read(t, n, n + rows, ld->stage, K, m->kern);
-        if ((rc = look_through(ld, t, x, rows * K, e)) < 0)
-            return rc;
-        gemm_pack_rows(w, m->kern, x, K, n, rows);
+        if ((rc = pieces_add(&ld->pieces, &some, e)) >= 0)
+            rc = run_pieces(ld, e);
     }
     ld->from = ld->to = 0;
-    return 0;
+    return rc;
 }
 
 /* Weights that are borrowed, not packed, stay in the block. */
 int model_is_packed(const struct model *m)
 {
     return m->packed && gemm_pack_bytes(m->kern, m->arch.V, m->arch.C, KERN_F32) > 0;
-}
-
-static int stage_layer(struct loader *ld, size_t from, size_t to, struct err *e)
-{
-    const int rc = stage_begin(ld, from, to, e);
-
-    if (rc >= 0)
-        find_matrices(ld);
-    return rc;
-}
-
-/* Parameters up to `offset` are read: packs the layers that end there, and begins the
- * stage of the one behind. */
-static int pack_layers(struct loader *ld, size_t offset, struct err *e)
-{
-    int rc = 0;
-
-    while (*ld->stack && rc >= 0) {
-        const size_t end = (*ld->stack)->layer[ld->l].end;
-
-        if (end > offset)
-            return model_is_packed(ld->m) && !ld->to && offset > 0
-                       ? stage_layer(ld, offset, end, e)
-                       : 0;
-        rc = pack_layer(ld, e);
-        if (++ld->l == (*ld->stack)->arch.L) {
-            ld->stack++;
-            ld->l = 0;
-        }
-    }
-    return rc;
 }
 
 /* Room for the packed matrices of a stack, counted into *bytes. */
@@ -489,55 +412,90 @@ static int refuse_strangers(const struct model *m, const struct weights *w,
 }
 
 /* Parameters lie in the plan's order: the embedding, an encoder, layer by layer, the
- * norm, the head. */
-static int load_all(struct loader *ld, struct model *m, struct err *e)
+ * norm, the head.  What stands in front of a layer is read with it. */
+static int load_packed(struct loader *ld, struct err *e)
 {
-    const int packing = m->mode == MODEL_SAMPLE;
+    struct model *m = ld->m, *const stacks[] = {m->encoder, m};
+    size_t s = m->encoder ? 0 : 1, l = 0, i = 0;
     int rc = 0;
 
-    if (packing && (rc = pack_alloc(ld, e)) < 0)
-        return rc;
-    if (model_is_packed(m))
-        use_small_pages(m);
-    for (size_t i = 0; i < m->plan.n; i++) {
+    use_small_pages(m);
+    while (i < m->plan.n && rc >= 0) {
         const struct plan_param *p = &m->plan.param[i];
 
-        if (packing && (rc = pack_layers(ld, p->offset, e)) < 0)
-            return rc;
-        rc = p->offset == m->head && model_is_packed(m)
-                 ? load_head(ld, p, e)
-                 : load_param(ld, p, place(ld, p->offset), e);
-        if (rc < 0)
-            return rc;
+        if (p->offset == m->head) {
+            rc = load_head(ld, p, e);
+            i++;
+        } else if (p->offset > 0 && s < 2) {
+            rc = load_layer(ld, stacks[s], l, &i, e);
+            if (++l == stacks[s]->arch.L) {
+                s++;
+                l = 0;
+            }
+        } else {
+            if ((rc = add_param(ld, p, m->params + p->offset, e)) >= 0)
+                rc = run_pieces(ld, e);
+            i++;
+        }
     }
-    if (packing && (rc = pack_layers(ld, SIZE_MAX, e)) >= 0 && !model_is_packed(m))
-        rc = pack(ld, &m->packed_head,
-                  &(struct model_matrix){.at = m->head, .N = m->arch.V, .K = m->arch.C},
-                  e);
     return rc;
+}
+
+/* Weights that are borrowed. */
+static int pack_block(struct loader *ld, struct model *m, struct err *e)
+{
+    int rc = 0;
+
+    for (size_t l = 0; m && l < m->arch.L && rc >= 0; l++) {
+        struct model_matrix x[MATRIX_KINDS];
+        const size_t n = model_matrices(x, m, l);
+
+        for (size_t i = 0; i < n && rc >= 0; i++)
+            rc = pack_whole(ld, packed_at(&m->packed[l], x[i].kind), &x[i], e);
+    }
+    return rc;
+}
+
+static int load_block(struct loader *ld, struct err *e)
+{
+    struct model *m = ld->m;
+    const struct model_matrix head = {.at = m->head, .N = m->arch.V, .K = m->arch.C};
+    int rc = 0;
+
+    for (size_t i = 0; i < m->plan.n && rc >= 0; i++)
+        rc = add_param(ld, &m->plan.param[i], m->params + m->plan.param[i].offset, e);
+    if (rc < 0 || (rc = run_pieces(ld, e)) < 0 || m->mode != MODEL_SAMPLE)
+        return rc;
+    if ((rc = pack_block(ld, m->encoder, e)) < 0 || (rc = pack_block(ld, m, e)) < 0)
+        return rc;
+    return pack_whole(ld, &m->packed_head, &head, e);
+}
+
+static void loader_release(struct loader *ld)
+{
+    hasher_free(ld->hash);
+    pieces_release(&ld->pieces);
+    free(ld->turn);
+    arena_release(&ld->room);
 }
 
 int model_load(struct model *m, const struct weights *w, struct err *e)
 {
-    struct model *const stacks[] = {m->encoder, m, NULL};
-    struct loader ld = {.m = m,
-                        .w = w,
-                        .hash = hasher_new(),
-                        .stack = m->encoder ? stacks : stacks + 1};
+    struct loader ld = {.m = m, .w = w, .hash = hasher_new()};
     int rc = ld.hash ? refuse_strangers(m, w, e)
                      : err_set(e, ERR_NOMEM, "%s: no memory", m->path);
 
+    if (rc >= 0 && m->mode == MODEL_SAMPLE)
+        rc = pack_alloc(&ld, e);
     if (rc >= 0)
-        rc = load_all(&ld, m, e);
+        rc = (model_is_packed(m) ? load_packed : load_block)(&ld, e);
     if (rc >= 0)
         m->hash = hasher_value(ld.hash);
     if (model_is_packed(m) && m->arch.tied)
         m->table = &m->packed_head;
     if (m->encoder)
         m->encoder->table = m->table;
-    hasher_free(ld.hash);
-    free(ld.turn);
-    arena_release(&ld.room);
+    loader_release(&ld);
     return rc;
 }
 
@@ -558,11 +516,11 @@ int model_fetch(const float **out, const struct model *m, const struct plan_para
     struct loader ld = {.m = (struct model *)m, .w = m->weights};
     int rc = 0;
 
-    if (m->mode == MODEL_READ)
-        rc = load_param(&ld, p, m->params, e);
+    if (m->mode == MODEL_READ && (rc = add_param(&ld, p, m->params, e)) >= 0)
+        rc = run_pieces(&ld, e);
     if (rc >= 0 && m->mode == MODEL_READ && m->adapter)
         rc = adapter_merge(m, p->offset, m->params, p->rows, p->cols, e);
     *out = m->mode == MODEL_READ ? m->params : m->params + p->offset;
-    free(ld.turn);
+    loader_release(&ld);
     return rc;
 }

@@ -2,7 +2,6 @@
 #include "io/weights.h"
 
 #include "../support/files.h"
-#include "../support/machine.h"
 #include "io/safetensors.h"
 
 #include <criterion/criterion.h>
@@ -36,16 +35,12 @@ static const struct {
     {"model.layers.%d.mlp.down_proj.weight", "blk.%d.ffn_down.weight", 0},
 };
 
-static float *read_all(const struct weights_tensor *t, size_t head_dim,
-                       const struct kern *k)
+static float *read_all(const struct weights_tensor *t, size_t head_dim, enum isa isa)
 {
     float *x = malloc(t->rows * t->cols * sizeof *x);
 
     cr_assert_not_null(x);
-    if (head_dim)
-        weights_read_qk(t, head_dim, x, t->cols, k);
-    else
-        weights_read(t, 0, t->rows, x, t->cols, k);
+    weights_read(t, head_dim, 0, t->rows, x, isa);
     return x;
 }
 
@@ -66,11 +61,8 @@ static size_t head_dim(const struct weights *w)
 static void compare(const char *gguf_file, double tolerance)
 {
     struct weights *a = open_golden("llama-tiny"), *b = open_golden(gguf_file);
-    struct machine one, two;
     struct err e = {0};
 
-    machine_new(&one, 1, NULL);
-    machine_new(&two, 2, NULL);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         for (int layer = 0; layer < 2; layer++) {
             char hf[96], gguf[96];
@@ -81,16 +73,14 @@ static void compare(const char *gguf_file, double tolerance)
             cr_assert_not_null(x = weights_find(a, hf), "%s", hf);
             cr_assert_eq(weights_matrix(&y, b, gguf, x->rows, x->cols, &e), 0, "%s",
                          e.text);
-            float *want = read_all(x, 0, one.k);
-            float *got = read_all(y, pairs[i].qk ? head_dim(b) : 0, two.k);
+            float *want = read_all(x, 0, ISA_PLAIN);
+            float *got = read_all(y, pairs[i].qk ? head_dim(b) : 0, isa_best());
             for (size_t k = 0; k < x->rows * x->cols; k++)
                 cr_assert_float_eq(got[k], want[k], tolerance * (1e-3 + fabs(want[k])),
                                    "%s %zu", hf, k);
             free(want);
             free(got);
         }
-    machine_free(&one);
-    machine_free(&two);
     weights_close(a);
     weights_close(b);
 }
@@ -125,34 +115,31 @@ Test(weights, kinds_and_configuration)
     weights_close(NULL);
 }
 
-/* Any rows, any leading dimension, any number of threads: the same values. */
+/* Any rows, also in another order, by any set of instructions: the same values. */
 Test(weights, parts_equal_the_whole)
 {
     struct weights *w = open_golden("gguf/llama-q4_1.gguf");
     const struct weights_tensor *t = weights_find(w, "token_embd.weight");
-    struct machine one, three;
+    const size_t cols = t->cols, all = t->rows * cols;
+    float *whole[] = {read_all(t, 0, ISA_PLAIN), read_all(t, 2, ISA_PLAIN)};
+    float *part = malloc((all + 1) * sizeof *part);
 
-    machine_new(&one, 1, NULL);
-    machine_new(&three, 3, NULL);
-    float *whole = read_all(t, 0, one.k);
-    const size_t ld = t->cols + 3;
-    float *part = malloc(t->rows * ld * sizeof *part);
     for (size_t r0 = 0; r0 < t->rows; r0 += 29)
-        for (size_t r1 = r0; r1 <= t->rows; r1 += 7) {
-            for (size_t i = 0; i < t->rows * ld; i++)
-                part[i] = -77;
-            weights_read(t, r0, r1, part, ld, three.k);
-            for (size_t r = r0; r < r1; r++)
-                cr_assert_eq(memcmp(part + (r - r0) * ld, whole + r * t->cols,
-                                    t->cols * sizeof *part),
+        for (size_t r1 = r0; r1 <= t->rows; r1 += 7)
+            for (size_t turned = 0; turned < 2; turned++) {
+                const size_t n = (r1 - r0) * cols;
+
+                for (size_t i = 0; i <= all; i++)
+                    part[i] = -77;
+                weights_read(t, 2 * turned, r0, r1, part, isa_best());
+                cr_assert_eq(memcmp(part, whole[turned] + r0 * cols, n * sizeof *part),
                              0);
-            for (size_t r = 0; r + r0 < r1; r++)
-                cr_assert_eq(part[r * ld + t->cols], -77, "written beside the row");
-        }
+                for (size_t i = n; i <= all; i++)
+                    cr_assert_eq(part[i], -77, "written behind the rows");
+            }
     free(part);
-    free(whole);
-    machine_free(&one);
-    machine_free(&three);
+    free(whole[0]);
+    free(whole[1]);
     weights_close(w);
 }
 
