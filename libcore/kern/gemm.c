@@ -148,6 +148,7 @@ void gemm_weight_release(struct gemm_weight *w)
 struct rows_job {
     const struct kern *k;
     float *y;
+    const struct gemm_pairs *to; /* instead of y */
     const float *x;
     const uint32_t *left; /* x for the unit */
     size_t ldy, ldx, M;
@@ -155,62 +156,88 @@ struct rows_job {
     size_t run; /* panels of a task, one behind the other in memory */
 };
 
-static void rows_panel(const struct rows_job *r, size_t j)
+/* Panel j to c. */
+static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
 {
     const struct gemm_weight *w = r->w;
     const enum isa isa = r->k->isa;
     const size_t width = pack_width(isa), wide = least(width, w->N - j * width);
-    float *y = r->y + j * width;
 
     if (w->pairs)
-        narrow_multiply(isa, y, r->ldy, r->x, r->ldx,
+        narrow_multiply(isa, c, ldc, r->x, r->ldx,
                         w->pairs + j * narrow_words(isa, w->K), r->M, wide, w->K);
     else
-        pack_multiply(isa, y, r->ldy, pack_left_rows(r->x, r->ldx),
+        pack_multiply(isa, c, ldc, pack_left_rows(r->x, r->ldx),
                       w->panels + j * width * w->K, w->K * width, r->M, wide, w->K,
                       pack_depth(w->K), 0);
 }
 
-/* Panels from..to-1. */
-static void rows_unit(const struct rows_job *r, size_t from, size_t to)
+static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t from,
+                      size_t to)
 {
     const struct gemm_weight *w = r->w;
     const size_t step = pairs_words(r->k, w->K);
 
     r->k->unit->multiply(
-        &(struct bf16_product){.c = r->y + from * BF16_WIDTH,
+        &(struct bf16_product){.c = c,
                                .a = r->left,
                                .b = w->pairs + from * step,
-                               .ldc = r->ldy,
+                               .ldc = ldc,
                                .step = step,
                                .M = r->M,
                                .N = least(to * BF16_WIDTH, w->N) - from * BF16_WIDTH,
                                .K = w->K});
 }
 
-static void rows_streams(const struct rows_job *r, size_t from, size_t to)
+static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t from,
+                         size_t to)
 {
     const struct gemm_weight *w = r->w;
-    const size_t n = from * pack_width(r->k->isa), end = to * pack_width(r->k->isa);
+    const size_t width = pack_width(r->k->isa), n = from * width;
 
-    few_multiply(r->k->isa, r->y + n, r->ldy, r->x, r->ldx, w->panels + n * w->K, r->M,
-                 least(end, w->N) - n, w->K);
+    few_multiply(r->k->isa, c, ldc, r->x, r->ldx, w->panels + n * w->K, r->M,
+                 least(to * width, w->N) - n, w->K);
+}
+
+/* Panels from..to-1 to c. */
+static void rows_panels(const struct rows_job *r, float *c, size_t ldc, size_t from,
+                        size_t to)
+{
+    if (r->left)
+        rows_unit(r, c, ldc, from, to);
+    else if (!r->w->pairs && few_rows(r->k->isa, r->M))
+        rows_streams(r, c, ldc, from, to);
+    else
+        for (size_t j = from; j < to; j++)
+            rows_panel(r, c + (j - from) * pack_width(r->k->isa), ldc, j);
 }
 
 static void rows_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
-    const size_t from = i * r->run;
-    const size_t to = least(from + r->run, ceil_div(r->w->N, width_of(r->k, r->w)));
+    const size_t width = width_of(r->k, r->w), from = i * r->run;
 
     (void)worker;
-    if (r->left)
-        rows_unit(r, from, to);
-    else if (!r->w->pairs && few_rows(r->k->isa, r->M))
-        rows_streams(r, from, to);
-    else
-        for (size_t j = from; j < to; j++)
-            rows_panel(r, j);
+    rows_panels(r, r->y + from * width, r->ldy, from,
+                least(from + r->run, ceil_div(r->w->N, width)));
+}
+
+/* Of panels that halves consist of, pieces by way of memory of this thread. */
+static void pairs_task(void *arg, size_t i, size_t worker)
+{
+    const struct rows_job *r = arg;
+    const size_t width = width_of(r->k, r->w), half = r->w->N / 2 / width;
+    const size_t end = least((i + 1) * r->run, half);
+    const size_t most = GEMM_PAIRS_FLOATS / (2 * r->M * width);
+    float *piece = r->k->pieces + worker * GEMM_PAIRS_FLOATS;
+
+    for (size_t j = i * r->run; j < end; j += most) {
+        const size_t to = least(j + most, end), cols = (to - j) * width;
+
+        rows_panels(r, piece, 2 * cols, j, to);
+        rows_panels(r, piece + cols, 2 * cols, half + j, half + to);
+        r->to->take(r->to->ctx, piece, 0, r->M, j * width, cols);
+    }
 }
 
 /* Several panels a task: while one is computed with, the next is asked for (kern/pack.c). */
@@ -218,11 +245,13 @@ enum { TASKS_PER_THREAD = 8 };
 
 static void rows_few(struct kern *k, struct rows_job *r)
 {
-    const size_t n = ceil_div(r->w->N, width_of(k, r->w));
-    const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
+    const size_t all = ceil_div(r->w->N, width_of(k, r->w));
+    const size_t n = r->to ? all / 2 : all,
+                 tasks = TASKS_PER_THREAD * par_threads(k->par);
 
     r->run = ceil_div(n, tasks);
-    kern_share(k, r->M * r->w->N * r->w->K, ceil_div(n, r->run), rows_task, r);
+    kern_share(k, r->M * r->w->N * r->w->K, ceil_div(n, r->run),
+               r->to ? pairs_task : rows_task, r);
 }
 
 /* Does a product with w round the other operand too? */
@@ -276,6 +305,41 @@ static int is_few(const struct kern *k, size_t M, const struct gemm_weight *w)
             round_up(M, BF16_HEIGHT) * round_up(w->K, BF16_STEP) <= k->scratch_floats);
 }
 
+/* The same of many rows. */
+static struct product many(struct kern *k, const struct rows_job *r)
+{
+    const struct gemm_weight *w = r->w;
+    const unsigned how = PACKED_B | (rounds(k, w) ? ROUNDED : 0);
+
+    return (struct product){.k = k,
+                            .how = how,
+                            .a = r->x,
+                            .b = w->panels,
+                            .c = r->y,
+                            .lda = r->ldx,
+                            .ldc = r->ldy,
+                            .rows = r->M,
+                            .cols = w->N,
+                            .depth = w->K,
+                            .pairs = w->pairs,
+                            .to = r->to};
+}
+
+static void rows(struct kern *k, struct rows_job *r)
+{
+    const struct gemm_weight *w = r->w;
+
+    if (is_few(k, r->M, w)) {
+        if (rounds(k, w))
+            round_left(k, r);
+        rows_few(k, r);
+    } else {
+        const struct product p = many(k, r);
+
+        product_multiply(&p);
+    }
+}
+
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w)
 {
@@ -284,20 +348,30 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
 
     if (M == 0 || w->N == 0)
         return;
-    if (w->K == 0) {
+    if (w->K == 0)
         zero_rows(y, ldy, M, w->N);
-    } else if (k->backend == KERN_OPENBLAS) {
+    else if (k->backend == KERN_OPENBLAS)
         blas_rows(k, y, ldy, x, ldx, M, w);
-    } else if (is_few(k, M, w)) {
-        if (rounds(k, w))
-            round_left(k, &r);
-        rows_few(k, &r);
-    } else {
-        const unsigned how = PACKED_B | (rounds(k, w) ? ROUNDED : 0);
+    else
+        rows(k, &r);
+}
 
-        product_multiply(&(struct product){k, how, x, w->panels, y, ldx, 0, ldy, M,
-                                           w->N, w->K, 0, w->pairs});
+int gemm_rows_pairs(struct kern *k, const struct gemm_pairs *to, const float *x,
+                    size_t ldx, size_t M, const struct gemm_weight *w)
+{
+    struct rows_job r = {.k = k, .to = to, .x = x, .ldx = ldx, .M = M, .w = w};
+
+    if (M == 0 || w->N == 0 || w->K == 0 || k->backend == KERN_OPENBLAS ||
+        w->N / 2 % width_of(k, w) != 0 || w->N % 2 != 0)
+        return 0;
+    if (!is_few(k, M, w)) {
+        const struct product p = many(k, &r);
+
+        if (!product_pairs(&p))
+            return 0;
     }
+    rows(k, &r);
+    return 1;
 }
 
 /* ---- free order ------------------------------------------------------------------ */

@@ -82,6 +82,23 @@ void gemm_weight_release(struct gemm_weight *w);
 void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w);
 
+/*
+ * gemm_rows for whoever needs no y (M, 2 F), but what comes of pairs of its columns, F apart:
+ * pieces are handed on while they are in a cache near by.
+ */
+struct gemm_pairs {
+    /* Rows row..row+rows-1 of y: `cols` columns from `col` < F on, then those from F + col on, as
+     * piece (rows, 2 cols).  Pieces cover each pair once; many threads call at a time. */
+    void (*take)(void *ctx, const float *piece, size_t row, size_t rows, size_t col,
+                 size_t cols);
+    void *ctx;
+};
+
+/* 1, or 0 and nothing was handed on: with OpenBLAS, where halves end within panels, and of many
+ * rows where panels are to be widened, or are too deep. */
+int gemm_rows_pairs(struct kern *k, const struct gemm_pairs *to, const float *x,
+                    size_t ldx, size_t M, const struct gemm_weight *w) MUST_CHECK;
+
 /* y (M, N) = beta y + x (M, K) W^T.   With beta 0, y need not be initialised. */
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);

@@ -8,6 +8,9 @@
 
 enum { KERN_NAME = 160 };
 
+/* A piece of gemm_rows_pairs has at most so many rows, and floats. */
+enum { GEMM_PAIRS_ROWS = 128, GEMM_PAIRS_FLOATS = 128 * GEMM_PAIRS_ROWS };
+
 struct kern {
     struct par *par;
     enum isa isa;
@@ -18,6 +21,7 @@ struct kern {
     int both;                     /* both operands are rounded: KERN_BF16 */
     struct blas blas;             /* KERN_OPENBLAS */
     int blas_openmp;              /* OpenBLAS built on OpenMP: see blas_init */
+    float *pieces;                /* (threads, GEMM_PAIRS_FLOATS): gemm_rows_pairs */
     float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
     char name[KERN_NAME];
@@ -43,11 +47,15 @@ struct product {
     size_t lda, ldb, ldc, rows, cols, depth;
     float beta;
     const uint32_t *pairs;
+    const struct gemm_pairs *to; /* instead of c: pairs of columns; panels are packed */
 };
 
 /* KERN_PACK: product.c.  Floats of scratch; the product, depth > 0. */
 size_t product_scratch(const struct kern *k);
 void product_multiply(const struct product *p);
+
+/* 1 if p->to can have it: b's panels are there, and the scratch is enough for the whole depth. */
+int product_pairs(const struct product *p);
 
 /* KERN_OPENBLAS: blas.c.  blas_init loads it and sets one thread per call; the name is then e.g.
  * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */

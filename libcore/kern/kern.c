@@ -104,8 +104,13 @@ static int prepare(struct kern *k, struct err *e)
 
     if (k->unit && (rc = bf16_check(k->unit, e)) < 0)
         return rc;
-    return k->backend == KERN_PACK ? kern_scratch(k, product_scratch(k), e)
-                                   : blas_init(k, e);
+    if (k->backend != KERN_PACK)
+        return blas_init(k, e);
+    k->pieces =
+        aligned_alloc(64, par_threads(k->par) * GEMM_PAIRS_FLOATS * sizeof(float));
+    if (!k->pieces)
+        return err_set(e, ERR_NOMEM, "no memory for the kernels' pieces");
+    return kern_scratch(k, product_scratch(k), e);
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
@@ -141,6 +146,7 @@ void kern_free(struct kern *k)
     if (!k)
         return;
     blas_unload(&k->blas);
+    free(k->pieces);
     free(k->scratch);
     free(k);
 }

@@ -218,7 +218,13 @@ static void pack_task(void *arg, size_t i, size_t worker)
 
 /* ---- multiplying -------------------------------------------------------------------- */
 
-static void multiply_unit(const struct part *t, size_t r0, size_t c0)
+/* Some rows and columns of a part: where they go to, the first of both. */
+struct area {
+    float *c;
+    size_t ldc, r0, rows, c0, cols;
+};
+
+static void multiply_unit(const struct part *t, struct area a)
 {
     const struct product *p = t->p;
     const uint32_t *b =
@@ -226,39 +232,71 @@ static void multiply_unit(const struct part *t, size_t r0, size_t c0)
                       : (const void *)t->b;
 
     t->unit->multiply(
-        &(struct bf16_product){.c = p->c + (t->r0 + r0) * p->ldc + t->c0 + c0,
-                               .a = as_words(t->a) + r0 * bf16_pairs(t->deep),
-                               .b = b + c0 / t->width * t->step,
-                               .ldc = p->ldc,
+        &(struct bf16_product){.c = a.c,
+                               .a = as_words(t->a) + a.r0 * bf16_pairs(t->deep),
+                               .b = b + a.c0 / t->width * t->step,
+                               .ldc = a.ldc,
                                .step = t->step,
-                               .M = least(t->task_rows, t->rows - r0),
-                               .N = least(t->task_cols, t->cols - c0),
+                               .M = a.rows,
+                               .N = a.cols,
                                .K = t->deep,
                                .beta = t->k0 == 0 ? p->beta : 1});
 }
 
-static void multiply_floats(const struct part *t, size_t r0, size_t c0)
+static void multiply_floats(const struct part *t, struct area a)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
 
-    pack_multiply(isa, p->c + (t->r0 + r0) * p->ldc + t->c0 + c0, p->ldc,
-                  pack_left_tiles(isa, t->a + r0 * t->deep, t->deep),
-                  t->b + c0 / t->width * t->step, t->step,
-                  least(t->task_rows, t->rows - r0), least(t->task_cols, t->cols - c0),
-                  t->deep, pack_depth(p->depth), t->k0 == 0 ? p->beta : 1);
+    pack_multiply(isa, a.c, a.ldc, pack_left_tiles(isa, t->a + a.r0 * t->deep, t->deep),
+                  t->b + a.c0 / t->width * t->step, t->step, a.rows, a.cols, t->deep,
+                  pack_depth(p->depth), t->k0 == 0 ? p->beta : 1);
+}
+
+static void multiply_area(const struct part *t, struct area a)
+{
+    (t->unit ? multiply_unit : multiply_floats)(t, a);
+}
+
+/* An area's pairs of columns, piece by piece, by way of memory of this thread. */
+static void multiply_pairs(const struct part *t, struct area a, size_t worker)
+{
+    const struct product *p = t->p;
+    const size_t most = GEMM_PAIRS_ROWS / t->height * t->height, half = p->cols / 2;
+    const size_t wide = GEMM_PAIRS_FLOATS / GEMM_PAIRS_ROWS / 2;
+    float *piece = p->k->pieces + worker * GEMM_PAIRS_FLOATS;
+
+    for (size_t r = 0; r < a.rows; r += most)
+        for (size_t c = 0; c < a.cols; c += wide) {
+            const size_t rows = least(most, a.rows - r), cols = least(wide, a.cols - c);
+            struct area x = {piece, 2 * cols, a.r0 + r, rows, a.c0 + c, cols};
+
+            multiply_area(t, x);
+            x.c += cols;
+            x.c0 += half;
+            multiply_area(t, x);
+            p->to->take(p->to->ctx, piece, t->r0 + a.r0 + r, rows, t->c0 + a.c0 + c,
+                        cols);
+        }
 }
 
 static void multiply_task(void *arg, size_t i, size_t worker)
 {
     const struct part *t = arg;
+    const struct product *p = t->p;
     const size_t r0 = i / t->ranges * t->task_rows, c0 = i % t->ranges * t->task_cols;
+    struct area a = {.ldc = p->ldc,
+                     .r0 = r0,
+                     .rows = least(t->task_rows, t->rows - r0),
+                     .c0 = c0,
+                     .cols = least(t->task_cols, t->cols - c0)};
 
-    (void)worker;
-    if (t->unit)
-        multiply_unit(t, r0, c0);
-    else
-        multiply_floats(t, r0, c0);
+    if (p->to) {
+        multiply_pairs(t, a, worker);
+        return;
+    }
+    a.c = p->c + (t->r0 + r0) * p->ldc + t->c0 + c0;
+    multiply_area(t, a);
 }
 
 /* Where b is packed already, its panels are those of the whole depth. */
@@ -348,18 +386,25 @@ static size_t part_depth(const struct part *t)
     return share_out(p->depth, (t->unit ? 2 * fits : fits) / block * block, block);
 }
 
+int product_pairs(const struct product *p)
+{
+    const struct part t = begin(p);
+
+    return has_panels(&t) && part_depth(&t) >= p->depth;
+}
+
 void product_multiply(const struct product *p)
 {
     struct part t = begin(p);
-    const size_t depth = part_depth(&t);
+    const size_t depth = part_depth(&t), cols = p->to ? p->cols / 2 : p->cols;
 
-    for (size_t c = 0; c < p->cols; c += PART_COLS)
+    for (size_t c = 0; c < cols; c += PART_COLS)
         for (size_t d = 0; d < p->depth; d += depth)
             for (size_t r = 0; r < p->rows; r += PART_ROWS) {
                 t.r0 = r;
                 t.rows = least(PART_ROWS, p->rows - r);
                 t.c0 = c;
-                t.cols = least(PART_COLS, p->cols - c);
+                t.cols = least(PART_COLS, cols - c);
                 t.k0 = d;
                 t.deep = least(depth, p->depth - d);
                 one_part(&t);

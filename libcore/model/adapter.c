@@ -375,6 +375,11 @@ void adapter_forward(const struct model *m, const struct adapter_work *w, size_t
     }
 }
 
+int adapter_changes(const struct model *m, size_t at)
+{
+    return site_at(m, at) != NULL;
+}
+
 void adapter_forward_rows(const struct model *m, const struct adapter_work *w,
                           size_t at, float *y, size_t N, const float *x, size_t K,
                           size_t M)

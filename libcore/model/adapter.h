@@ -102,6 +102,9 @@ struct adapter_work {
 };
 enum adapter_way { ADAPTER_STEP, ADAPTER_TRAIN }; /* which scratch is wanted */
 
+/* 1 if the adapter takes part in the product of the matrix at that offset of the block. */
+int adapter_changes(const struct model *m, size_t at);
+
 /* Carved from a; nothing without an adapter. */
 void adapter_carve(struct adapter_work *w, const struct model *m, struct arena *a,
                    size_t rows, enum adapter_way way);

@@ -267,6 +267,23 @@ static void activate(const struct block *b, float *y, const float *up)
         act_forward(b->m->kern, y, up, b->B, a->F, a->act);
 }
 
+/* b->act (B, F) from what the MLP reads, h.  Where nobody else wants a->up it is not written. */
+static void open_mlp(const struct block *b, size_t l, const struct block_acts *a,
+                     const float *h)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const struct gemm_weight *packed = m->packed ? &m->packed[l].up : NULL;
+
+    if (b->products == BLOCK_ROWS && c->mlp == MLP_GATED && y->up_b == MODEL_NONE &&
+        !adapter_changes(m, y->up) &&
+        gated_product(m->kern, b->act, h, c->C, b->B, packed, c->act))
+        return;
+    block_product(b, a->up, block_up_width(m), h, c->C, y->up, packed, y->up_b);
+    activate(b, b->act, a->up);
+}
+
 /* Queries or keys of a row, as their norm sees them: `n` vectors of `width` floats. */
 struct qk_shape {
     size_t n, width;
@@ -375,9 +392,7 @@ static void mlp_forward(const struct block *b, size_t l, const struct block_acts
     float *made = y->post2 == MODEL_NONE ? a->out : a->down;
     const float *h = block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
 
-    block_product(b, a->up, block_up_width(m), h, c->C, y->up, p ? &p->up : NULL,
-                  y->up_b);
-    activate(b, b->act, a->up);
+    open_mlp(b, l, a, h);
     block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
     block_leave(b, a->out, made, mlp_residual(c, a), y->post2, y->post2_b);
 }

@@ -70,7 +70,7 @@ struct block_acts {
     float *xlse; /* (B, H) or NULL, as lse */
     float *xo;   /* (B, C) its part before the norm after it, if any */
     float *xmid; /* (B, C) */
-    float *up;   /* (B, 2 F or F) out, before the activation */
+    float *up;   /* (B, 2 F or F) before the activation: out; BLOCK_ROWS: scratch */
     float *down; /* (B, C) out: the MLP's part before the norm after it, if any */
     float *out;  /* (B, C) out; may not be x */
 };

@@ -52,9 +52,31 @@ void act_backward(struct kern *k, float *dx, const float *dy, const float *x, si
 void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                    enum act act)
 {
-    struct act_job j = {.k = k, .y = y, .x = x, .F = F, .act = act};
+    struct act_job j = {.k = k, .y = y, .x = x, .F = F, .ldy = F, .act = act};
 
     kern_rows(k, N, ACT_COST * F, gated_range, &j);
+}
+
+/* A piece of the product, to its place in y (rows, F). */
+static void take_piece(void *ctx, const float *piece, size_t row, size_t rows,
+                       size_t col, size_t cols)
+{
+    struct act_job j = *(const struct act_job *)ctx;
+
+    j.y += row * j.F + col;
+    j.x = piece;
+    j.ldy = j.F;
+    j.F = cols;
+    gated_range(&j, 0, rows);
+}
+
+int gated_product(struct kern *k, float *y, const float *x, size_t ldx, size_t N,
+                  const struct gemm_weight *w, enum act act)
+{
+    struct act_job j = {.k = k, .y = y, .F = w->N / 2, .act = act};
+    const struct gemm_pairs to = {take_piece, &j};
+
+    return gemm_rows_pairs(k, &to, x, ldx, N, w);
 }
 
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,

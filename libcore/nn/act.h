@@ -7,7 +7,7 @@
 #ifndef CAGSR_NN_ACT_H
 #define CAGSR_NN_ACT_H
 
-#include "kern/kern.h"
+#include "kern/gemm.h"
 
 #include <stddef.h>
 
@@ -31,6 +31,11 @@ void act_backward(struct kern *k, float *dx, const float *dy, const float *x, si
  * ACT_SILU; geglu: ACT_GELU_TANH).  y may not alias x. */
 void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                    enum act act);
+
+/* The same of x W^T, rows of x ldx apart, which is never whole in memory: y (N, F), and 1; or 0
+ * where gemm_rows_pairs cannot do it.  The bits of gemm_rows and gated_forward. */
+int gated_product(struct kern *k, float *y, const float *x, size_t ldx, size_t N,
+                  const struct gemm_weight *w, enum act act) MUST_CHECK;
 
 /* dx (N, 2 F), overwritten: to the gate dy up act'(gate), to up dy act(gate). */
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,

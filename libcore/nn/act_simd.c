@@ -125,7 +125,7 @@ ISA_BODY void gated_with(const struct act_job *j, size_t from, size_t to, enum a
         const float *gate = j->x + n * 2 * j->F, *up = gate + j->F;
 
         for (size_t i = 0; i < j->F; i += VEC)
-            vec_put(j->y + n * j->F, i, j->F,
+            vec_put(j->y + n * j->ldy, i, j->F,
                     value(vec_at(gate, i, j->F, 0), act) * vec_at(up, i, j->F, 0));
     }
 }

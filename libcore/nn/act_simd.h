@@ -13,6 +13,7 @@ struct act_job {
     float *y, *dx;
     const float *x, *dy;
     size_t F;
+    size_t ldy; /* rows of y, behind a gate */
     enum act act;
 };
 

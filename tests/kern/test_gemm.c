@@ -304,6 +304,102 @@ Test(gemm, instruction_sets_agree_to_the_bit)
     machine_free(&a);
 }
 
+/* ---- pairs of columns ---------------------------------------------------------------- */
+
+/* Where pieces are put together again: y (M, 2 F), and how often each pair came. */
+struct joined {
+    float *y;
+    unsigned char *times;
+    size_t M, F;
+};
+
+static void join(void *ctx, const float *piece, size_t row, size_t rows, size_t col,
+                 size_t cols)
+{
+    const struct joined *j = ctx;
+
+    cr_assert(row + rows <= j->M && col + cols <= j->F && cols > 0);
+    for (size_t r = 0; r < rows; r++, piece += 2 * cols) {
+        float *y = j->y + (row + r) * 2 * j->F + col;
+
+        memcpy(y, piece, cols * sizeof *y);
+        memcpy(y + j->F, piece + cols, cols * sizeof *y);
+        for (size_t c = 0; c < cols; c++)
+            j->times[(row + r) * j->F + col + c]++;
+    }
+}
+
+/* Is it handed on?  OpenBLAS has no panels; of many rows those of bfloat16 are widened part by
+ * part, unless there is a unit. */
+static int has_pairs(int way, size_t M)
+{
+    const enum isa isa = ways[way].isa ? ways[way].isa : isa_best_bf16();
+
+    return ways[way].backend != KERN_OPENBLAS &&
+           (ways[way].backend == KERN_PACK || isa_best() > ISA_PLAIN) &&
+           (M <= 128 || ways[way].dtype == KERN_F32 || ways[way].unit ||
+            isa >= ISA_AVX512_BF16);
+}
+
+/* Returns whether pairs were handed on. */
+static int check_pairs(int way, size_t M, size_t F, size_t K)
+{
+    struct machine m;
+
+    if (is_too_long(way, M, 2 * F, K) || !machine_new(&m, 3, &ways[way]))
+        return -1;
+    struct packed p = weight(m.k, 2 * F, K, 1);
+    const size_t ldx = K + 3;
+    float *x = normals((M + 1) * ldx, 2), *y = floats(M * 2 * F);
+    struct joined j = {floats(M * 2 * F), calloc(M, F), M, F};
+    const struct gemm_pairs to = {join, &j};
+
+    gemm_rows(m.k, y, 2 * F, x, ldx, M, &p.w);
+    const int done = gemm_rows_pairs(m.k, &to, x, ldx, M, &p.w);
+    for (size_t i = 0; i < M * F; i++)
+        cr_assert_eq(j.times[i], done, "way %d, %zu x %zu x %zu: pair %zu", way, M, F,
+                     K, i);
+    cr_expect(!done || memcmp(y, j.y, M * 2 * F * sizeof *y) == 0, "way %d, %zu", way,
+              M);
+    cr_expect_eq(gemm_rows_pairs(m.k, &to, x, ldx, 0, &p.w), 0, "no rows");
+    free(j.times);
+    free(j.y);
+    free(y);
+    free(x);
+    weight_free(&p);
+    machine_free(&m);
+    return done;
+}
+
+TheoryDataPoints(gemm, pairs_are_those_of_rows) = {
+    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
+    DataPoints(size_t, 1, 9, 128, 129, 300),
+    DataPoints(size_t, 384, 100),
+    DataPoints(size_t, 5, 577),
+};
+Theory((int way, size_t M, size_t F, size_t K), gemm, pairs_are_those_of_rows)
+{
+    const int done = check_pairs(way, M, F, K);
+
+    if (done >= 0 && F == 384) /* whole panels of every set */
+        cr_expect_eq(done, has_pairs(way, M), "way %d, %zu x %zu", way, M, F);
+}
+
+/* More rows, columns and depth than there are in a part. */
+Test(gemm, pairs_of_many_parts)
+{
+    for (int way = 0; way < WAYS; way++) {
+        const int rows = check_pairs(way, 1700, 192, 5);
+        const int cols = check_pairs(way, 130, 3840, 5);
+
+        cr_expect(rows < 0 || rows == has_pairs(way, 1700), "way %d", way);
+        cr_expect(cols < 0 || cols == has_pairs(way, 130), "way %d", way);
+        cr_expect_leq(check_pairs(way, 1536, 192, 6000), 0, "way %d: too deep", way);
+    }
+}
+
+/* ---- free order ---------------------------------------------------------------------- */
+
 typedef void product(struct kern *, float *, size_t, const float *, size_t,
                      const float *, size_t, size_t, size_t, size_t, float);
 typedef void reference(float *, size_t, const float *, size_t, const float *, size_t,

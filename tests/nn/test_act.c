@@ -55,6 +55,39 @@ static double gated_loss(void *ctx)
     return dot_double(f->a, f->y, f->N * f->F);
 }
 
+TheoryDataPoints(act, gate_of_a_product) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 1, 7, 20, 200),
+    DataPoints(size_t, 48, 96, 20),
+    DataPoints(int, ACT_GELU, ACT_SILU),
+};
+Theory((int isa, size_t N, size_t F, int act), act, gate_of_a_product)
+{
+    enum { K = 33 };
+    struct fixture f = fixture((enum isa)isa, N, F, (enum act)act);
+    struct gemm_weight w;
+    struct err e = {0};
+
+    if (!f.m.k)
+        return;
+    float *W = normals(2 * F * K, 3), *x = normals(N * K, 4), *y = normals(N * F, 5);
+    float *mem = floats(gemm_pack_bytes(f.m.k, 2 * F, K, KERN_F32) / sizeof *mem);
+
+    cr_assert_eq(gemm_pack(&w, f.m.k, mem, W, K, 2 * F, K, KERN_F32, &e), 0);
+    gemm_rows(f.m.k, f.x, 2 * F, x, K, N, &w);
+    gated_forward(f.m.k, f.y, f.x, N, F, f.act);
+    if (gated_product(f.m.k, y, x, K, N, &w, f.act))
+        cr_expect_eq(memcmp(y, f.y, N * F * sizeof *y), 0);
+    else
+        cr_expect(F == 20 || kern_backend(f.m.k) == KERN_OPENBLAS);
+    gemm_weight_release(&w);
+    free(mem);
+    free(y);
+    free(x);
+    free(W);
+    fixture_free(&f);
+}
+
 TheoryDataPoints(act, gradient) = {
     DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
     DataPoints(size_t, 0, 1, 7),

@@ -1,0 +1,137 @@
+/* A gate made of pieces of the product before it gives the bits of one made of the whole: a
+ * model of wide layers, packed, beside the same with its parameters in a block; alone, and with
+ * an adapter on the gate's matrix, which needs the whole. */
+#include "../support/files.h"
+#include "../support/golden_model.h"
+#include "../support/machine.h"
+#include "model/adapter.h"
+#include "model/pass.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { F = 192, LONG = 300 };
+
+/* Gated by silu and by gelu; not gated, with biases. */
+static const char *const of[] = {"llama-tiny", "gemma2-tiny", "gpt2-tiny"};
+
+/* A random model like the golden one with layers F wide, at DIR/model; to be freed. */
+static char *make(const char *dir, const char *golden, struct kern *k)
+{
+    char *config = strdup(path_in(dir, "config.json"));
+    char *saved = strdup(path_in(dir, "model")), path[64];
+    struct err e = {0};
+    struct model *m;
+
+    snprintf(path, sizeof path, "%s/config.json", golden);
+    json_t *j = json_load_file(golden_file(path), 0, NULL);
+    const int gpt2 = json_object_get(j, "n_embd") != NULL;
+    json_object_set_new(j, gpt2 ? "n_inner" : "intermediate_size", json_integer(F));
+    json_object_set_new(j, gpt2 ? "n_positions" : "max_position_embeddings",
+                        json_integer(LONG + 1));
+    cr_assert_eq(json_dump_file(j, config, 0), 0);
+    json_decref(j);
+    cr_assert_geq(model_random(&m, config, 3, k, &e), 0, "%s", e.text);
+    cr_assert_eq(m->arch.F, (size_t)F);
+    cr_assert_geq(model_save(m, saved, CHECKPOINT_NEW, NULL, &e), 0, "%s", e.text);
+    model_close(m);
+    free(config);
+    return saved;
+}
+
+static void adapt(struct model *m)
+{
+    const struct adapter_opts o = {4, 8, "all-linear", 1};
+    struct err e = {0};
+
+    cr_assert_geq(adapter_new(m, &o, &e), 0, "%s", e.text);
+    struct adapter *a = m->adapter;
+    for (size_t i = 0; i < a->parts; i++) {
+        float *b = normals(a->part[i].rows * a->part[i].r, i + 1);
+
+        memcpy(a->params + a->part[i].B, b, a->part[i].rows * a->part[i].r * sizeof *b);
+        free(b);
+    }
+    cr_assert_geq(model_rehash(m, &e), 0, "%s", e.text);
+}
+
+/* The model at `base` with an adapter, beside it; to be freed. */
+static char *make_adapted(const char *dir, const char *base, struct kern *k)
+{
+    char *saved = strdup(path_in(dir, "adapted"));
+    struct checkpoint c = {0};
+    struct err e = {0};
+    struct model *m;
+
+    cr_assert_geq(model_open(&m, base, k, MODEL_COMPUTE, &e), 0, "%s", e.text);
+    adapt(m);
+    cr_assert_geq(checkpoint_begin(&c, saved, CHECKPOINT_NEW, &e), 0, "%s", e.text);
+    cr_assert_geq(adapter_write(m, &c, &e), 0, "%s", e.text);
+    cr_assert_geq(checkpoint_commit(&c, &e), 0, "%s", e.text);
+    checkpoint_abort(&c);
+    model_close(m);
+    return saved;
+}
+
+/* Hidden states of T tokens, *n numbers; to be freed. */
+static float *hidden_of(const char *path, struct kern *k, enum model_mode mode,
+                        size_t T, size_t *n)
+{
+    int32_t ids[LONG];
+    struct batch b = {0};
+    struct err e = {0};
+    struct model *m;
+    struct pass *p;
+    const float *hidden;
+
+    cr_assert_geq(model_open(&m, path, k, mode, &e), 0, "%s", e.text);
+    for (size_t i = 0; i < T; i++)
+        ids[i] = (int32_t)(i * 7 % m->arch.V);
+    cr_assert_geq(batch_add(&b, BATCH_ALONE, ids, T, &e), 0, "%s", e.text);
+    cr_assert_geq(pass_new(&p, m, T, PASS_SCORE, &e), 0, "%s", e.text);
+    cr_assert_geq(pass_forward(p, &b, NULL, &hidden, &e), 0, "%s", e.text);
+    *n = T * m->arch.C;
+    float *out = memcpy(floats(*n), hidden, *n * sizeof *hidden);
+    pass_free(p);
+    batch_release(&b);
+    model_close(m);
+    return out;
+}
+
+ParameterizedTestParameters(gate, packed_or_not)
+{
+    return each_index(sizeof of / sizeof *of);
+}
+ParameterizedTest(size_t *i, gate, packed_or_not)
+{
+    static const size_t lengths[] = {1, 7, 40, LONG};
+    char *dir = scratch_make();
+    struct machine mc;
+
+    cr_assert(machine_new(&mc, 2, &(struct kern_opts){.backend = KERN_PACK}));
+    char *path[2] = {make(dir, of[*i], mc.k)};
+    path[1] = make_adapted(dir, path[0], mc.k);
+    for (int adapted = 0; adapted < 2; adapted++)
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+            const size_t T = lengths[l];
+            size_t n;
+            float *whole = hidden_of(path[adapted], mc.k, MODEL_COMPUTE, T, &n);
+            float *pieces = hidden_of(path[adapted], mc.k, MODEL_SAMPLE, T, &n);
+
+            for (size_t x = 0; x < n; x++)
+                cr_assert(adapted ? fabsf(pieces[x] - whole[x]) < 1e-4f
+                                  : pieces[x] == whole[x],
+                          "%s, adapter %d: %g, not %g", of[*i], adapted,
+                          (double)pieces[x], (double)whole[x]);
+            free(whole);
+            free(pieces);
+        }
+    machine_free(&mc);
+    free(path[0]);
+    free(path[1]);
+    scratch_remove(dir);
+}
