@@ -461,6 +461,7 @@ static int clear_before(void *ctx, const struct model_matrix *x)
 {
     struct clearing *c = ctx;
 
+    assert(x->at >= c->from); /* as they lie */
     clear_up_to(c, x->at);
     c->from = x->at + x->N * x->K;
     return 0;
