@@ -8,8 +8,13 @@
 
 enum { KERN_NAME = 160 };
 
-/* A piece of gemm_rows_pairs has at most so many rows, and floats. */
-enum { GEMM_PAIRS_ROWS = 128, GEMM_PAIRS_FLOATS = 128 * GEMM_PAIRS_ROWS };
+/* A piece of gemm_rows_pairs: at most so many floats; of many rows so many rows and columns of
+ * each half, whole panels of every kind. */
+enum {
+    GEMM_PAIRS_ROWS = 128,
+    GEMM_PAIRS_COLS = 64,
+    GEMM_PAIRS_FLOATS = 2 * GEMM_PAIRS_COLS * GEMM_PAIRS_ROWS,
+};
 
 struct kern {
     struct par *par;

@@ -1,6 +1,7 @@
 #include "kern/impl.h"
 #include "kern/narrow.h"
 #include "kern/pack.h"
+#include "kern/shape.h"
 #include "tensor/dims.h"
 
 /*
@@ -258,17 +259,20 @@ static void multiply_area(const struct part *t, struct area a)
     (t->unit ? multiply_unit : multiply_floats)(t, a);
 }
 
+_Static_assert(GEMM_PAIRS_COLS % BF16_WIDTH == 0 && GEMM_PAIRS_COLS % WIDTH_MAX == 0,
+               "a piece is whole panels");
+
 /* An area's pairs of columns, piece by piece, by way of memory of this thread. */
 static void multiply_pairs(const struct part *t, struct area a, size_t worker)
 {
     const struct product *p = t->p;
     const size_t most = GEMM_PAIRS_ROWS / t->height * t->height, half = p->cols / 2;
-    const size_t wide = GEMM_PAIRS_FLOATS / GEMM_PAIRS_ROWS / 2;
     float *piece = p->k->pieces + worker * GEMM_PAIRS_FLOATS;
 
     for (size_t r = 0; r < a.rows; r += most)
-        for (size_t c = 0; c < a.cols; c += wide) {
-            const size_t rows = least(most, a.rows - r), cols = least(wide, a.cols - c);
+        for (size_t c = 0; c < a.cols; c += GEMM_PAIRS_COLS) {
+            const size_t rows = least(most, a.rows - r);
+            const size_t cols = least(GEMM_PAIRS_COLS, a.cols - c);
             struct area x = {piece, 2 * cols, a.r0 + r, rows, a.c0 + c, cols};
 
             multiply_area(t, x);
