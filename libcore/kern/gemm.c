@@ -73,17 +73,8 @@ void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
         w->panels = mem;
 }
 
-void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
+void gemm_pack_rows(const struct gemm_weight *w, const struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n)
-{
-    const size_t width = width_of(k, w);
-    struct pack_job p = {k, w, W, ldw, n0 / width, n};
-
-    par_for(k->par, ceil_div(n, width), pack_one, &p);
-}
-
-void gemm_pack_piece(const struct gemm_weight *w, const struct kern *k, const float *W,
-                     size_t ldw, size_t n0, size_t n)
 {
     const size_t width = width_of(k, w);
     struct pack_job p = {k, w, W, ldw, n0 / width, n};
@@ -99,7 +90,8 @@ int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
     if (k->backend == KERN_OPENBLAS)
         return blas_pack(w, k, W, ldw, N, K, e);
     gemm_pack_begin(w, mem, N, K, type);
-    gemm_pack_rows(w, k, W, ldw, 0, N);
+    struct pack_job p = {k, w, W, ldw, 0, N};
+    par_for(k->par, ceil_div(N, width_of(k, w)), pack_one, &p);
     return 0;
 }
 
@@ -246,8 +238,8 @@ enum { TASKS_PER_THREAD = 8 };
 static void rows_few(struct kern *k, struct rows_job *r)
 {
     const size_t all = ceil_div(r->w->N, width_of(k, r->w));
-    const size_t n = r->to ? all / 2 : all,
-                 tasks = TASKS_PER_THREAD * par_threads(k->par);
+    const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
+    const size_t n = r->to ? all / 2 : all;
 
     r->run = ceil_div(n, tasks);
     kern_share(k, r->M * r->w->N * r->w->K, ceil_div(n, r->run),

@@ -54,16 +54,13 @@ int gemm_pack(struct gemm_weight *w, struct kern *k, void *mem, const float *W,
               struct err *e) MUST_CHECK;
 
 /* The same in pieces, for a W that is never whole in memory: gemm_pack_bytes() must not be
- * 0.  Begins a weight of zeros; then rows n0..n0+n-1 of W, n0 a multiple of GEMM_PIECE. */
+ * 0.  Begins a weight of zeros; then rows n0..n0+n-1 of W, n0 a multiple of GEMM_PIECE, by
+ * the calling thread alone, which may be one of par_for's. */
 enum { GEMM_PIECE = 192 };
 void gemm_pack_begin(struct gemm_weight *w, void *mem, size_t N, size_t K,
                      enum kern_dtype type);
-void gemm_pack_rows(const struct gemm_weight *w, struct kern *k, const float *W,
+void gemm_pack_rows(const struct gemm_weight *w, const struct kern *k, const float *W,
                     size_t ldw, size_t n0, size_t n);
-
-/* gemm_pack_rows by the calling thread alone, which may be one of par_for's. */
-void gemm_pack_piece(const struct gemm_weight *w, const struct kern *k, const float *W,
-                     size_t ldw, size_t n0, size_t n);
 
 /* Rows n0..n0+n-1 of W as a weight of their own, which lives in w's memory; n0 a multiple of
  * GEMM_PIECE. */

@@ -31,6 +31,7 @@ enum { VEC = 4 };
 enum { VEC_BYTES = 4 * VEC };
 typedef float vfloat __attribute__((vector_size(VEC_BYTES)));
 typedef int32_t vint __attribute__((vector_size(VEC_BYTES)));
+typedef uint8_t vbyte __attribute__((vector_size(VEC_BYTES)));
 typedef double vdouble __attribute__((vector_size(VEC_BYTES))); /* VEC / 2 lanes */
 typedef float vfloat_half __attribute__((vector_size(VEC_BYTES / 2))); /* VEC / 2 */
 
@@ -162,8 +163,6 @@ ISA_BODY vdouble vec_high(vfloat v)
 }
 
 /* VEC bytes as numbers from 0; and as two's complement. */
-typedef uint8_t vbyte __attribute__((vector_size(VEC_BYTES)));
-
 ISA_BODY vint vec_bytes(const unsigned char *p)
 {
 #if defined(__AVX512F__)

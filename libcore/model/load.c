@@ -90,24 +90,13 @@ static size_t matrix_of(const struct loader *ld, const struct plan_param *p)
     return i;
 }
 
-/* The values of a parameter that is packed from the file, or NULL. */
-static const float *in_file(const struct loader *ld, const struct plan_param *p,
-                            const struct weights_tensor *t)
-{
-    const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
-    const size_t x = matrix_of(ld, p);
-
-    if (x == ld->matrices || !ld->in_pieces[x] ||
-        (gguf && p->flags & (PLAN_QK | PLAN_PLUS_ONE)) || (!gguf && plan_reordered(p)))
-        return NULL;
-    return weights_floats(t);
-}
-
-/* A parameter's values for `out`, and for the matrix that it is rows of. */
+/* A parameter's values for `out`, and for the matrix that it is rows of.  What is packed is taken
+ * from the file where it lies there as float32, in our order. */
 static int add_param(struct loader *ld, const struct plan_param *p, float *out,
                      struct err *e)
 {
     const int gguf = weights_kind(ld->w) == WEIGHTS_GGUF;
+    const int reordered = !gguf && plan_reordered(p);
     const size_t i = matrix_of(ld, p);
     struct piece x = {.to = out, .rows = p->rows, .cols = p->cols};
     int rc = 0;
@@ -123,14 +112,14 @@ static int add_param(struct loader *ld, const struct plan_param *p, float *out,
     }
     if ((rc = find_tensor(&x.t, ld, p, e)) < 0)
         return rc;
-    if ((x.there = in_file(ld, p, x.t)))
-        return pieces_add(&ld->pieces, &x, e);
-    if (!gguf && plan_reordered(p)) {
-        x.there = out;
-        rc = read_reordered(ld, p, x.t, out, e);
-    }
     x.head_dim = gguf && p->flags & PLAN_QK ? ld->m->arch.D : 0;
     x.less = gguf && p->flags & PLAN_PLUS_ONE ? 1 : 0;
+    if (reordered) {
+        x.there = out;
+        rc = read_reordered(ld, p, x.t, out, e);
+    } else if (x.w && !x.head_dim && x.less == 0) {
+        x.there = weights_floats(x.t);
+    }
     return rc < 0 ? rc : pieces_add(&ld->pieces, &x, e);
 }
 
@@ -175,6 +164,14 @@ static void *take_packed(struct loader *ld, const struct model_matrix *x)
 
     ld->packed += bytes;
     return mem;
+}
+
+/* Begins a matrix that is packed in pieces. */
+static void pack_begin(struct loader *ld, struct gemm_weight *w,
+                       const struct model_matrix *x)
+{
+    gemm_pack_begin(w, take_packed(ld, x), x->N, x->K,
+                    packed_type(ld, x->at, x->N * x->K));
 }
 
 /* A matrix whose parameters are all in their places. */
@@ -235,9 +232,8 @@ static void stage_end(struct loader *ld)
     ld->from = ld->to = ld->matrices = 0;
 }
 
-/* The matrices of m's layer l; those whose parameters begin where a panel does begin to be
- * packed. */
-static void find_matrices(struct loader *ld, struct model *m, size_t l)
+/* The matrices of m's layer l; those whose parameters all begin with a panel are begun. */
+static void begin_matrices(struct loader *ld, struct model *m, size_t l)
 {
     const struct plan *plan = &ld->m->plan;
 
@@ -254,13 +250,9 @@ static void find_matrices(struct loader *ld, struct model *m, size_t l)
             (p->offset - ld->matrix[x].at) % (GEMM_PIECE * ld->matrix[x].K) != 0)
             ld->in_pieces[x] = 0;
     }
-    for (size_t i = 0; i < ld->matrices; i++) {
-        const struct model_matrix *x = &ld->matrix[i];
-
+    for (size_t i = 0; i < ld->matrices; i++)
         if (ld->in_pieces[i])
-            gemm_pack_begin(ld->weight[i], take_packed(ld, x), x->N, x->K,
-                            packed_type(ld, x->at, x->N * x->K));
-    }
+            pack_begin(ld, ld->weight[i], &ld->matrix[i]);
 }
 
 /* Parameters from the i-th on to the end of m's layer l; returns the number behind. */
@@ -272,7 +264,7 @@ static int load_layer(struct loader *ld, struct model *m, size_t l, size_t *i,
 
     if (rc < 0)
         return rc;
-    find_matrices(ld, m, l);
+    begin_matrices(ld, m, l);
     for (; *i < plan->n && plan->param[*i].offset < ld->to && rc >= 0; ++*i)
         rc = add_param(ld, &plan->param[*i], place(ld, plan->param[*i].offset), e);
     if (rc < 0 || (rc = run_pieces(ld, e)) < 0)
@@ -297,7 +289,7 @@ static int load_head(struct loader *ld, const struct plan_param *p, struct err *
     if (rc < 0 || (rc = stage_begin(ld, 0, HEAD_ROWS * x.K, e)) < 0)
         return rc;
     const float *there = weights_floats(t);
-    gemm_pack_begin(w, take_packed(ld, &x), x.N, x.K, packed_type(ld, x.at, x.N * x.K));
+    pack_begin(ld, w, &x);
     for (size_t n = 0; n < x.N && rc >= 0; n += HEAD_ROWS) {
         const struct piece some = {.t = t,
                                    .there = there ? there + n * x.K : NULL,

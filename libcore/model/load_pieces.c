@@ -112,7 +112,7 @@ static void piece_task(void *arg, size_t i, size_t worker)
     if (x->t && !all_finite(isa, x->there, x->rows * x->cols))
         refuse(j, i);
     if (x->w)
-        gemm_pack_piece(x->w, j->k, x->there, x->cols, x->at, x->rows);
+        gemm_pack_rows(x->w, j->k, x->there, x->cols, x->at, x->rows);
     if (j->hash)
         hash_pieces(j, i);
 }

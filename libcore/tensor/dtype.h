@@ -34,6 +34,7 @@ const char *dtype_name(enum dtype t);
 /* The type with that name: n bytes, upper case.  0, or -1 if there is none. */
 int dtype_parse(enum dtype *out, const char *name, size_t n);
 
+/* The bits of a float, and back. */
 static inline uint32_t f32_bits(float x)
 {
     uint32_t u;

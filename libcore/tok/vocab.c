@@ -60,7 +60,7 @@ int32_t vocab_find_near(const struct vocab *v, const char *text, size_t n,
     return vocab_find(v, text, n);
 }
 
-/* A table of that many slots, in the order in which they were taken. */
+/* A table of that many slots.  All its texts differ, so none needs to be looked at. */
 static int resize_slots(struct vocab *v, size_t slots)
 {
     struct vocab_slot *slot = malloc(slots * sizeof *slot);

@@ -1,11 +1,11 @@
 /* One number that is none, wherever it stands and whatever it is, is found; nothing else is. */
 #include "kern/finite.h"
 
+#include "tensor/dtype.h"
+
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
 enum { MOST = 200 };
 
@@ -25,10 +25,8 @@ static void each_place(enum isa isa, float strange, int is_number)
 
 Test(finite, one_among_many)
 {
-    float signalling;
-    const uint32_t bits = 0xff800001;
+    const float signalling = f32_from_bits(0xff800001);
 
-    memcpy(&signalling, &bits, sizeof signalling);
     for (int i = ISA_PLAIN; i <= ISA_AVX512; i++) {
         const enum isa isa = (enum isa)i;
 

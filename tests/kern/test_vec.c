@@ -1,17 +1,10 @@
 #include "../support/vec_simd.h"
+#include "tensor/dtype.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-
-static float from_bits(uint32_t u)
-{
-    float x;
-
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
 
 /* Distance from the true value in units of the last place of the rounded one. */
 static double ulps(float got, double want)
@@ -63,7 +56,7 @@ Test(vec, exp_at_the_ends)
                        1e30f,
                        -1e30f,
                        1e-30f,
-                       from_bits(0x7f800001u)};
+                       f32_from_bits(0x7f800001u)};
     enum { N = sizeof x / sizeof *x };
     float y[N];
 

@@ -8,14 +8,6 @@
 
 /* ---- numbers: denormals are 0, as operands and as results ----------------------------- */
 
-static float from_bits(uint32_t u)
-{
-    float x;
-
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
 static float flushed(float x)
 {
     return isnormal(x) || x == 0 || !isfinite(x) ? x : copysignf(0, x);
@@ -23,12 +15,12 @@ static float flushed(float x)
 
 static float low(uint32_t w)
 {
-    return flushed(from_bits(w << 16));
+    return flushed(f32_from_bits(w << 16));
 }
 
 static float high(uint32_t w)
 {
-    return flushed(from_bits(w & 0xffff0000u));
+    return flushed(f32_from_bits(w & 0xffff0000u));
 }
 
 /* Rounded once, to nearest. */
@@ -155,7 +147,7 @@ void tdpbf16ps(int c, int a, int b)
                 even = add_product(even, low(x), low(y));
                 odd = add_product(odd, high(x), high(y));
             }
-            const float was = flushed(from_bits(word_of(&tile[c], m, n)));
+            const float was = flushed(f32_from_bits(word_of(&tile[c], m, n)));
             const float sum = flushed(was + flushed(even + odd));
 
             memcpy(tile[c].row[m] + n * sizeof sum, &sum, sizeof sum);
