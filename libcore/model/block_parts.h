@@ -1,15 +1,19 @@
 /*
  * What the sub-layers of a block are made of: parameters, products, how a sub-layer is
- * entered and left, stores.  Private to block.c and cross.c.
+ * entered and left, stores; and the sub-layers.  Private to block.c, self.c, cross.c, mlp.c.
  */
 #ifndef CAGSR_MODEL_BLOCK_PARTS_H
 #define CAGSR_MODEL_BLOCK_PARTS_H
 
 #include "model/block.h"
+#include "nn/rmsnorm.h"
 
 /* A parameter, and its gradient; NULL for MODEL_NONE, or without grads. */
 const float *block_param(const struct model *m, size_t at);
 float *block_grad(float *grads, size_t at);
+
+/* How the model's RMS norms are computed. */
+struct rmsnorm block_rms(const struct model *m);
 
 /* Layer l's keys and values; the lengths (H, cap) of captured layer `at`, or NULL. */
 struct attn_store block_store_at(const struct model *m, const struct block_store *s,
@@ -61,6 +65,19 @@ const float *block_leave_backward(const struct block *b, const struct block_back
                                   float *dx, const float *made, size_t post,
                                   size_t bias, float *grads);
 
+/* ---- self.c ------------------------------------------------------------------------ */
+
+/* mid = x + W_O attention(rope(W_QKV norm1(x))). */
+void self_forward(const struct block *b, size_t l, const struct block_acts *a);
+
+/* w->datt, the gradient of attention's result, from dx, that of mid. */
+void self_out_backward(const struct block *b, const struct block_back *w, size_t l,
+                       const struct block_acts *a, float *dx, float *grads);
+
+/* dx: what goes through attention, from w->datt, is added to x's own share. */
+void self_backward(const struct block *b, const struct block_back *w, size_t l,
+                   const struct block_acts *a, float *dx, float *grads);
+
 /* ---- cross.c ----------------------------------------------------------------------- */
 
 /* xmid = mid + W_XO attention(W_XQ norm(mid), keys and values of the encoder's output),
@@ -73,5 +90,15 @@ void cross_keys(const struct block *b, size_t l, float *kv);
 /* dx: of xmid on entry, of mid on return; w->dsource takes the encoder's share. */
 void cross_backward(const struct block *b, const struct block_back *w, size_t l,
                     const struct block_acts *a, float *dx, float *grads);
+
+/* ---- mlp.c ------------------------------------------------------------------------- */
+
+/* out = mid + W_down act(W_up norm2(mid)), rows of a->mid or a->xmid in (a->x where both
+ * halves read the same). */
+void mlp_forward(const struct block *b, size_t l, const struct block_acts *a);
+
+/* dx: of out on entry; on return what goes through the MLP is added. */
+void mlp_backward(const struct block *b, const struct block_back *w, size_t l,
+                  const struct block_acts *a, float *dx, float *grads);
 
 #endif
