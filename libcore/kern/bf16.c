@@ -11,6 +11,11 @@ size_t bf16_pairs(size_t K)
     return round_up(K, BF16_STEP) / 2;
 }
 
+size_t bf16_tile_words(size_t K)
+{
+    return BF16_HEIGHT * bf16_pairs(K);
+}
+
 size_t bf16_depth(size_t K)
 {
     return K > BF16_DEPTH ? share_out(K, BF16_DEPTH, BF16_STEP) : BF16_DEPTH;
@@ -62,17 +67,16 @@ static uint32_t *left_row(uint32_t *a, size_t tile, size_t m)
     return a + m / BF16_HEIGHT * tile + m % BF16_HEIGHT * STEP_PAIRS;
 }
 
-void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, size_t M,
-                         size_t K)
+void bf16_left_from_rows(enum isa isa, uint32_t *a, size_t tile, const float *A,
+                         size_t ld, size_t M, size_t K)
 {
-    const size_t tile = BF16_HEIGHT * bf16_pairs(K);
     const struct bf16_order *o = order_of(isa);
 
     for (size_t m = 0; m < M; m++)
         o->pieces(left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
     for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
-        for (size_t k = 0; k < tile; k += STEP_WORDS)
-            clear(left_row(a, tile, m) + k, STEP_PAIRS);
+        for (size_t k = 0; k < K; k += BF16_STEP)
+            clear(left_row(a, tile, m) + k / BF16_STEP * STEP_WORDS, STEP_PAIRS);
 }
 
 /* Rows that go across strips at once: as many streams as memory likes. */
@@ -109,12 +113,11 @@ static void left_step(const struct bf16_order *o, uint32_t *a, size_t tile,
 void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld,
                             size_t M, struct pack_rows k)
 {
-    const size_t tile = BF16_HEIGHT * bf16_pairs(k.K);
     const struct bf16_order *o = order_of(isa);
 
     for (size_t i = k.from; i < k.to; i += BF16_STEP)
-        left_step(o, a + i / BF16_STEP * STEP_WORDS, tile, A + i * ld, ld, M,
-                  least(k.to - i, BF16_STEP));
+        left_step(o, a + i / BF16_STEP * STEP_WORDS, bf16_tile_words(k.K),
+                  A + (i - k.from) * ld, ld, M, least(k.to - i, BF16_STEP));
 }
 
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
@@ -136,8 +139,7 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
     const size_t strips = ceil_div(N, BF16_STRIP);
     const size_t full = ceil_div(k.to, 2) - from;
 
-    across(order_of(isa), p + from * BF16_STRIP, apart, B + k.from * ldb, ldb,
-           k.to - k.from, N);
+    across(order_of(isa), p + from * BF16_STRIP, apart, B, ldb, k.to - k.from, N);
     for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_STRIP; i++) {
         const size_t made = i < strips ? full : 0;
 
@@ -184,6 +186,7 @@ int bf16_check(const struct bf16_unit *u, struct err *e)
                                    .a = t.left,
                                    .b = t.panels,
                                    .ldc = CHECK_N,
+                                   .tile = bf16_tile_words(CHECK_K),
                                    .step = bf16_pairs(CHECK_K) * BF16_WIDTH,
                                    .M = CHECK_M,
                                    .N = CHECK_N,
@@ -191,7 +194,7 @@ int bf16_check(const struct bf16_unit *u, struct err *e)
 
     whole_numbers(t.a, CHECK_M * CHECK_K, 7);
     whole_numbers(t.b, CHECK_N * CHECK_K, 5);
-    bf16_left_from_rows(ISA_PLAIN, t.left, t.a, CHECK_K, CHECK_M, CHECK_K);
+    bf16_left_from_rows(ISA_PLAIN, t.left, p.tile, t.a, CHECK_K, CHECK_M, CHECK_K);
     bf16_panels_from_rows(ISA_PLAIN, t.panels, t.b, CHECK_K, CHECK_N, CHECK_K);
     u->multiply(&p);
     if (is_right(&t))

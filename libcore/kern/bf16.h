@@ -44,21 +44,25 @@ enum {
     BF16_DEPTH = 288
 };
 
-/* Words of a row of the left operand, and rows of words of a strip, K deep.  (Tile i of the
- * left operand begins at word i * BF16_HEIGHT * bf16_pairs(K), strip i of the panels likewise.) */
+/* Words of a row of the left operand, and rows of words of a strip, K deep. */
 size_t bf16_pairs(size_t K);
+
+/* Words of a tile of the left operand: one is that far behind the other.  (Strip i of the panels
+ * begins at word i * BF16_STRIP * bf16_pairs(K) likewise.) */
+size_t bf16_tile_words(size_t K);
 
 /* The length of a block of depth: a multiple of BF16_STEP, at most BF16_DEPTH: a panel's block
  * leaves room in the first cache (48 kB where there is a unit) for a tile of the left operand
  * and one of the result. */
 size_t bf16_depth(size_t K);
 
-/* c (M, N) = beta c + a b, K deep.  a: the left operand; panels of b, each of the whole depth,
- * `step` words apart.  With beta 0 c need not be initialised. */
+/* c (M, N) = beta c + a b, K deep.  a: tiles of the left operand, `tile` words apart; panels of
+ * b, `step` words apart; each of the whole depth, or of more.  With beta 0 c need not be
+ * initialised. */
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
-    size_t ldc, step, M, N, K;
+    size_t ldc, tile, step, M, N, K;
     float beta;
 };
 
@@ -75,15 +79,16 @@ const struct bf16_unit *bf16_unit_of(enum isa isa);
  * ERR_NUMERIC. */
 int bf16_check(const struct bf16_unit *u, struct err *e) MUST_CHECK;
 
-/* The left operand from M rows of A (M, K), ld apart; or from M columns of A (k.K, M), of
- * which the rows k.from..k.to-1, k.from a multiple of BF16_STEP, and k.to too unless it is
- * k.K. */
-void bf16_left_from_rows(enum isa isa, uint32_t *a, const float *A, size_t ld, size_t M,
-                         size_t K);
+/* Some depth of the left operand, tiles `tile` words apart, from M rows of A (M, K), ld apart: a
+ * is where that depth begins.  Or the left operand from M columns of a matrix (k.K, M), of which A
+ * is the rows k.from..k.to-1: k.from a multiple of BF16_STEP, and k.to too unless it is k.K. */
+void bf16_left_from_rows(enum isa isa, uint32_t *a, size_t tile, const float *A,
+                         size_t ld, size_t M, size_t K);
 void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld,
                             size_t M, struct pack_rows k);
 
-/* Panels from the N rows of W (N, K), ldw apart; or from N columns of B (k.K, N). */
+/* Panels from the N rows of W (N, K), ldw apart; or from N columns of a matrix (k.K, N), of which B
+ * is the rows k.from..k.to-1, as above. */
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
                            size_t N, size_t K);
 void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t ldb,

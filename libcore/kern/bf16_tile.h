@@ -116,7 +116,7 @@ ISA_BODY const uint32_t *block_of(const struct bf16_product *p, size_t n, size_t
 
 ISA_BODY const uint32_t *left_of(const struct bf16_product *p, size_t m, size_t k)
 {
-    return p->a + m * bf16_pairs(p->K) + k / BF16_STEP * STEP_LEFT;
+    return p->a + m / BF16_HEIGHT * p->tile + k / BF16_STEP * STEP_LEFT;
 }
 
 /* Sums of tile i before the block at depth k: where they are. */

@@ -140,7 +140,7 @@ void gemm_weight_release(struct gemm_weight *w)
 struct rows_job {
     const struct kern *k;
     float *y;
-    const struct gemm_pairs *to; /* instead of y */
+    const struct gemm_pieces *to; /* pairs, instead of y */
     const float *x;
     const uint32_t *left; /* x for the unit */
     size_t ldy, ldx, M;
@@ -175,6 +175,7 @@ static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t fro
                                .a = r->left,
                                .b = w->pairs + from * step,
                                .ldc = ldc,
+                               .tile = bf16_tile_words(w->K),
                                .step = step,
                                .M = r->M,
                                .N = least(to * BF16_WIDTH, w->N) - from * BF16_WIDTH,
@@ -220,8 +221,8 @@ static void pairs_task(void *arg, size_t i, size_t worker)
     const struct rows_job *r = arg;
     const size_t width = width_of(r->k, r->w), half = r->w->N / 2 / width;
     const size_t end = least((i + 1) * r->run, half);
-    const size_t most = GEMM_PAIRS_FLOATS / (2 * r->M * width);
-    float *piece = r->k->pieces + worker * GEMM_PAIRS_FLOATS;
+    const size_t most = PIECE_FLOATS / (2 * r->M * width);
+    float *piece = r->k->pieces + worker * PIECE_FLOATS;
 
     for (size_t j = i * r->run; j < end; j += most) {
         const size_t to = least(j + most, end), cols = (to - j) * width;
@@ -262,8 +263,8 @@ static void round_rows(void *arg, size_t i, size_t worker)
 
     (void)worker;
     if (r->k->unit)
-        bf16_left_from_rows(r->k->orders, left + m * bf16_pairs(K), r->x + m * r->ldx,
-                            r->ldx, end - m, K);
+        bf16_left_from_rows(r->k->orders, left + m * bf16_pairs(K), bf16_tile_words(K),
+                            r->x + m * r->ldx, r->ldx, end - m, K);
     else
         for (size_t row = m; row < end; row++)
             bf16_round(r->k->isa, r->k->scratch + row * K, r->x + row * r->ldx, K);
@@ -290,18 +291,19 @@ static void zero_rows(float *y, size_t ldy, size_t M, size_t N)
  * rounded, fit the scratch. */
 enum { FEW_ROWS = 128 };
 
-static int is_few(const struct kern *k, size_t M, const struct gemm_weight *w)
+static int is_few(const struct kern *k, const struct rows_job *r)
 {
-    return M <= FEW_ROWS &&
-           (!rounds(k, w) ||
-            round_up(M, BF16_HEIGHT) * round_up(w->K, BF16_STEP) <= k->scratch_floats);
+    return r->M <= FEW_ROWS &&
+           (!rounds(k, r->w) || r->left ||
+            round_up(r->M, BF16_HEIGHT) * round_up(r->w->K, BF16_STEP) <=
+                k->scratch_floats);
 }
 
 /* The same of many rows. */
 static struct product many(struct kern *k, const struct rows_job *r)
 {
     const struct gemm_weight *w = r->w;
-    const unsigned how = PACKED_B | (rounds(k, w) ? ROUNDED : 0);
+    const unsigned how = PACKED_B | (rounds(k, w) ? ROUNDED : 0) | (r->to ? PAIRS : 0);
 
     return (struct product){.k = k,
                             .how = how,
@@ -314,15 +316,14 @@ static struct product many(struct kern *k, const struct rows_job *r)
                             .cols = w->N,
                             .depth = w->K,
                             .pairs = w->pairs,
-                            .to = r->to};
+                            .to = r->to,
+                            .left = r->left};
 }
 
 static void rows(struct kern *k, struct rows_job *r)
 {
-    const struct gemm_weight *w = r->w;
-
-    if (is_few(k, r->M, w)) {
-        if (rounds(k, w))
+    if (is_few(k, r)) {
+        if (rounds(k, r->w) && !r->left)
             round_left(k, r);
         rows_few(k, r);
     } else {
@@ -348,7 +349,16 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
         rows(k, &r);
 }
 
-int gemm_rows_pairs(struct kern *k, const struct gemm_pairs *to, const float *x,
+void gemm_rows_left(struct kern *k, float *y, size_t ldy, const uint32_t *left,
+                    size_t M, const struct gemm_weight *w)
+{
+    struct rows_job r = {.k = k, .y = y, .left = left, .ldy = ldy, .M = M, .w = w};
+
+    if (M > 0 && w->N > 0 && w->K > 0)
+        rows(k, &r);
+}
+
+int gemm_rows_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
                     size_t ldx, size_t M, const struct gemm_weight *w)
 {
     struct rows_job r = {.k = k, .to = to, .x = x, .ldx = ldx, .M = M, .w = w};
@@ -356,10 +366,10 @@ int gemm_rows_pairs(struct kern *k, const struct gemm_pairs *to, const float *x,
     if (M == 0 || w->N == 0 || w->K == 0 || k->backend == KERN_OPENBLAS ||
         w->N / 2 % width_of(k, w) != 0 || w->N % 2 != 0)
         return 0;
-    if (!is_few(k, M, w)) {
+    if (!is_few(k, &r)) {
         const struct product p = many(k, &r);
 
-        if (!product_pairs(&p))
+        if (!product_pieces(&p))
             return 0;
     }
     rows(k, &r);
@@ -391,16 +401,58 @@ static void multiply(struct product p)
         product_multiply(&p);
 }
 
+/* 1 if pieces of the product were handed on. */
+static int hand_on(struct product p)
+{
+    if (p.rows == 0 || p.cols == 0 || p.depth == 0 || p.k->backend == KERN_OPENBLAS)
+        return 0;
+    p.how |= p.k->both ? ROUNDED : 0;
+    if (!product_pieces(&p))
+        return 0;
+    product_multiply(&p);
+    return 1;
+}
+
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
     multiply((struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
 }
 
+int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
+                  size_t ldx, const float *W, size_t ldw, size_t M, size_t N, size_t K)
+{
+    return N % 2 == 0 && hand_on((struct product){.k = k,
+                                                  .how = TRANS_B | PAIRS,
+                                                  .a = x,
+                                                  .b = W,
+                                                  .lda = ldx,
+                                                  .ldb = ldw,
+                                                  .rows = M,
+                                                  .cols = N,
+                                                  .depth = K,
+                                                  .to = to});
+}
+
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta)
 {
     multiply((struct product){k, 0, dy, W, dx, lddy, ldw, lddx, M, K, N, beta});
+}
+
+int gemm_nn_pieces(struct kern *k, const struct gemm_pieces *to, const float *dy,
+                   size_t lddy, const float *W, size_t ldw, size_t M, size_t N,
+                   size_t K)
+{
+    return hand_on((struct product){.k = k,
+                                    .a = dy,
+                                    .b = W,
+                                    .lda = lddy,
+                                    .ldb = ldw,
+                                    .rows = M,
+                                    .cols = K,
+                                    .depth = N,
+                                    .to = to});
 }
 
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,

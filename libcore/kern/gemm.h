@@ -80,29 +80,42 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w);
 
 /*
- * gemm_rows for whoever needs no y (M, 2 F), but what comes of pairs of its columns, F apart:
- * pieces are handed on while they are in a cache near by.
+ * Products for whoever needs no y, but what comes of it: pieces are handed on while they are in a
+ * cache near by.
  */
-struct gemm_pairs {
-    /* Rows row..row+rows-1 of y: `cols` columns from `col` < F on, then those from F + col on, as
-     * piece (rows, 2 cols).  Pieces cover each pair once; many threads call at a time. */
-    void (*take)(void *ctx, const float *piece, size_t row, size_t rows, size_t col,
+struct gemm_pieces {
+    /* Rows row..row+rows-1, columns col..col+cols-1 of y as piece (rows, cols), which is the
+     * taker's to write on.  Of pairs, y (M, 2 F) whose columns belong together F apart: piece
+     * (rows, 2 cols), `cols` columns from col < F on, then those from F + col on.  Pieces cover y
+     * once; many threads call at a time.  Where operands can be in order (kern/ordered.h) row
+     * is a multiple of 32, and so are rows but the last. */
+    void (*take)(void *ctx, float *piece, size_t row, size_t rows, size_t col,
                  size_t cols);
     void *ctx;
 };
 
-/* 1, or 0 and nothing was handed on: with OpenBLAS, where halves end within panels, and of many
- * rows where panels are to be widened, or are too deep. */
-int gemm_rows_pairs(struct kern *k, const struct gemm_pairs *to, const float *x,
+/* gemm_rows, in pairs.  1, or 0 and nothing was handed on: with OpenBLAS, where halves end within
+ * panels, and where a row of the depth is too much for the scratch. */
+int gemm_rows_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
                     size_t ldx, size_t M, const struct gemm_weight *w) MUST_CHECK;
 
 /* y (M, N) = beta y + x (M, K) W^T.   With beta 0, y need not be initialised. */
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
 
+/* gemm_nt with beta 0, in pairs; 1 or 0 as gemm_rows_pairs. */
+int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
+                  size_t ldx, const float *W, size_t ldw, size_t M, size_t N,
+                  size_t K) MUST_CHECK;
+
 /* dx (M, K) = beta dx + dy (M, N) W:   the gradient of the input. */
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
+
+/* gemm_nn with beta 0, in pieces; 1 or 0 as gemm_rows_pairs. */
+int gemm_nn_pieces(struct kern *k, const struct gemm_pieces *to, const float *dy,
+                   size_t lddy, const float *W, size_t ldw, size_t M, size_t N,
+                   size_t K) MUST_CHECK;
 
 /* dW (N, K) = beta dW + dy (M, N)^T x (M, K):   the gradient of the weight. */
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,

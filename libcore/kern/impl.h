@@ -8,12 +8,12 @@
 
 enum { KERN_NAME = 160 };
 
-/* A piece of gemm_rows_pairs: at most so many floats; of many rows so many rows and columns of
- * each half, whole panels of every kind. */
+/* A piece of a product (struct gemm_pieces): at most so many floats; of many rows so many rows
+ * and columns, of each half if there are two, whole panels of every kind. */
 enum {
-    GEMM_PAIRS_ROWS = 128,
-    GEMM_PAIRS_COLS = 64,
-    GEMM_PAIRS_FLOATS = 2 * GEMM_PAIRS_COLS * GEMM_PAIRS_ROWS,
+    PIECE_ROWS = 128,
+    PIECE_COLS = 64,
+    PIECE_FLOATS = 2 * PIECE_COLS * PIECE_ROWS,
 };
 
 struct kern {
@@ -26,7 +26,7 @@ struct kern {
     int both;                     /* both operands are rounded: KERN_BF16 */
     struct blas blas;             /* KERN_OPENBLAS */
     int blas_openmp;              /* OpenBLAS built on OpenMP: see blas_init */
-    float *pieces;                /* (threads, GEMM_PAIRS_FLOATS): gemm_rows_pairs */
+    float *pieces;                /* (threads, PIECE_FLOATS) */
     float *scratch; /* of all threads: kern/product.c, or padded tiles in kern/blas.c */
     size_t scratch_floats;
     char name[KERN_NAME];
@@ -42,8 +42,10 @@ void kern_share(const struct kern *k, size_t multiplications, size_t n,
 /* c (rows, cols) = beta c + op(a) op(b), summed over depth: a is (rows, depth) or, with
  * TRANS_A, (depth, rows); b is (depth, cols) or, with TRANS_B, (cols, depth), or panels of
  * the whole depth with PACKED_B, or, with PACKED_B and b NULL, `pairs`: of kern/narrow.h, or
- * of kern/bf16.h if k has a unit.  With ROUNDED in bf16 arithmetic. */
-enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4, ROUNDED = 8 };
+ * of kern/bf16.h if k has a unit.  With ROUNDED in bf16 arithmetic.  With PAIRS, of columns half
+ * of cols apart, of which both go to `to` at once: not with panels still to be packed from
+ * columns. */
+enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4, ROUNDED = 8, PAIRS = 16 };
 struct product {
     const struct kern *k;
     unsigned how;
@@ -52,15 +54,21 @@ struct product {
     size_t lda, ldb, ldc, rows, cols, depth;
     float beta;
     const uint32_t *pairs;
-    const struct gemm_pairs *to; /* instead of c: pairs of columns; panels are packed */
+    const struct gemm_pieces *to; /* instead of c */
+    const uint32_t *left;         /* instead of a: for the unit, of the whole depth */
 };
 
 /* KERN_PACK: product.c.  Floats of scratch; the product, depth > 0. */
 size_t product_scratch(const struct kern *k);
 void product_multiply(const struct product *p);
 
-/* 1 if p->to can have it: b's panels are there, and the scratch is enough for the whole depth. */
-int product_pairs(const struct product *p);
+/* 1 if p->to can have it: halves consist of whole panels, and the scratch is enough for the whole
+ * depth. */
+int product_pieces(const struct product *p);
+
+/* gemm_rows, x of M rows being in order for the unit: gemm.c. */
+void gemm_rows_left(struct kern *k, float *y, size_t ldy, const uint32_t *left,
+                    size_t M, const struct gemm_weight *w);
 
 /* KERN_OPENBLAS: blas.c.  blas_init loads it and sets one thread per call; the name is then e.g.
  * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */

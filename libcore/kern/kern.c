@@ -106,8 +106,7 @@ static int prepare(struct kern *k, struct err *e)
         return rc;
     if (k->backend != KERN_PACK)
         return blas_init(k, e);
-    k->pieces =
-        aligned_alloc(64, par_threads(k->par) * GEMM_PAIRS_FLOATS * sizeof(float));
+    k->pieces = aligned_alloc(64, par_threads(k->par) * PIECE_FLOATS * sizeof(float));
     if (!k->pieces)
         return err_set(e, ERR_NOMEM, "no memory for the kernels' pieces");
     return kern_scratch(k, product_scratch(k), e);

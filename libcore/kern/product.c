@@ -21,6 +21,9 @@
  * unit, half as large.  A unit is so fast that each way of c to memory counts, and each of its
  * operand to the first cache: so its tasks are as many rows as can be.
  *
+ * Where pieces of c are handed on instead (struct gemm_pieces) a part is of the whole depth, and
+ * as many columns as the scratch has room for then; of pairs of columns, of both halves.
+ *
  * The bits of c do not depend on how it is cut (pack.h), so the number of tasks may follow
  * the number of threads.
  */
@@ -48,6 +51,8 @@ struct part {
     const struct product *p;
     const struct bf16_unit *unit; /* NULL: the kernels of pack.h */
     size_t width, height;         /* of panels and tiles */
+    size_t halves;                /* 2: of pairs of columns */
+    size_t most_cols, most_deep;  /* of a part */
     size_t r0, rows, c0, cols, k0, deep;
     size_t b_packs; /* tasks of packing panels; those of tiles follow */
     float *a;       /* tiles; or the unit's left operand, as words */
@@ -90,7 +95,8 @@ static void tiles_from_columns(const struct part *t, struct pack_rows k)
     const float *A = p->a + t->k0 * p->lda + t->r0;
 
     if (t->unit) {
-        bf16_left_from_columns(p->k->orders, as_words(t->a), A, p->lda, t->rows, k);
+        bf16_left_from_columns(p->k->orders, as_words(t->a), A + k.from * p->lda,
+                               p->lda, t->rows, k);
         return;
     }
     pack_tiles_from_columns(isa, t->a, A, p->lda, t->rows, k);
@@ -108,7 +114,7 @@ static void tiles_from_rows(const struct part *t, size_t from)
 
     if (t->unit) {
         bf16_left_from_rows(p->k->orders, as_words(t->a) + from * bf16_pairs(t->deep),
-                            A, p->lda, rows, t->deep);
+                            bf16_tile_words(t->deep), A, p->lda, rows, t->deep);
         return;
     }
     pack_tiles_from_rows(isa, to, A, p->lda, rows, t->deep);
@@ -124,38 +130,53 @@ static void pack_tiles(const struct part *t, size_t i)
         tiles_from_rows(t, i * PACK_ROWS);
 }
 
-/* Some of the words of bfloat16 panels as float32. */
-static void widen_panels(const struct part *t, size_t i)
+/* Some panels that are packed at once: their first column in b and in the part, columns. */
+struct group {
+    size_t from, at, cols;
+};
+
+static size_t groups_of_half(const struct part *t)
+{
+    return ceil_div(t->cols, PACK_PANELS * t->width);
+}
+
+static struct group group_of(const struct part *t, size_t i)
+{
+    const size_t half = i / groups_of_half(t), step = PACK_PANELS * t->width;
+    const size_t at = i % groups_of_half(t) * step;
+
+    return (struct group){half * (t->p->cols / 2) + t->c0 + at, half * t->cols + at,
+                          least(step, t->cols - at)};
+}
+
+/* Words of bfloat16 panels as float32. */
+static void widen_panels(const struct part *t, struct group g)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t end = ceil_div(t->cols, t->width);
-    float *to = p->k->scratch;
 
-    for (size_t j = i * PACK_PANELS; j < least((i + 1) * PACK_PANELS, end); j++)
-        narrow_widen(isa, to + j * t->width * t->deep,
-                     p->pairs + (t->c0 / t->width + j) * narrow_words(isa, p->depth),
+    for (size_t j = 0; j < g.cols; j += t->width)
+        narrow_widen(isa, p->k->scratch + (g.at + j) * t->deep,
+                     p->pairs + (g.from + j) / t->width * narrow_words(isa, p->depth),
                      t->k0, t->deep);
 }
 
-static void panels_from_rows(const struct part *t, size_t i)
+static void panels_from_rows(const struct part *t, struct group g)
 {
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
-    const size_t step = PACK_PANELS * t->width, from = i * step;
-    const size_t cols = least(step, t->cols - from);
-    const float *B = p->b + (t->c0 + from) * p->ldb + t->k0;
-    float *to = p->k->scratch + from * t->deep;
+    const float *B = p->b + g.from * p->ldb + t->k0;
+    float *to = p->k->scratch + g.at * t->deep;
 
     if (t->unit) {
         bf16_panels_from_rows(p->k->orders,
-                              as_words(p->k->scratch) + from * bf16_pairs(t->deep), B,
-                              p->ldb, cols, t->deep);
+                              as_words(p->k->scratch) + g.at * bf16_pairs(t->deep), B,
+                              p->ldb, g.cols, t->deep);
         return;
     }
-    pack_from_rows(isa, to, B, p->ldb, cols, t->deep);
+    pack_from_rows(isa, to, B, p->ldb, g.cols, t->deep);
     if (p->how & ROUNDED)
-        bf16_round(isa, to, to, round_up(cols, t->width) * t->deep);
+        bf16_round(isa, to, to, round_up(g.cols, t->width) * t->deep);
 }
 
 static void panels_from_columns(const struct part *t, struct pack_rows k)
@@ -166,7 +187,8 @@ static void panels_from_columns(const struct part *t, struct pack_rows k)
     float *to = p->k->scratch;
 
     if (t->unit) {
-        bf16_panels_from_columns(p->k->orders, as_words(to), B, p->ldb, t->cols, k);
+        bf16_panels_from_columns(p->k->orders, as_words(to), B + k.from * p->ldb,
+                                 p->ldb, t->cols, k);
         return;
     }
     pack_from_columns(isa, to, B, p->ldb, t->cols, k);
@@ -177,9 +199,9 @@ static void panels_from_columns(const struct part *t, struct pack_rows k)
 static void pack_panels(const struct part *t, size_t i)
 {
     if (t->p->pairs)
-        widen_panels(t, i);
+        widen_panels(t, group_of(t, i));
     else if (t->p->how & TRANS_B)
-        panels_from_rows(t, i);
+        panels_from_rows(t, group_of(t, i));
     else
         panels_from_columns(t, some_depth(t, i));
 }
@@ -193,6 +215,8 @@ static int has_panels(const struct part *t)
 /* Tasks of packing. */
 static size_t count_tiles(const struct part *t)
 {
+    if (t->p->left)
+        return 0;
     return t->p->how & TRANS_A ? ceil_div(t->deep, PACK_DEEP)
                                : ceil_div(t->rows, PACK_ROWS);
 }
@@ -201,9 +225,8 @@ static size_t count_panels(const struct part *t)
 {
     if (has_panels(t) || t->r0 > 0)
         return 0;
-    return t->p->pairs || t->p->how & TRANS_B
-               ? ceil_div(t->cols, PACK_PANELS * t->width)
-               : ceil_div(t->deep, PACK_DEEP);
+    return t->p->pairs || t->p->how & TRANS_B ? t->halves * groups_of_half(t)
+                                              : ceil_div(t->deep, PACK_DEEP);
 }
 
 static void pack_task(void *arg, size_t i, size_t worker)
@@ -228,20 +251,24 @@ struct area {
 static void multiply_unit(const struct part *t, struct area a)
 {
     const struct product *p = t->p;
+    const size_t tile = bf16_tile_words(p->left ? p->depth : t->deep);
+    const uint32_t *left =
+        p->left ? p->left + t->r0 / BF16_HEIGHT * tile + t->k0 / 2 * BF16_HEIGHT
+                : as_words(t->a);
     const uint32_t *b =
         has_panels(t) ? p->pairs + t->c0 / t->width * t->step + t->k0 / 2 * BF16_STRIP
                       : (const void *)t->b;
 
-    t->unit->multiply(
-        &(struct bf16_product){.c = a.c,
-                               .a = as_words(t->a) + a.r0 * bf16_pairs(t->deep),
-                               .b = b + a.c0 / t->width * t->step,
-                               .ldc = a.ldc,
-                               .step = t->step,
-                               .M = a.rows,
-                               .N = a.cols,
-                               .K = t->deep,
-                               .beta = t->k0 == 0 ? p->beta : 1});
+    t->unit->multiply(&(struct bf16_product){.c = a.c,
+                                             .a = left + a.r0 / BF16_HEIGHT * tile,
+                                             .b = b + a.c0 / t->width * t->step,
+                                             .ldc = a.ldc,
+                                             .tile = tile,
+                                             .step = t->step,
+                                             .M = a.rows,
+                                             .N = a.cols,
+                                             .K = t->deep,
+                                             .beta = t->k0 == 0 ? p->beta : 1});
 }
 
 static void multiply_floats(const struct part *t, struct area a)
@@ -259,26 +286,29 @@ static void multiply_area(const struct part *t, struct area a)
     (t->unit ? multiply_unit : multiply_floats)(t, a);
 }
 
-_Static_assert(GEMM_PAIRS_COLS % BF16_WIDTH == 0 && GEMM_PAIRS_COLS % WIDTH_MAX == 0,
+_Static_assert(PIECE_COLS % BF16_WIDTH == 0 && PIECE_COLS % WIDTH_MAX == 0,
                "a piece is whole panels");
+_Static_assert(PIECE_ROWS % BF16_STEP == 0, "a piece begins where a step does");
 
-/* An area's pairs of columns, piece by piece, by way of memory of this thread. */
-static void multiply_pairs(const struct part *t, struct area a, size_t worker)
+/* An area, piece by piece, by way of memory of this thread. */
+static void multiply_pieces(const struct part *t, struct area a, size_t worker)
 {
     const struct product *p = t->p;
-    const size_t most = GEMM_PAIRS_ROWS / t->height * t->height, half = p->cols / 2;
-    float *piece = p->k->pieces + worker * GEMM_PAIRS_FLOATS;
+    const size_t most = PIECE_ROWS / t->height * t->height;
+    const size_t second = has_panels(t) ? p->cols / 2 : t->cols;
+    float *piece = p->k->pieces + worker * PIECE_FLOATS;
 
     for (size_t r = 0; r < a.rows; r += most)
-        for (size_t c = 0; c < a.cols; c += GEMM_PAIRS_COLS) {
+        for (size_t c = 0; c < a.cols; c += PIECE_COLS) {
             const size_t rows = least(most, a.rows - r);
-            const size_t cols = least(GEMM_PAIRS_COLS, a.cols - c);
-            struct area x = {piece, 2 * cols, a.r0 + r, rows, a.c0 + c, cols};
+            const size_t cols = least(PIECE_COLS, a.cols - c);
+            struct area x = {piece, t->halves * cols, a.r0 + r, rows, a.c0 + c, cols};
 
-            multiply_area(t, x);
-            x.c += cols;
-            x.c0 += half;
-            multiply_area(t, x);
+            for (size_t half = 0; half < t->halves; half++) {
+                multiply_area(t, x);
+                x.c += cols;
+                x.c0 += second;
+            }
             p->to->take(p->to->ctx, piece, t->r0 + a.r0 + r, rows, t->c0 + a.c0 + c,
                         cols);
         }
@@ -296,7 +326,7 @@ static void multiply_task(void *arg, size_t i, size_t worker)
                      .cols = least(t->task_cols, t->cols - c0)};
 
     if (p->to) {
-        multiply_pairs(t, a, worker);
+        multiply_pieces(t, a, worker);
         return;
     }
     a.c = p->c + (t->r0 + r0) * p->ldc + t->c0 + c0;
@@ -325,9 +355,10 @@ static void cut_floats(struct part *t, size_t wanted)
 }
 
 /* A panel's block that came to the first cache serves as many rows as can be: so ranges of
- * columns first. */
+ * columns first.  Rows of pieces begin where a step of depth does, if they are to be columns. */
 static void cut_unit(struct part *t, size_t wanted)
 {
+    const size_t high = t->p->to ? (size_t)BF16_STEP : t->height;
     const size_t parts = ceil_div(t->rows, UNIT_ROWS_MOST);
     const size_t panels = ceil_div(t->cols, t->width);
 
@@ -337,7 +368,7 @@ static void cut_unit(struct part *t, size_t wanted)
     const size_t rows = ceil_div(t->rows, ceil_div(wanted, t->ranges));
     t->task_rows = share_out(
         t->rows, least(rows > UNIT_ROWS_LEAST ? rows : UNIT_ROWS_LEAST, UNIT_ROWS_MOST),
-        t->height);
+        high);
 }
 
 static size_t cut(struct part *t)
@@ -351,7 +382,8 @@ static float *tiles_at(const struct part *t)
 {
     const size_t deep = t->unit ? bf16_pairs(t->deep) : t->deep;
 
-    return t->p->k->scratch + (has_panels(t) ? 0 : round_up(t->cols, t->width) * deep);
+    return t->p->k->scratch +
+           (has_panels(t) ? 0 : round_up(t->halves * t->cols, t->width) * deep);
 }
 
 static void one_part(struct part *t)
@@ -366,51 +398,74 @@ static void one_part(struct part *t)
     kern_share(p->k, work, cut(t), multiply_task, t);
 }
 
-/* Of which kernels' shape; the rest of a part is still to be filled in. */
+/* Rows of tiles in the scratch. */
+static size_t scratch_rows(const struct part *t)
+{
+    return t->p->left ? 0 : round_up(least(t->p->rows, PART_ROWS), t->height);
+}
+
+/* How deep a part can be: whole blocks of as many columns as can be. */
+static size_t deep_part(const struct part *t, size_t room)
+{
+    const struct product *p = t->p;
+    const size_t cols =
+        has_panels(t) ? 0 : round_up(least(p->cols, PART_COLS), t->width);
+    const size_t block = t->unit ? BF16_STEP : pack_depth(p->depth);
+    const size_t both = scratch_rows(t) + cols;
+
+    return both ? share_out(p->depth, room / both / block * block, block) : p->depth;
+}
+
+/* How many columns of each half fit beside the rows, of the whole depth; 0: none. */
+static size_t wide_part(const struct part *t, size_t room)
+{
+    const struct product *p = t->p;
+    const size_t fits = room / round_up(p->depth, t->unit ? BF16_STEP : 1);
+    const size_t rows = scratch_rows(t);
+
+    if (fits < rows || (t->halves == 2 && p->cols / 2 % t->width != 0))
+        return 0;
+    return has_panels(t)
+               ? PART_COLS
+               : least(PART_COLS, (fits - rows) / t->halves) / t->width * t->width;
+}
+
+/* Of which kernels' shape, and how large; where a part lies is still to be filled in. */
 static struct part begin(const struct product *p)
 {
     const struct kern *k = p->k;
     const struct bf16_unit *unit = p->how & ROUNDED ? k->unit : NULL;
+    const size_t room = (unit ? 2 : 1) * k->scratch_floats;
+    struct part t = {.p = p,
+                     .unit = unit,
+                     .width = unit ? (size_t)BF16_WIDTH : pack_width(k->isa),
+                     .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa),
+                     .halves = p->how & PAIRS ? 2 : 1};
 
-    return (struct part){.p = p,
-                         .unit = unit,
-                         .width = unit ? (size_t)BF16_WIDTH : pack_width(k->isa),
-                         .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa)};
+    t.most_cols = p->to ? wide_part(&t, room) : PART_COLS;
+    t.most_deep = p->to ? p->depth : deep_part(&t, room);
+    return t;
 }
 
-/* How deep a part is: whole blocks. */
-static size_t part_depth(const struct part *t)
+int product_pieces(const struct product *p)
 {
-    const struct product *p = t->p;
-    const size_t rows = round_up(least(p->rows, PART_ROWS), t->height);
-    const size_t cols = round_up(least(p->cols, PART_COLS), t->width);
-    const size_t fits = p->k->scratch_floats / (rows + (has_panels(t) ? 0 : cols));
-    const size_t block = t->unit ? BF16_STEP : pack_depth(p->depth);
-
-    return share_out(p->depth, (t->unit ? 2 * fits : fits) / block * block, block);
-}
-
-int product_pairs(const struct product *p)
-{
-    const struct part t = begin(p);
-
-    return has_panels(&t) && part_depth(&t) >= p->depth;
+    return begin(p).most_cols > 0;
 }
 
 void product_multiply(const struct product *p)
 {
     struct part t = begin(p);
-    const size_t depth = part_depth(&t), cols = p->to ? p->cols / 2 : p->cols;
+    const size_t cols = p->cols / t.halves;
 
-    for (size_t c = 0; c < cols; c += PART_COLS)
-        for (size_t d = 0; d < p->depth; d += depth)
+    for (size_t c = 0; c < cols; c += t.most_cols)
+        for (size_t d = 0; d < p->depth; d += t.most_deep)
             for (size_t r = 0; r < p->rows; r += PART_ROWS) {
                 t.r0 = r;
                 t.rows = least(PART_ROWS, p->rows - r);
                 t.c0 = c;
-                t.cols = least(PART_COLS, cols - c);
+                t.cols = least(t.most_cols, cols - c);
                 t.k0 = d;
-                t.deep = least(depth, p->depth - d);
+                t.deep = least(t.most_deep, p->depth - d);
                 one_part(&t);
             }
 }

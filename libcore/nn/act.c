@@ -58,7 +58,7 @@ void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
 }
 
 /* A piece of the product, to its place in y (rows, F). */
-static void take_piece(void *ctx, const float *piece, size_t row, size_t rows,
+static void take_piece(void *ctx, float *piece, size_t row, size_t rows,
                        size_t col, size_t cols)
 {
     struct act_job j = *(const struct act_job *)ctx;
@@ -74,7 +74,7 @@ int gated_product(struct kern *k, float *y, const float *x, size_t ldx, size_t N
                   const struct gemm_weight *w, enum act act)
 {
     struct act_job j = {.k = k, .y = y, .F = w->N / 2, .act = act};
-    const struct gemm_pairs to = {take_piece, &j};
+    const struct gemm_pieces to = {take_piece, &j};
 
     return gemm_rows_pairs(k, &to, x, ldx, N, w);
 }

@@ -1,7 +1,7 @@
 #include "kern/gemm.h"
 
-#include "../support/bf16_emulated.h"
 #include "../support/machine.h"
+#include "../support/products.h"
 #include "kern/ref.h"
 #include "tensor/dims.h"
 #include "tensor/dtype.h"
@@ -11,83 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Every way of computing gemm_rows that this build and processor have. */
-static const struct kern_opts ways[] = {
-    {.isa = ISA_AUTO},
-    {KERN_PACK, KERN_F32, ISA_PLAIN},
-    {KERN_PACK, KERN_F32, ISA_AVX2},
-    {KERN_PACK, KERN_F32, ISA_AVX512},
-    {KERN_OPENBLAS, KERN_F32, ISA_AUTO},
-    {KERN_PACK, KERN_BF16, ISA_PLAIN},
-    {KERN_PACK, KERN_BF16, ISA_AVX2},
-    {KERN_PACK, KERN_BF16, ISA_AVX512},
-    BF16_WAYS,
-};
-enum { WAYS = sizeof ways / sizeof *ways };
-
-/* Both operands rounded: bf16 arithmetic. */
-static int rounds_both(int way)
-{
-    return ways[way].round == KERN_ROUND_BOTH || ways[way].unit ||
-           ways[way].isa >= ISA_AVX512_BF16;
-}
-
-/* Emulation takes a hundred times as long, of whole tiles: not everything is done so. */
-static int is_too_long(int way, size_t M, size_t N, size_t K)
-{
-    return ways[way].unit && round_up(M, 16) * round_up(N, 48) * K > 7000000;
-}
-
-/* A weight with its memory. */
-struct packed {
-    struct gemm_weight w;
-    float *W, *mem;
-};
-
-static struct packed pack_as(struct kern *k, float *W, size_t N, size_t K,
-                             enum kern_dtype type)
-{
-    struct packed p = {.W = W};
-    struct err e = {0};
-
-    p.mem = floats(gemm_pack_bytes(k, N, K, type) / sizeof(float));
-    cr_assert_eq(gemm_pack(&p.w, k, p.mem, p.W, K, N, K, type, &e), 0, "%s", e.text);
-    return p;
-}
-
-static void round_to_bf16(float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] = f32_from_bf16(bf16_from_f32(x[i]));
-}
-
-/* x (n), as the product computes with it; to be freed. */
-static float *as_seen(int way, const float *x, size_t n)
-{
-    float *seen = memcpy(floats(n), x, n * sizeof *x);
-
-    if (rounds_both(way))
-        round_to_bf16(seen, n);
-    return seen;
-}
-
-/* As k has it: W is what the product computes with. */
-static struct packed weight(struct kern *k, size_t N, size_t K, uint64_t seed)
-{
-    const struct packed p = pack_as(k, normals(N * K, seed), N, K, kern_dtype(k));
-
-    if (kern_dtype(k) == KERN_BF16)
-        round_to_bf16(p.W, N * K);
-    return p;
-}
-
-static void weight_free(struct packed *p)
-{
-    gemm_weight_release(&p->w);
-    free(p->W);
-    free(p->mem);
-}
 
 /* The largest error over sqrt(K), in units of float's epsilon: sums of K products of
  * normals are of that size, and their rounding errors add up like a random walk. */
@@ -302,100 +225,6 @@ Test(gemm, instruction_sets_agree_to_the_bit)
     weight_free(&p);
     machine_free(&b);
     machine_free(&a);
-}
-
-/* ---- pairs of columns ---------------------------------------------------------------- */
-
-/* Where pieces are put together again: y (M, 2 F), and how often each pair came. */
-struct joined {
-    float *y;
-    unsigned char *times;
-    size_t M, F;
-};
-
-static void join(void *ctx, const float *piece, size_t row, size_t rows, size_t col,
-                 size_t cols)
-{
-    const struct joined *j = ctx;
-
-    cr_assert(row + rows <= j->M && col + cols <= j->F && cols > 0);
-    for (size_t r = 0; r < rows; r++, piece += 2 * cols) {
-        float *y = j->y + (row + r) * 2 * j->F + col;
-
-        memcpy(y, piece, cols * sizeof *y);
-        memcpy(y + j->F, piece + cols, cols * sizeof *y);
-        for (size_t c = 0; c < cols; c++)
-            j->times[(row + r) * j->F + col + c]++;
-    }
-}
-
-/* Is it handed on?  OpenBLAS has no panels; of many rows those of bfloat16 are widened part by
- * part, unless there is a unit. */
-static int has_pairs(int way, size_t M)
-{
-    const enum isa isa = ways[way].isa ? ways[way].isa : isa_best_bf16();
-
-    return ways[way].backend != KERN_OPENBLAS &&
-           (ways[way].backend == KERN_PACK || isa_best() > ISA_PLAIN) &&
-           (M <= 128 || ways[way].dtype == KERN_F32 || ways[way].unit ||
-            isa >= ISA_AVX512_BF16);
-}
-
-/* Returns whether pairs were handed on. */
-static int check_pairs(int way, size_t M, size_t F, size_t K)
-{
-    struct machine m;
-
-    if (is_too_long(way, M, 2 * F, K) || !machine_new(&m, 3, &ways[way]))
-        return -1;
-    struct packed p = weight(m.k, 2 * F, K, 1);
-    const size_t ldx = K + 3;
-    float *x = normals((M + 1) * ldx, 2), *y = floats(M * 2 * F);
-    struct joined j = {floats(M * 2 * F), calloc(M, F), M, F};
-    const struct gemm_pairs to = {join, &j};
-
-    gemm_rows(m.k, y, 2 * F, x, ldx, M, &p.w);
-    const int done = gemm_rows_pairs(m.k, &to, x, ldx, M, &p.w);
-    for (size_t i = 0; i < M * F; i++)
-        cr_assert_eq(j.times[i], done, "way %d, %zu x %zu x %zu: pair %zu", way, M, F,
-                     K, i);
-    cr_expect(!done || memcmp(y, j.y, M * 2 * F * sizeof *y) == 0, "way %d, %zu", way,
-              M);
-    cr_expect_eq(gemm_rows_pairs(m.k, &to, x, ldx, 0, &p.w), 0, "no rows");
-    free(j.times);
-    free(j.y);
-    free(y);
-    free(x);
-    weight_free(&p);
-    machine_free(&m);
-    return done;
-}
-
-TheoryDataPoints(gemm, pairs_are_those_of_rows) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
-    DataPoints(size_t, 1, 9, 128, 129, 300),
-    DataPoints(size_t, 384, 100),
-    DataPoints(size_t, 5, 577),
-};
-Theory((int way, size_t M, size_t F, size_t K), gemm, pairs_are_those_of_rows)
-{
-    const int done = check_pairs(way, M, F, K);
-
-    if (done >= 0 && F == 384) /* whole panels of every set */
-        cr_expect_eq(done, has_pairs(way, M), "way %d, %zu x %zu", way, M, F);
-}
-
-/* More rows, columns and depth than there are in a part. */
-Test(gemm, pairs_of_many_parts)
-{
-    for (int way = 0; way < WAYS; way++) {
-        const int rows = check_pairs(way, 1700, 192, 5);
-        const int cols = check_pairs(way, 130, 3840, 5);
-
-        cr_expect(rows < 0 || rows == has_pairs(way, 1700), "way %d", way);
-        cr_expect(cols < 0 || cols == has_pairs(way, 130), "way %d", way);
-        cr_expect_leq(check_pairs(way, 1536, 192, 6000), 0, "way %d: too deep", way);
-    }
 }
 
 /* ---- free order ---------------------------------------------------------------------- */
