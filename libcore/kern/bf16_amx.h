@@ -74,7 +74,7 @@ UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
 
     tiles_begin(t);
     for (size_t i = 0; i < t->steps; i++) {
-        ask_strips(ahead, apart, t->share);
+        ask_strips(ahead, apart, t->share, LINES);
         TILE_STREAM(LEFT, a, ROW);
         TILE_LOAD(RIGHT_0, b, ROW);
         TILE_DOT(SUM_0, LEFT, RIGHT_0);
@@ -96,8 +96,11 @@ UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {
+    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
+                                          tiles_tile};
+
     TILES_BEGIN(&tiles_config);
-    bf16_blocks(p, tiles_tile);
+    bf16_blocks(p, &form);
     TILES_END();
 }
 

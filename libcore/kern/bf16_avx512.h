@@ -55,7 +55,7 @@ UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size
             sum[r][v] = (line_sum){0};
     for (size_t i = 0; i < t->steps; i++) {
         if (row == 0)
-            ask_strips(t->ahead + i * t->share * LINE, t->apart, t->share);
+            ask_strips(t->ahead + i * t->share * LINE, t->apart, t->share, LINES);
         pairs_step(sum, t->a + i * STEP_LEFT + row * STEP_PAIRS, t->b + i * STEP_STRIP,
                    t->apart, R);
     }
@@ -79,7 +79,10 @@ UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
 
 UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
-    bf16_blocks(p, pairs_tile);
+    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
+                                          pairs_tile};
+
+    bf16_blocks(p, &form);
 }
 
 #endif
