@@ -14,10 +14,17 @@
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
  * A tile of a is 16 of its rows, 16 words of each; of b 16 pairs in depth of 16 columns, as
- * they lie in a strip.  Four of b make four of sums.  By the time that a sum is asked for again
- * it is done (52 cycles after 4 x 16).  A step loads one kilobyte of a, which comes from the
- * second cache, for 64 cycles: two tiles of a and two of b would ask it for twice as much.  It
- * streams past the first cache, for the block of b to stay there: measured, that is a fifth
+ * they lie in a strip.  A step makes four dots, to four tiles of sums: by the time that a sum is
+ * asked for again it is done (52 cycles after 4 x 16).  What it loads for them has two forms:
+ *   across  a tile of a and four of b: 5 loads.  For few rows, with weights from memory: four
+ *           streams give more than two (32 rows 591 against 499 GFLOP/s, 128 rows 1257 against
+ *           993), and of a, which comes from the second cache, it is a kilobyte for 64 cycles.
+ *   square  two tiles of a and two of b: 4 loads.  For many rows.  It asks the second cache for
+ *           twice as much of a, but a block of two strips may be twice as deep, and sums wait
+ *           there seldom: the products of a training pass of 512 rows took 345 ms (median 500)
+ *           instead of 381 (572), 108 of both being packing, and 373 (457) with blocks of 288.
+ *           An odd last tile of a is multiplied twice.
+ * a streams past the first cache, for the block of b to stay there: measured, that is a fifth
  * faster than asking ahead for it (tests/bench/RESULTS.md).  All tiles are whole, for operands are
  * padded with zeros, so the shapes stand for good.
  */
@@ -41,14 +48,16 @@ static const struct tiles_config tiles_config = {
 #define SUM_1 1
 #define SUM_2 2
 #define SUM_3 3
-#define LEFT 4
+#define LEFT_0 4
 #define RIGHT_0 5
 #define RIGHT_1 6
-#define RIGHT_2 7
+#define RIGHT_2 7 /* across */
+#define LEFT_1 7  /* square */
 
 enum { ROW = BF16_STRIP * sizeof(uint32_t) }; /* bytes of a row of a, and of a strip */
 
-UNIT_TARGET ISA_BODY void tiles_begin(const struct bf16_tile *t)
+/* Two tiles of sums side by side, and two that lie `second` floats behind. */
+UNIT_TARGET ISA_BODY void sums_begin(const struct bf16_tile *t, size_t second)
 {
     const size_t row = t->ldfrom * sizeof(float);
     const float *c = t->from;
@@ -57,8 +66,8 @@ UNIT_TARGET ISA_BODY void tiles_begin(const struct bf16_tile *t)
     if (c) {
         TILE_LOAD(SUM_0, c, row);
         TILE_LOAD(SUM_1, c + LINE, row);
-        TILE_LOAD(SUM_2, c + 2 * LINE, row);
-        TILE_LOAD(SUM_3, c + 3 * LINE, row);
+        TILE_LOAD(SUM_2, c + second, row);
+        TILE_LOAD(SUM_3, c + second + LINE, row);
     } else {
         TILE_ZERO(SUM_0);
         TILE_ZERO(SUM_1);
@@ -67,40 +76,81 @@ UNIT_TARGET ISA_BODY void tiles_begin(const struct bf16_tile *t)
     }
 }
 
-UNIT_TARGET static void tiles_tile(const struct bf16_tile *t)
+UNIT_TARGET ISA_BODY void sums_end(const struct bf16_tile *t, size_t second)
+{
+    const size_t row = t->ldto * sizeof(float);
+
+    TILE_STORE(SUM_0, t->to, row);
+    TILE_STORE(SUM_1, t->to + LINE, row);
+    TILE_STORE(SUM_2, t->to + second, row);
+    TILE_STORE(SUM_3, t->to + second + LINE, row);
+}
+
+UNIT_TARGET static void across_tile(const struct bf16_tile *t)
 {
     const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
-    const size_t apart = t->apart, row = t->ldto * sizeof(float);
+    const size_t apart = t->apart;
 
-    tiles_begin(t);
+    sums_begin(t, 2 * LINE);
     for (size_t i = 0; i < t->steps; i++) {
         ask_strips(ahead, apart, t->share, LINES);
-        TILE_STREAM(LEFT, a, ROW);
+        TILE_STREAM(LEFT_0, a, ROW);
         TILE_LOAD(RIGHT_0, b, ROW);
-        TILE_DOT(SUM_0, LEFT, RIGHT_0);
+        TILE_DOT(SUM_0, LEFT_0, RIGHT_0);
         TILE_LOAD(RIGHT_1, b + apart, ROW);
-        TILE_DOT(SUM_1, LEFT, RIGHT_1);
+        TILE_DOT(SUM_1, LEFT_0, RIGHT_1);
         TILE_LOAD(RIGHT_2, b + 2 * apart, ROW);
-        TILE_DOT(SUM_2, LEFT, RIGHT_2);
+        TILE_DOT(SUM_2, LEFT_0, RIGHT_2);
         TILE_LOAD(RIGHT_0, b + 3 * apart, ROW);
-        TILE_DOT(SUM_3, LEFT, RIGHT_0);
+        TILE_DOT(SUM_3, LEFT_0, RIGHT_0);
         a += STEP_LEFT;
         b += STEP_STRIP;
         ahead += t->share * LINE;
     }
-    TILE_STORE(SUM_0, t->to, row);
-    TILE_STORE(SUM_1, t->to + LINE, row);
-    TILE_STORE(SUM_2, t->to + 2 * LINE, row);
-    TILE_STORE(SUM_3, t->to + 3 * LINE, row);
+    sums_end(t, 2 * LINE);
 }
+
+UNIT_TARGET static void square_tile(const struct bf16_tile *t)
+{
+    const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
+    const size_t apart = t->apart, below = t->below;
+
+    sums_begin(t, BF16_HEIGHT * t->ldfrom);
+    for (size_t i = 0; i < t->steps; i++) {
+        ask_strips(ahead, apart, t->share, 2);
+        TILE_LOAD(RIGHT_0, b, ROW);
+        TILE_STREAM(LEFT_0, a, ROW);
+        TILE_DOT(SUM_0, LEFT_0, RIGHT_0);
+        TILE_LOAD(RIGHT_1, b + apart, ROW);
+        TILE_DOT(SUM_1, LEFT_0, RIGHT_1);
+        TILE_STREAM(LEFT_1, a + below, ROW);
+        TILE_DOT(SUM_2, LEFT_1, RIGHT_0);
+        TILE_DOT(SUM_3, LEFT_1, RIGHT_1);
+        a += STEP_LEFT;
+        b += STEP_STRIP;
+        ahead += t->share * LINE;
+    }
+    sums_end(t, BF16_HEIGHT * t->ldto);
+}
+
+/* The most of a block of two strips: 40 kB of the first cache's 48. */
+#ifndef SQUARE_DEPTH
+#define SQUARE_DEPTH 640
+#endif
+enum { ACROSS_ROWS_MOST = 128 };
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
-                                          tiles_tile};
+    static const struct bf16_form across = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
+                                            across_tile};
+    static const struct bf16_form square = {2 * BF16_HEIGHT, 2 * BF16_STRIP,
+                                            SQUARE_DEPTH, square_tile};
 
     TILES_BEGIN(&tiles_config);
-    bf16_blocks(p, &form);
+    if (p->M > ACROSS_ROWS_MOST)
+        bf16_blocks(p, &square);
+    else
+        bf16_blocks(p, &across);
     TILES_END();
 }
 
