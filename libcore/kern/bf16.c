@@ -16,11 +16,6 @@ size_t bf16_tile_words(size_t K)
     return BF16_HEIGHT * bf16_pairs(K);
 }
 
-size_t bf16_depth(size_t K)
-{
-    return K > BF16_DEPTH ? share_out(K, BF16_DEPTH, BF16_STEP) : BF16_DEPTH;
-}
-
 const struct bf16_unit *bf16_unit_of(enum isa isa)
 {
     switch (isa) {

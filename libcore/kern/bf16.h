@@ -36,13 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    BF16_STEP = 32,
-    BF16_HEIGHT = 16,
-    BF16_STRIP = 16,
-    BF16_WIDTH = 64,
-    BF16_DEPTH = 288
-};
+enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_STRIP = 16, BF16_WIDTH = 64 };
 
 /* Words of a row of the left operand, and rows of words of a strip, K deep. */
 size_t bf16_pairs(size_t K);
@@ -50,11 +44,6 @@ size_t bf16_pairs(size_t K);
 /* Words of a tile of the left operand: one is that far behind the other.  (Strip i of the panels
  * begins at word i * BF16_STRIP * bf16_pairs(K) likewise.) */
 size_t bf16_tile_words(size_t K);
-
-/* The length of a block of depth: a multiple of BF16_STEP, at most BF16_DEPTH: a panel's block
- * leaves room in the first cache (48 kB where there is a unit) for a tile of the left operand
- * and one of the result. */
-size_t bf16_depth(size_t K);
 
 /* c (M, N) = beta c + a b, K deep.  a: tiles of the left operand, `tile` words apart; panels of
  * b, `step` words apart; each of the whole depth, or of more.  With beta 0 c need not be

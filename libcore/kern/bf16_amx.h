@@ -141,7 +141,7 @@ enum { ACROSS_ROWS_MOST = 128 };
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form across = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
+    static const struct bf16_form across = {BF16_HEIGHT, BF16_WIDTH, PANEL_DEPTH,
                                             across_tile};
     static const struct bf16_form square = {2 * BF16_HEIGHT, 2 * BF16_STRIP,
                                             SQUARE_DEPTH, square_tile};

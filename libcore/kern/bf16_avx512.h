@@ -79,7 +79,7 @@ UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
 
 UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, BF16_DEPTH,
+    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, PANEL_DEPTH,
                                           pairs_tile};
 
     bf16_blocks(p, &form);

@@ -74,8 +74,15 @@ ISA_BODY void ask_rows(const struct bf16_form *f, float *c, size_t ldc)
 /* ---- tiles that are not whole parts of c --------------------------------------------- */
 
 /* TILES go together, at most: if each asks for a line with every step, that is a block.  Where
- * their sums wait for the next block, in the second cache, it is those of WAITING_ROWS. */
-enum { TILE_SUMS = BF16_HEIGHT * BF16_WIDTH, TILES = STEP_LINES, WAITING_ROWS = 256 };
+ * their sums wait for the next block, in the second cache, it is those of WAITING_ROWS.  Blocks of
+ * whole panels, at most PANEL_DEPTH deep, leave room in the first cache (48 kB where there is a unit)
+ * for a tile of the left operand and one of the sums. */
+enum {
+    TILE_SUMS = BF16_HEIGHT * BF16_WIDTH,
+    TILES = STEP_LINES,
+    WAITING_ROWS = 256,
+    PANEL_DEPTH = 288
+};
 
 /* c's rows and columns of a tile. */
 struct bf16_place {

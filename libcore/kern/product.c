@@ -355,10 +355,12 @@ static void cut_floats(struct part *t, size_t wanted)
 }
 
 /* A panel's block that came to the first cache serves as many rows as can be: so ranges of
- * columns first.  Rows of pieces begin where a step of depth does, if they are to be columns. */
+ * columns first.  Rows are pairs of tiles, and those of pieces begin where a step of depth does. */
+enum { UNIT_HEIGHT = BF16_STEP };
+_Static_assert(UNIT_HEIGHT % (2 * BF16_HEIGHT) == 0, "pairs of tiles");
+
 static void cut_unit(struct part *t, size_t wanted)
 {
-    const size_t high = t->p->to ? (size_t)BF16_STEP : t->height;
     const size_t parts = ceil_div(t->rows, UNIT_ROWS_MOST);
     const size_t panels = ceil_div(t->cols, t->width);
 
@@ -368,7 +370,7 @@ static void cut_unit(struct part *t, size_t wanted)
     const size_t rows = ceil_div(t->rows, ceil_div(wanted, t->ranges));
     t->task_rows = share_out(
         t->rows, least(rows > UNIT_ROWS_LEAST ? rows : UNIT_ROWS_LEAST, UNIT_ROWS_MOST),
-        high);
+        UNIT_HEIGHT);
 }
 
 static size_t cut(struct part *t)

@@ -58,8 +58,8 @@ void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
 }
 
 /* A piece of the product, to its place in y (rows, F). */
-static void take_piece(void *ctx, float *piece, size_t row, size_t rows,
-                       size_t col, size_t cols)
+static void take_piece(void *ctx, float *piece, size_t row, size_t rows, size_t col,
+                       size_t cols)
 {
     struct act_job j = *(const struct act_job *)ctx;
 

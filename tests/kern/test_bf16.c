@@ -164,12 +164,13 @@ static void multiply_at_once(const struct bf16_unit *u, float *c, size_t ldc,
     uint32_t *a = (void *)floats(round_up(M, BF16_HEIGHT) * pairs);
     uint32_t *b = (void *)floats(round_up(N, BF16_WIDTH) * pairs);
 
-    bf16_left_from_rows(ISA_PLAIN, a, x, K, M, K);
+    bf16_left_from_rows(ISA_PLAIN, a, bf16_tile_words(K), x, K, M, K);
     bf16_panels_from_rows(ISA_PLAIN, b, W, K, N, K);
     u->multiply(&(struct bf16_product){.c = c,
                                        .a = a,
                                        .b = b,
                                        .ldc = ldc,
+                                       .tile = bf16_tile_words(K),
                                        .step = pairs * BF16_WIDTH,
                                        .M = M,
                                        .N = N,
