@@ -67,8 +67,9 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, size_t tile, const float *A,
 {
     const struct bf16_order *o = order_of(isa);
 
-    for (size_t m = 0; m < M; m++)
-        o->pieces(left_row(a, tile, m), STEP_WORDS, A + m * ld, K);
+    for (size_t m = 0; m < M; m += BF16_HEIGHT)
+        o->left(left_row(a, tile, m), STEP_WORDS, A + m * ld, ld,
+                least(BF16_HEIGHT, M - m), K);
     for (size_t m = M; m < round_up(M, BF16_HEIGHT); m++)
         for (size_t k = 0; k < K; k += BF16_STEP)
             clear(left_row(a, tile, m) + k / BF16_STEP * STEP_WORDS, STEP_PAIRS);

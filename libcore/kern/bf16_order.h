@@ -6,7 +6,7 @@
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
  *
- * and get order_pieces, order_across, order_turn and order_rows: a struct bf16_order of
+ * and get order_left, order_across, order_turn and order_rows: a struct bf16_order of
  * kern/bf16_simd.h.
  */
 #ifndef CAGSR_KERN_BF16_ORDER_H
@@ -39,7 +39,8 @@ UNIT_TARGET ISA_BODY line_word last_neighbours(const float *x, size_t n)
     return neighbours(part);
 }
 
-UNIT_TARGET static void order_pieces(uint32_t *w, size_t step, const float *x, size_t n)
+UNIT_TARGET ISA_BODY void order_pieces(uint32_t *w, size_t step, const float *x,
+                                       size_t n)
 {
     for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, w += step) {
         const line_word v = neighbours(x);
@@ -51,6 +52,13 @@ UNIT_TARGET static void order_pieces(uint32_t *w, size_t step, const float *x, s
 
         memcpy(w, &v, sizeof v);
     }
+}
+
+UNIT_TARGET static void order_left(uint32_t *w, size_t step, const float *x, size_t ld,
+                                   size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        order_pieces(w + r * STEP_PAIRS, step, x + r * ld, n);
 }
 
 /* ---- rows below each other ----------------------------------------------------------- */

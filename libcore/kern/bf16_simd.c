@@ -38,7 +38,7 @@ static void along(uint32_t *w, const float *x, size_t n)
     }
 }
 
-static void pieces(uint32_t *w, size_t step, const float *x, size_t n)
+ISA_BODY void pieces(uint32_t *w, size_t step, const float *x, size_t n)
 {
     for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, w += step) {
         UNROLL
@@ -52,6 +52,13 @@ static void pieces(uint32_t *w, size_t step, const float *x, size_t n)
         memset(w, 0, BF16_STEP / 2 * sizeof *w);
         along(w, x, n);
     }
+}
+
+static void left(uint32_t *w, size_t step, const float *x, size_t ld, size_t rows,
+                 size_t n)
+{
+    for (size_t r = 0; r < rows; r++)
+        pieces(w + r * (BF16_STEP / 2), step, x + r * ld, n);
 }
 
 /* A strip's words of the rows x and y; y NULL: of x and zeros.  n: columns. */
@@ -181,4 +188,4 @@ static void rows(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K)
     }
 }
 
-const struct bf16_order ISA_NAME(bf16_order) = {pieces, across, turn, rows};
+const struct bf16_order ISA_NAME(bf16_order) = {left, across, turn, rows};

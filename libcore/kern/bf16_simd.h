@@ -10,9 +10,11 @@
 /* What puts a unit's operands in order: parts of what bf16.h's functions of the left operand and
  * of panels do. */
 struct bf16_order {
-    /* x (n) in pieces of BF16_STEP numbers, the words of neighbours, which lie `step` words apart;
-     * behind n zeros. */
-    void (*pieces)(uint32_t *w, size_t step, const float *x, size_t n);
+    /* A tile of the left operand: the words of neighbours of x (rows, n), rows ld apart, in pieces of
+     * BF16_STEP numbers, those of a row behind those of the row before; from piece to piece `step`
+     * words.  Behind n zeros. */
+    void (*left)(uint32_t *w, size_t step, const float *x, size_t ld, size_t rows,
+                 size_t n);
     /* n columns of x, whose `rows` rows lie ld apart: for each BF16_STRIP of them (rows + 1) / 2
      * times the words of neighbours in depth, side by side; strips `apart` words apart.  Behind
      * column n, and behind an odd row, zeros. */

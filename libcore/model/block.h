@@ -90,7 +90,7 @@ struct block {
     struct attn_run *attn; /* (n) */
     float *h;              /* (B, C) */
     float *turned;         /* (B, (H + 2 G) D) if q and k are normed */
-    float *act;            /* (B, F) */
+    float *act;            /* mlp_act_floats: (B, F), or in order */
     float *attn_scratch;
 };
 
@@ -112,6 +112,11 @@ const struct attn_bias *block_bias_fill(const struct attn_bias *b,
 /* Scratch floats for attention of rows that see up to S keys. */
 size_t block_attn_scratch(const struct model *m, size_t S);
 
+/* Floats of a block's `act`, and of a block_back's `dact` and `dup`, of B rows (mlp.c). */
+size_t mlp_act_floats(const struct model *m, size_t B);
+size_t mlp_dact_floats(const struct model *m, size_t B);
+size_t mlp_dup_floats(const struct model *m, size_t B);
+
 /* Layer l over all rows: a->x in, the next layer's input out. */
 void block_forward(const struct block *b, size_t l, const struct block_acts *a);
 
@@ -123,8 +128,8 @@ struct block_back {
     float *qk_r;            /* (B, H + G) if q and k are normed */
     float *dh;              /* (B, C) */
     float *dpart;           /* (B, C) if there are norms after, or scaled branches */
-    float *dact;            /* (B, F) */
-    float *dup;             /* (B, 2 F or F) */
+    float *dact;            /* mlp_dact_floats: (B, F), or the next in order */
+    float *dup;             /* mlp_dup_floats: (B, 2 F or F), or in order */
     float *datt;            /* (B, H D) */
     float *dqkv;            /* (B, (H + 2 G) D) */
     float *dpre;            /* (sum over runs of 2 pre or 2 src, G D) */

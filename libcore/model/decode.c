@@ -38,7 +38,7 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     d->block.h = arena_take(a, B * c->C, f);
     if (c->qk_norm != QK_PLAIN)
         d->block.turned = arena_take(a, B * block_qkv_width(m), f);
-    d->block.act = arena_take(a, B * c->F, f);
+    d->block.act = arena_take(a, mlp_act_floats(m, B), f);
     adapter_carve(&d->block.lora, m, a, B, ADAPTER_STEP);
 }
 

@@ -1,34 +1,15 @@
+#include "kern/ordered.h"
 #include "model/block_parts.h"
 #include "nn/act.h"
+#include "nn/gated.h"
+#include "nn/linear.h"
 
-/* The MLP: the block's second half. */
-
-static void activate(const struct block *b, float *y, const float *up)
-{
-    const struct arch *a = &b->m->arch;
-
-    if (a->mlp == MLP_GATED)
-        gated_forward(b->m->kern, y, up, b->B, a->F, a->act);
-    else
-        act_forward(b->m->kern, y, up, b->B, a->F, a->act);
-}
-
-/* b->act (B, F) from what the MLP reads, h.  Where nobody else wants a->up it is not written. */
-static void open_mlp(const struct block *b, size_t l, const struct block_acts *a,
-                     const float *h)
-{
-    const struct model *m = b->m;
-    const struct arch *c = &m->arch;
-    const struct model_layer *y = &m->layer[l];
-    const struct gemm_weight *packed = m->packed ? &m->packed[l].up : NULL;
-
-    if (b->products == BLOCK_ROWS && c->mlp == MLP_GATED && y->up_b == MODEL_NONE &&
-        !adapter_changes(m, y->up) &&
-        gated_product(m->kern, b->act, h, c->C, b->B, packed, c->act))
-        return;
-    block_product(b, a->up, block_up_width(m), h, c->C, y->up, packed, y->up_b);
-    activate(b, b->act, a->up);
-}
+/*
+ * The MLP: the block's second half.  A gate is made of pieces of the product before it, and goes
+ * back through pieces of the product that leads to it (nn/gated.h); where products have a unit
+ * (kern/ordered.h) what comes of it is put in order for the products after it, and is never whole
+ * as float32.  What adapters or biases add to comes by whole matrices.
+ */
 
 /* The residual stream in front of the MLP, and what the MLP reads. */
 static const float *mlp_residual(const struct arch *c, const struct block_acts *a)
@@ -41,6 +22,100 @@ static const float *mlp_input(const struct arch *c, const struct block_acts *a)
     return c->parallel ? a->x : mlp_residual(c, a);
 }
 
+/* 1 if the gate is made of nothing but the product with W_up. */
+static int gate_is_bare(const struct model *m, const struct model_layer *y)
+{
+    return m->arch.mlp == MLP_GATED && y->up_b == MODEL_NONE &&
+           !adapter_changes(m, y->up);
+}
+
+/* 1 if what comes of the gate is read by products alone, which want it in order. */
+static int in_order(const struct model *m, const struct model_layer *y)
+{
+    return gate_is_bare(m, y) && !adapter_changes(m, y->down) &&
+           m->arch.F % ORDERED_COLUMNS == 0 && ordered_wanted(m->kern);
+}
+
+static size_t room(const struct model *m, size_t B, size_t width)
+{
+    const size_t ordered = ordered_wanted(m->kern) ? ordered_bytes(B, width) : 0;
+
+    return ordered / sizeof(float);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+size_t mlp_act_floats(const struct model *m, size_t B)
+{
+    return larger(B * m->arch.F, room(m, B, m->arch.F));
+}
+
+size_t mlp_dact_floats(const struct model *m, size_t B)
+{
+    return larger(B * m->arch.F, room(m, B, block_up_width(m)));
+}
+
+size_t mlp_dup_floats(const struct model *m, size_t B)
+{
+    return larger(B * block_up_width(m), room(m, B, block_up_width(m)));
+}
+
+static uint32_t *words(float *x)
+{
+    return (void *)x;
+}
+
+/* ---- forward ----------------------------------------------------------------------- */
+
+static void activate(const struct block *b, float *y, const float *up)
+{
+    const struct arch *a = &b->m->arch;
+
+    if (a->mlp == MLP_GATED)
+        gated_forward(b->m->kern, y, up, b->B, a->F, a->act);
+    else
+        act_forward(b->m->kern, y, up, b->B, a->F, a->act);
+}
+
+/* The gate of h by pieces; a->up is written where there is a way back.  0: cannot be. */
+static int gate(const struct block *b, size_t l, const struct block_acts *a,
+                const float *h, struct gated_to y)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+
+    if (!gate_is_bare(m, &m->layer[l]))
+        return 0;
+    if (b->products == BLOCK_ROWS)
+        return gated_rows_product(m->kern, y, h, c->C, b->B, &m->packed[l].up, c->act);
+    return gated_product(m->kern, y, a->lse ? a->up : NULL, h, c->C,
+                         block_param(m, m->layer[l].up), c->C, b->B, c->F, c->C,
+                         c->act);
+}
+
+/* made (B, C) of the gate in order; 0: cannot be. */
+static int mlp_in_order(const struct block *b, size_t l, const struct block_acts *a,
+                        const float *h, float *made)
+{
+    const struct model *m = b->m;
+    const struct model_layer *y = &m->layer[l];
+    const size_t C = m->arch.C, F = m->arch.F;
+    const struct ordered act = {.M = b->B, .K = F, .rows = words(b->act)};
+
+    if (!in_order(m, y) || !gate(b, l, a, h, (struct gated_to){.ordered = &act}))
+        return 0;
+    if (b->products == BLOCK_ROWS)
+        ordered_rows(m->kern, made, C, &act, &m->packed[l].down);
+    else
+        ordered_nt(m->kern, made, C, &act, block_param(m, y->down), F, C, 0);
+    if (y->down_b != MODEL_NONE)
+        add_rows(m->kern, made, C, block_param(m, y->down_b), 0, b->B, C);
+    return 1;
+}
+
 void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
 {
     const struct model *m = b->m;
@@ -50,8 +125,15 @@ void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
     float *made = y->post2 == MODEL_NONE ? a->out : a->down;
     const float *h = block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
 
-    open_mlp(b, l, a, h);
-    block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL, y->down_b);
+    if (!mlp_in_order(b, l, a, h, made)) {
+        if (!gate(b, l, a, h, (struct gated_to){.floats = b->act})) {
+            block_product(b, a->up, block_up_width(m), h, c->C, y->up,
+                          p ? &p->up : NULL, y->up_b);
+            activate(b, b->act, a->up);
+        }
+        block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL,
+                      y->down_b);
+    }
     block_leave(b, a->out, made, mlp_residual(c, a), y->post2, y->post2_b);
 }
 
@@ -68,22 +150,96 @@ static void activate_backward(const struct block *b, float *dup, const float *da
         act_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
 }
 
-void mlp_backward(const struct block *b, const struct block_back *w, size_t l,
-                  const struct block_acts *a, float *dx, float *grads)
+/* Through W_down and the gate, by pieces.  0: cannot be. */
+static int gate_backward(const struct block *b, size_t l, const struct block_acts *a,
+                         const float *dmade, struct gated_to dup, struct gated_to act)
+{
+    const struct model *m = b->m;
+    const struct model_layer *y = &m->layer[l];
+    const size_t C = m->arch.C, F = m->arch.F;
+
+    return gate_is_bare(m, y) && !adapter_changes(m, y->down) &&
+           gated_product_backward(m->kern, dup, act, a->up, dmade, C,
+                                  block_param(m, y->down), F, b->B, F, C, m->arch.act);
+}
+
+/* The gradients of W_down and its bias, all but W_down's if dW is NULL. */
+static void down_grads(const struct block *b, const struct block_back *w, size_t l,
+                       float *dW, const float *dmade, float *grads)
+{
+    const struct model *m = b->m;
+    const struct model_layer *y = &m->layer[l];
+    const size_t C = m->arch.C, F = m->arch.F;
+
+    linear_backward(m->kern, NULL, F, dW, w->beta, block_grad(grads, y->down_b), dmade,
+                    C, b->act, F, block_param(m, y->down), b->B, C, F);
+}
+
+/* What the MLP reads, again, with what its norm's way back wants. */
+static const float *enter_again(const struct block *b, const struct block_back *w,
+                                size_t l, const struct block_acts *a)
+{
+    const struct model_layer *y = &b->m->layer[l];
+
+    return block_enter(b, w->r, w->mean, mlp_input(&b->m->arch, a), y->ln2, y->ln2_b);
+}
+
+/* w->dh from dmade, with the gate and its gradient in order; 0: cannot be. */
+static int back_in_order(const struct block *b, const struct block_back *w, size_t l,
+                         const struct block_acts *a, const float *dmade, float *grads)
+{
+    const struct model *m = b->m;
+    const struct model_layer *y = &m->layer[l];
+    const size_t C = m->arch.C, F = m->arch.F;
+    float *dW = block_grad(grads, y->down), *dup = block_grad(grads, y->up);
+    const struct ordered act = {b->B, F, .panels = dW ? words(b->act) : NULL};
+    const struct ordered d = {b->B, 2 * F, .rows = words(w->dact),
+                              .columns = dup ? words(w->dup) : NULL};
+
+    if (!in_order(m, y) ||
+        !gate_backward(b, l, a, dmade, (struct gated_to){.ordered = &d},
+                       (struct gated_to){.ordered = &act}))
+        return 0;
+    if (dW)
+        ordered_tn_right(m->kern, dW, F, dmade, C, &act, C, w->beta);
+    down_grads(b, w, l, NULL, dmade, grads);
+    ordered_nn(m->kern, w->dh, C, &d, block_param(m, y->up), C, C, 0);
+    const float *h = enter_again(b, w, l, a);
+    if (dup)
+        ordered_tn_left(m->kern, dup, C, &d, h, C, C, w->beta);
+    return 1;
+}
+
+/* The same, all in float32. */
+static void back_in_floats(const struct block *b, const struct block_back *w, size_t l,
+                           const struct block_acts *a, const float *dmade, float *grads)
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C;
-    const float *in = mlp_input(&m->arch, a);
+
+    if (gate_backward(b, l, a, dmade, (struct gated_to){.floats = w->dup},
+                      (struct gated_to){.floats = b->act})) {
+        down_grads(b, w, l, block_grad(grads, y->down), dmade, grads);
+    } else {
+        activate(b, b->act, a->up);
+        block_product_backward(b, w, w->dact, dmade, C, b->act, m->arch.F, y->down,
+                               y->down_b, grads);
+        activate_backward(b, w->dup, w->dact, a->up);
+    }
+    const float *h = enter_again(b, w, l, a);
+    block_product_backward(b, w, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
+                           grads);
+}
+
+void mlp_backward(const struct block *b, const struct block_back *w, size_t l,
+                  const struct block_acts *a, float *dx, float *grads)
+{
+    const struct model_layer *y = &b->m->layer[l];
     const float *dmade =
         block_leave_backward(b, w, dx, a->down, y->post2, y->post2_b, grads);
 
-    activate(b, b->act, a->up);
-    block_product_backward(b, w, w->dact, dmade, C, b->act, m->arch.F, y->down,
-                           y->down_b, grads);
-    activate_backward(b, w->dup, w->dact, a->up);
-    const float *h = block_enter(b, w->r, w->mean, in, y->ln2, y->ln2_b);
-    block_product_backward(b, w, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
-                           grads);
-    block_enter_backward(b, w, dx, in, y->ln2, y->ln2_b, grads);
+    if (!back_in_order(b, w, l, a, dmade, grads))
+        back_in_floats(b, w, l, a, dmade, grads);
+    block_enter_backward(b, w, dx, mlp_input(&b->m->arch, a), y->ln2, y->ln2_b, grads);
 }

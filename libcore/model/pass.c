@@ -79,8 +79,8 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
                    ? arena_take(a, n->B * c->C, f)
                    : NULL;
     w->dh = arena_take(a, n->B * c->C, f);
-    w->dact = arena_take(a, n->B * c->F, f);
-    w->dup = arena_take(a, n->B * block_up_width(p->m), f);
+    w->dact = arena_take(a, mlp_dact_floats(p->m, n->B), f);
+    w->dup = arena_take(a, mlp_dup_floats(p->m, n->B), f);
     w->datt = arena_take(a, n->B * c->H * c->D, f);
     w->dqkv = arena_take(a, n->B * block_qkv_width(p->m), f);
     w->dpre = arena_take(a, 2 * max(n->shared, n->looked) * c->G * c->D, f);
@@ -138,7 +138,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);
     p->block.h = arena_take(a, n->B * c->C, f);
     p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
-    p->block.act = arena_take(a, n->B * c->F, f);
+    p->block.act = arena_take(a, mlp_act_floats(m, n->B), f);
     adapter_carve(&p->block.lora, m, a, max(n->B, n->E),
                   model_is_packed(m) ? ADAPTER_STEP : ADAPTER_TRAIN);
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);

@@ -122,7 +122,7 @@ ISA_BODY void backward_with(const struct act_job *j, size_t from, size_t to,
 ISA_BODY void gated_with(const struct act_job *j, size_t from, size_t to, enum act act)
 {
     for (size_t n = from; n < to; n++) {
-        const float *gate = j->x + n * 2 * j->F, *up = gate + j->F;
+        const float *gate = j->x + n * j->ldx, *up = gate + j->across;
 
         for (size_t i = 0; i < j->F; i += VEC)
             vec_put(j->y + n * j->ldy, i, j->F,
@@ -134,15 +134,18 @@ ISA_BODY void gated_back_with(const struct act_job *j, size_t from, size_t to,
                               enum act act)
 {
     for (size_t n = from; n < to; n++) {
-        const float *gate = j->x + n * 2 * j->F, *up = gate + j->F;
-        float *dgate = j->dx + n * 2 * j->F, *dup = dgate + j->F;
+        const float *gate = j->x + n * j->ldx, *up = gate + j->across;
+        float *dgate = j->dx + n * j->lddx, *dup = dgate + j->dacross;
 
         for (size_t i = 0; i < j->F; i += VEC) {
-            const vfloat dy = vec_at(j->dy + n * j->F, i, j->F, 0);
+            const vfloat dy = vec_at(j->dy + n * j->lddy, i, j->F, 0);
             const vfloat g = vec_at(gate, i, j->F, 0), u = vec_at(up, i, j->F, 0);
+            const vfloat v = value(g, act);
 
             vec_put(dgate, i, j->F, dy * u * slope(g, act));
-            vec_put(dup, i, j->F, dy * value(g, act));
+            vec_put(dup, i, j->F, dy * v);
+            if (j->y)
+                vec_put(j->y + n * j->ldy, i, j->F, v * u);
         }
     }
 }

@@ -1,19 +1,22 @@
 /*
- * The loops of act.c, for each instruction set (kern/isa.h).
+ * The loops of act.c and gated.c, for each instruction set (kern/isa.h).
  */
 #ifndef CAGSR_NN_ACT_SIMD_H
 #define CAGSR_NN_ACT_SIMD_H
 
 #include "nn/act.h"
 
-/* One job for all of them; each uses its members.  Rows of F; with a gate, x and dx are
- * (rows, 2 F): gates, then what they let through. */
+/* An exponential costs like a handful of floats moved. */
+enum { ACT_COST = 4 };
+
+/* One job for all of them; each uses its members.  Rows of F; with a gate so far apart, and what
+ * it lets through lies `across` behind it in x, `dacross` in dx. */
 struct act_job {
     const struct kern *k;
-    float *y, *dx;
+    float *y, *dx; /* on the way back through a gate y may be NULL */
     const float *x, *dy;
     size_t F;
-    size_t ldy; /* rows of y, behind a gate */
+    size_t ldy, ldx, lddy, lddx, across, dacross;
     enum act act;
 };
 

@@ -64,19 +64,20 @@ static void expect_same(const uint32_t *a, const uint32_t *b, size_t n,
 
 TheoryDataPoints(bf16_order, rows_in_pieces) = {
     DataPoints(int, EMULATED, BF16, AVX512, AVX2),
+    DataPoints(size_t, 1, 3, 16),
     DataPoints(size_t, 1, 2, 31, 32, 33, 95, 160),
 };
-Theory((int who, size_t n), bf16_order, rows_in_pieces)
+Theory((int who, size_t rows, size_t n), bf16_order, rows_in_pieces)
 {
-    enum { STEP = 40 };
-    const size_t words = ceil_div(n, BF16_STEP) * STEP;
-    float *x = numbers(n);
+    enum { STEP = 40 + 15 * PAIRS };
+    const size_t words = ceil_div(n, BF16_STEP) * STEP, ld = n + 3;
+    float *x = numbers(rows * ld);
     uint32_t *a = blank(words), *b = blank(words);
 
     if (order(who)) {
-        order(who)->pieces(a, STEP, x, n);
-        bf16_order_plain.pieces(b, STEP, x, n);
-        expect_same(a, b, words, "pieces");
+        order(who)->left(a, STEP, x, ld, rows, n);
+        bf16_order_plain.left(b, STEP, x, ld, rows, n);
+        expect_same(a, b, words, "left");
     }
     free(b);
     free(a);
@@ -156,7 +157,7 @@ Theory((int who), bf16_order, smallest_numbers_become_0)
 
     if (!order(who))
         return;
-    order(who)->pieces(w, PAIRS, x, BF16_STEP);
+    order(who)->left(w, PAIRS, x, BF16_STEP, 1, BF16_STEP);
     cr_expect_eq(w[0], 0x80000000u);
     cr_expect_eq(w[1], 0x0080u);
 }

@@ -22,11 +22,11 @@ static struct fixture fixture(enum isa isa, size_t N, size_t F, enum act act)
 
     if (!machine_new(&f.m, 2, &(struct kern_opts){.isa = isa}))
         return f;
-    f.x = normals(N * 2 * F, 1);
+    f.x = normals(N * F, 1);
     f.a = normals(N * F, 2);
     f.y = floats(N * F);
     if (act == ACT_RELU) /* away from the corner */
-        for (size_t i = 0; i < N * 2 * F; i++)
+        for (size_t i = 0; i < N * F; i++)
             f.x[i] += f.x[i] < 0 ? -0.1f : 0.1f;
     return f;
 }
@@ -47,47 +47,6 @@ static double loss(void *ctx)
     return dot_double(f->a, f->y, f->N * f->F);
 }
 
-static double gated_loss(void *ctx)
-{
-    struct fixture *f = ctx;
-
-    gated_forward(f->m.k, f->y, f->x, f->N, f->F, f->act);
-    return dot_double(f->a, f->y, f->N * f->F);
-}
-
-TheoryDataPoints(act, gate_of_a_product) = {
-    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
-    DataPoints(size_t, 1, 7, 20, 200),
-    DataPoints(size_t, 64, 96, 20), /* panels are at most 32 wide */
-    DataPoints(int, ACT_GELU, ACT_SILU),
-};
-Theory((int isa, size_t N, size_t F, int act), act, gate_of_a_product)
-{
-    enum { K = 33 };
-    struct fixture f = fixture((enum isa)isa, N, F, (enum act)act);
-    struct gemm_weight w;
-    struct err e = {0};
-
-    if (!f.m.k)
-        return;
-    float *W = normals(2 * F * K, 3), *x = normals(N * K, 4), *y = normals(N * F, 5);
-    float *mem = floats(gemm_pack_bytes(f.m.k, 2 * F, K, KERN_F32) / sizeof *mem);
-
-    cr_assert_eq(gemm_pack(&w, f.m.k, mem, W, K, 2 * F, K, KERN_F32, &e), 0);
-    gemm_rows(f.m.k, f.x, 2 * F, x, K, N, &w);
-    gated_forward(f.m.k, f.y, f.x, N, F, f.act);
-    if (gated_product(f.m.k, y, x, K, N, &w, f.act))
-        cr_expect_eq(memcmp(y, f.y, N * F * sizeof *y), 0);
-    else
-        cr_expect(F == 20 || kern_backend(f.m.k) == KERN_OPENBLAS);
-    gemm_weight_release(&w);
-    free(mem);
-    free(y);
-    free(x);
-    free(W);
-    fixture_free(&f);
-}
-
 TheoryDataPoints(act, gradient) = {
     DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
     DataPoints(size_t, 0, 1, 7),
@@ -100,14 +59,11 @@ Theory((int isa, size_t N, size_t F, int act), act, gradient)
 
     if (!f.m.k)
         return;
-    float *dx = normals(N * F, 5), *dgated = normals(N * 2 * F, 6); /* overwritten */
+    float *dx = normals(N * F, 5); /* overwritten */
 
     act_backward(f.m.k, dx, f.a, f.x, N, F, f.act);
     cr_expect_lt(gradcheck(f.x, dx, N * F, 3e-2f, loss, &f), 1e-3);
-    gated_backward(f.m.k, dgated, f.a, f.x, N, F, f.act);
-    cr_expect_lt(gradcheck(f.x, dgated, N * 2 * F, 3e-2f, gated_loss, &f), 1e-3);
     free(dx);
-    free(dgated);
     fixture_free(&f);
 }
 
@@ -180,21 +136,4 @@ Theory((int isa, int act), act, value)
     }
     free(x);
     free(y);
-}
-
-TheoryDataPoints(act, rows_are_independent) = {
-    DataPoints(int, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU),
-};
-Theory((int act), act, rows_are_independent)
-{
-    enum { ROWS = 100, F = 67 };
-    struct fixture f = fixture(ISA_AUTO, ROWS, F, (enum act)act);
-    float y[F];
-
-    gated_forward(f.m.k, f.y, f.x, ROWS, F, f.act);
-    for (size_t n = 0; n < ROWS; n++) {
-        gated_forward(f.m.k, y, f.x + n * 2 * F, 1, F, f.act);
-        cr_expect_eq(memcmp(y, f.y + n * F, sizeof y), 0, "row %zu", n);
-    }
-    fixture_free(&f);
 }

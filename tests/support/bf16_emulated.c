@@ -19,7 +19,7 @@
 #define ROUND_TWO(lo, hi) vcvtne2ps2bf16(lo, hi)
 #include "kern/bf16_order.h"
 
-const struct bf16_order emulated_order = {order_pieces, order_across, order_turn,
+const struct bf16_order emulated_order = {order_left, order_across, order_turn,
                                           order_rows};
 
 const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};
