@@ -80,17 +80,24 @@ void gemm_rows(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
                size_t M, const struct gemm_weight *w);
 
 /*
- * Products for whoever needs no y, but what comes of it: pieces are handed on while they are in a
- * cache near by.
+ * Products for whoever wants what comes of y rather than y: pieces are handed on while they are in
+ * a cache near by.
  */
+
+/* Rows row..row+rows-1, columns col..col+cols-1 of y: x (rows, cols), rows ld apart.  Of pairs, y
+ * (M, 2 F) whose columns belong together F apart: columns col.. with col < F, and F + col..,
+ * which lie `across` floats behind the others of their row. */
+struct gemm_piece {
+    float *x;
+    size_t ld, across;
+    size_t row, rows, col, cols;
+};
+
+/* Who takes pieces: they cover y once; many threads call at a time.  A piece is the taker's to
+ * write on, unless it is a part of y.  Where operands can be in order (kern/ordered.h) row is a
+ * multiple of 32, and so are rows but the last. */
 struct gemm_pieces {
-    /* Rows row..row+rows-1, columns col..col+cols-1 of y as piece (rows, cols), which is the
-     * taker's to write on.  Of pairs, y (M, 2 F) whose columns belong together F apart: piece
-     * (rows, 2 cols), `cols` columns from col < F on, then those from F + col on.  Pieces cover y
-     * once; many threads call at a time.  Where operands can be in order (kern/ordered.h) row
-     * is a multiple of 32, and so are rows but the last. */
-    void (*take)(void *ctx, float *piece, size_t row, size_t rows, size_t col,
-                 size_t cols);
+    void (*take)(void *ctx, const struct gemm_piece *p);
     void *ctx;
 };
 
@@ -103,10 +110,11 @@ int gemm_rows_pairs(struct kern *k, const struct gemm_pieces *to, const float *x
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
 
-/* gemm_nt with beta 0, in pairs; 1 or 0 as gemm_rows_pairs. */
-int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
-                  size_t ldx, const float *W, size_t ldw, size_t M, size_t N,
-                  size_t K) MUST_CHECK;
+/* gemm_nt with beta 0, in pairs, which are parts of y; NULL: nobody wants it.  1 or 0 as
+ * gemm_rows_pairs. */
+int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, float *y, size_t ldy,
+                  const float *x, size_t ldx, const float *W, size_t ldw, size_t M,
+                  size_t N, size_t K) MUST_CHECK;
 
 /* dx (M, K) = beta dx + dy (M, N) W:   the gradient of the input. */
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,

@@ -290,28 +290,47 @@ _Static_assert(PIECE_COLS % BF16_WIDTH == 0 && PIECE_COLS % WIDTH_MAX == 0,
                "a piece is whole panels");
 _Static_assert(PIECE_ROWS % BF16_STEP == 0, "a piece begins where a step does");
 
-/* An area, piece by piece, by way of memory of this thread. */
-static void multiply_pieces(const struct part *t, struct area a, size_t worker)
+/* A piece, a part of c or in memory of this thread, to whoever takes it. */
+static void one_piece(const struct part *t, struct area a, size_t worker)
 {
     const struct product *p = t->p;
+    const size_t half = p->cols / 2, second = has_panels(t) ? half : t->cols;
+    struct gemm_piece x = {.x = p->k->pieces + worker * PIECE_FLOATS,
+                           .ld = t->halves * a.cols,
+                           .across = a.cols,
+                           .row = t->r0 + a.r0,
+                           .rows = a.rows,
+                           .col = t->c0 + a.c0,
+                           .cols = a.cols};
+
+    if (p->c) {
+        x.x = p->c + x.row * p->ldc + x.col;
+        x.ld = p->ldc;
+        x.across = half;
+    }
+    a.c = x.x;
+    a.ldc = x.ld;
+    multiply_area(t, a);
+    if (t->halves == 2) {
+        a.c += x.across;
+        a.c0 += second;
+        multiply_area(t, a);
+    }
+    p->to->take(p->to->ctx, &x);
+}
+
+static void multiply_pieces(const struct part *t, const struct area *a, size_t worker)
+{
     const size_t most = PIECE_ROWS / t->height * t->height;
-    const size_t second = has_panels(t) ? p->cols / 2 : t->cols;
-    float *piece = p->k->pieces + worker * PIECE_FLOATS;
 
-    for (size_t r = 0; r < a.rows; r += most)
-        for (size_t c = 0; c < a.cols; c += PIECE_COLS) {
-            const size_t rows = least(most, a.rows - r);
-            const size_t cols = least(PIECE_COLS, a.cols - c);
-            struct area x = {piece, t->halves * cols, a.r0 + r, rows, a.c0 + c, cols};
-
-            for (size_t half = 0; half < t->halves; half++) {
-                multiply_area(t, x);
-                x.c += cols;
-                x.c0 += second;
-            }
-            p->to->take(p->to->ctx, piece, t->r0 + a.r0 + r, rows, t->c0 + a.c0 + c,
-                        cols);
-        }
+    for (size_t r = 0; r < a->rows; r += most)
+        for (size_t c = 0; c < a->cols; c += PIECE_COLS)
+            one_piece(t,
+                      (struct area){.r0 = a->r0 + r,
+                                    .rows = least(most, a->rows - r),
+                                    .c0 = a->c0 + c,
+                                    .cols = least(PIECE_COLS, a->cols - c)},
+                      worker);
 }
 
 static void multiply_task(void *arg, size_t i, size_t worker)
@@ -326,7 +345,7 @@ static void multiply_task(void *arg, size_t i, size_t worker)
                      .cols = least(t->task_cols, t->cols - c0)};
 
     if (p->to) {
-        multiply_pieces(t, a, worker);
+        multiply_pieces(t, &a, worker);
         return;
     }
     a.c = p->c + (t->r0 + r0) * p->ldc + t->c0 + c0;

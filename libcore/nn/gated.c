@@ -3,8 +3,6 @@
 #include "nn/act_simd.h"
 #include "tensor/dims.h"
 
-#include <string.h>
-
 /* ---- whole matrices ------------------------------------------------------------------ */
 
 static void forward_range(void *ctx, size_t from, size_t to)
@@ -59,7 +57,7 @@ void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
 struct gate {
     struct kern *k;
     struct gated_to y, dx;
-    float *x;        /* out, or NULL */
+    int kept;        /* what the gate is made of is somebody else's */
     const float *in; /* x of the way back */
     size_t F;
     enum act act;
@@ -70,91 +68,103 @@ static int fits(const struct gate *g)
     return g->F % ORDERED_COLUMNS == 0 || (!g->y.ordered && !g->dx.ordered);
 }
 
-/* Both halves of a piece to their places in x. */
-static void keep(const struct gate *g, const float *piece, size_t row, size_t rows,
-                 size_t col, size_t cols)
-{
-    for (size_t r = 0; r < rows; r++, piece += 2 * cols) {
-        float *x = g->x + (row + r) * 2 * g->F + col;
+/* A gate's result that is to be in order takes the place of the gates where these are not kept;
+ * else it goes by way of some rows on the stack. */
+enum { SOME_ROWS = ORDERED_ROWS, SOME_COLS = ORDERED_COLUMNS };
 
-        memcpy(x, piece, cols * sizeof *x);
-        memcpy(x + g->F, piece + cols, cols * sizeof *x);
-    }
+static struct act_job forward_of(const struct gate *g, const struct gemm_piece *p)
+{
+    return (struct act_job){.k = g->k,
+                            .y = p->x,
+                            .x = p->x,
+                            .F = p->cols,
+                            .ldy = p->ld,
+                            .ldx = p->ld,
+                            .across = p->across,
+                            .act = g->act};
 }
 
-/* What is to be in order takes the place of the gates it was made of. */
-static void take_forward(void *ctx, float *piece, size_t row, size_t rows, size_t col,
-                         size_t cols)
+static void forward_block(const struct gate *g, const struct gemm_piece *p)
+{
+    _Alignas(64) float y[SOME_ROWS * SOME_COLS];
+    struct act_job j = forward_of(g, p);
+
+    j.y = y;
+    j.ldy = SOME_COLS;
+    forward_range(&j, 0, p->rows);
+    ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
+}
+
+/* fn of blocks of a piece that stay in the first cache. */
+static void in_blocks(const struct gate *g, const struct gemm_piece *p,
+                      void (*fn)(const struct gate *g, const struct gemm_piece *p))
+{
+    for (size_t r = 0; r < p->rows; r += SOME_ROWS)
+        for (size_t c = 0; c < p->cols; c += SOME_COLS)
+            fn(g, &(struct gemm_piece){.x = p->x + r * p->ld + c,
+                                       .ld = p->ld,
+                                       .across = p->across,
+                                       .row = p->row + r,
+                                       .rows = least(SOME_ROWS, p->rows - r),
+                                       .col = p->col + c,
+                                       .cols = least(SOME_COLS, p->cols - c)});
+}
+
+static void take_forward(void *ctx, const struct gemm_piece *p)
 {
     const struct gate *g = ctx;
-    struct act_job j = {.k = g->k,
-                        .y = piece,
-                        .x = piece,
-                        .F = cols,
-                        .ldy = 2 * cols,
-                        .ldx = 2 * cols,
-                        .across = cols,
-                        .act = g->act};
+    struct act_job j = forward_of(g, p);
 
-    if (g->x)
-        keep(g, piece, row, rows, col, cols);
     if (g->y.floats) {
-        j.y = g->y.floats + row * g->F + col;
+        j.y = g->y.floats + p->row * g->F + p->col;
         j.ldy = g->F;
+    } else if (g->kept) {
+        in_blocks(g, p, forward_block);
+        return;
     }
-    forward_range(&j, 0, rows);
+    forward_range(&j, 0, p->rows);
     if (g->y.ordered)
-        ordered_put(g->y.ordered, g->k, piece, 2 * cols, row, rows, col, cols);
+        ordered_put(g->y.ordered, g->k, p->x, p->ld, p->row, p->rows, p->col, p->cols);
 }
 
-/* Rows row.., columns col.. of which a gradient goes back: at most so many of both, which stay in
- * the first cache. */
-enum { BACK_ROWS = ORDERED_ROWS, BACK_COLS = ORDERED_COLUMNS };
-
-static void back_block(const struct gate *g, const float *dy, size_t lddy, size_t row,
-                       size_t rows, size_t col, size_t cols)
+static void back_block(const struct gate *g, const struct gemm_piece *p)
 {
-    _Alignas(64) float y[BACK_ROWS * BACK_COLS], dx[2 * BACK_ROWS * BACK_COLS];
+    _Alignas(64) float y[SOME_ROWS * SOME_COLS], dx[2 * SOME_ROWS * SOME_COLS];
     const size_t F = g->F;
     struct act_job j = {.k = g->k,
                         .y = g->y.ordered ? y : NULL,
                         .dx = dx,
-                        .dy = dy,
-                        .x = g->in + row * 2 * F + col,
-                        .F = cols,
-                        .ldy = cols,
+                        .dy = p->x,
+                        .x = g->in + p->row * 2 * F + p->col,
+                        .F = p->cols,
+                        .ldy = SOME_COLS,
                         .ldx = 2 * F,
                         .across = F,
-                        .lddy = lddy,
-                        .lddx = 2 * cols,
-                        .dacross = cols,
+                        .lddy = p->ld,
+                        .lddx = 2 * SOME_COLS,
+                        .dacross = SOME_COLS,
                         .act = g->act};
 
     if (g->y.floats) {
-        j.y = g->y.floats + row * F + col;
+        j.y = g->y.floats + p->row * F + p->col;
         j.ldy = F;
     }
     if (g->dx.floats) {
-        j.dx = g->dx.floats + row * 2 * F + col;
+        j.dx = g->dx.floats + p->row * 2 * F + p->col;
         j.lddx = 2 * F;
         j.dacross = F;
     }
-    backward_range(&j, 0, rows);
+    backward_range(&j, 0, p->rows);
     if (g->y.ordered)
-        ordered_put(g->y.ordered, g->k, y, cols, row, rows, col, cols);
-    if (g->dx.ordered) {
-        ordered_put(g->dx.ordered, g->k, dx, 2 * cols, row, rows, col, cols);
-        ordered_put(g->dx.ordered, g->k, dx + cols, 2 * cols, row, rows, F + col, cols);
-    }
+        ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
+    for (size_t half = 0; g->dx.ordered && half < 2; half++)
+        ordered_put(g->dx.ordered, g->k, dx + half * SOME_COLS, 2 * SOME_COLS, p->row,
+                    p->rows, half * F + p->col, p->cols);
 }
 
-static void take_backward(void *ctx, float *piece, size_t row, size_t rows, size_t col,
-                          size_t cols)
+static void take_backward(void *ctx, const struct gemm_piece *p)
 {
-    for (size_t r = 0; r < rows; r += BACK_ROWS)
-        for (size_t c = 0; c < cols; c += BACK_COLS)
-            back_block(ctx, piece + r * cols + c, cols, row + r,
-                       least(BACK_ROWS, rows - r), col + c, least(BACK_COLS, cols - c));
+    in_blocks(ctx, p, back_block);
 }
 
 int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
@@ -170,10 +180,10 @@ int gated_product(struct kern *k, struct gated_to y, float *x, const float *h,
                   size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
                   enum act act)
 {
-    struct gate g = {.k = k, .y = y, .x = x, .F = F, .act = act};
+    struct gate g = {.k = k, .y = y, .kept = x != NULL, .F = F, .act = act};
     const struct gemm_pieces to = {take_forward, &g};
 
-    return fits(&g) && gemm_nt_pairs(k, &to, h, ldh, W, ldw, N, 2 * F, K);
+    return fits(&g) && gemm_nt_pairs(k, &to, x, 2 * F, h, ldh, W, ldw, N, 2 * F, K);
 }
 
 int gated_product_backward(struct kern *k, struct gated_to dx, struct gated_to y,

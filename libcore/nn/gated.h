@@ -39,7 +39,7 @@ struct gated_to {
 int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
                        size_t N, const struct gemm_weight *w, enum act act) MUST_CHECK;
 
-/* x (N, 2 F) = h W^T by gemm_nt, W (2 F, K); y. */
+/* x (N, 2 F) = h W^T by gemm_nt, W (2 F, K); y.  x NULL: nobody wants it. */
 int gated_product(struct kern *k, struct gated_to y, float *x, const float *h,
                   size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
                   enum act act) MUST_CHECK;

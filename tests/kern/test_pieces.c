@@ -22,25 +22,29 @@ struct joined {
     unsigned char *times;
     size_t M, F, halves;
     int ordered; /* rows begin where operands in order can */
+    int kept;    /* pieces are parts of y */
 };
 
-static void join(void *ctx, float *piece, size_t row, size_t rows, size_t col,
-                 size_t cols)
+static void join(void *ctx, const struct gemm_piece *p)
 {
     const struct joined *j = ctx;
-    const size_t wide = j->halves * cols;
 
-    cr_assert(row + rows <= j->M && col + cols <= j->F && cols > 0);
-    cr_assert(!j->ordered || (row % ORDERED_ROWS == 0 && col % ORDERED_COLUMNS == 0 &&
-                              (rows % ORDERED_ROWS == 0 || row + rows == j->M)));
-    for (size_t r = 0; r < rows; r++)
-        for (size_t half = 0; half < j->halves; half++)
-            memcpy(j->y + ((row + r) * j->halves + half) * j->F + col,
-                   piece + r * wide + half * cols, cols * sizeof *piece);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < cols; c++)
-            j->times[(row + r) * j->F + col + c]++;
-    memset(piece, 0xff, rows * wide * sizeof *piece); /* it is ours */
+    cr_assert(p->row + p->rows <= j->M && p->col + p->cols <= j->F && p->cols > 0);
+    cr_assert(!j->ordered ||
+              (p->row % ORDERED_ROWS == 0 && p->col % ORDERED_COLUMNS == 0 &&
+               (p->rows % ORDERED_ROWS == 0 || p->row + p->rows == j->M)));
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t half = 0; half < j->halves; half++) {
+            float *x = p->x + r * p->ld + half * p->across;
+
+            memcpy(j->y + ((p->row + r) * j->halves + half) * j->F + p->col, x,
+                   p->cols * sizeof *x);
+            if (!j->kept)
+                memset(x, 0xff, p->cols * sizeof *x); /* it is ours */
+        }
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->cols; c++)
+            j->times[(p->row + r) * j->F + p->col + c]++;
 }
 
 static struct joined joined(const struct kern *k, size_t M, size_t F, size_t halves)
@@ -50,7 +54,8 @@ static struct joined joined(const struct kern *k, size_t M, size_t F, size_t hal
                            M,
                            F,
                            halves,
-                           ordered_wanted(k) && F % ORDERED_COLUMNS == 0};
+                           ordered_wanted(k) && F % ORDERED_COLUMNS == 0,
+                           0};
 }
 
 /* Each came as often as `done` says, and y is that of j. */
@@ -96,6 +101,28 @@ static int check_rows(int way, size_t M, size_t F, size_t K)
     return done;
 }
 
+/* gemm_nt in pairs that are parts of z, with other numbers between its rows; done once more, or
+ * not at all. */
+static void check_kept(struct kern *k, const struct joined *j, const float *y,
+                       const float *x, size_t ldx, const float *W, size_t ldw, size_t K)
+{
+    const size_t N = 2 * j->F, ldz = N + 5;
+    float *z = zeros(j->M * ldz);
+    struct joined again = *j;
+    const struct gemm_pieces to = {join, &again};
+
+    again.times = calloc(j->M, j->F);
+    again.kept = 1;
+    if (gemm_nt_pairs(k, &to, z, ldz, x, ldx, W, ldw, j->M, N, K))
+        for (size_t r = 0; r < j->M; r++) {
+            cr_expect_eq(memcmp(z + r * ldz, y + r * N, N * sizeof *z), 0);
+            for (size_t c = N; c < ldz; c++)
+                cr_expect_eq(z[r * ldz + c], 0);
+        }
+    free(again.times);
+    free(z);
+}
+
 /* gemm_nt in pairs, gemm_nn in pieces; with OpenBLAS's bits there is nothing to compare. */
 static int check_free(int way, int back, size_t M, size_t F, size_t K)
 {
@@ -117,8 +144,10 @@ static int check_free(int way, int back, size_t M, size_t F, size_t K)
         cr_expect_eq(gemm_nn_pieces(m.k, &to, x, ldx, W, ldw, M, 0, N), 0, "no depth");
     } else {
         gemm_nt(m.k, y, N, x, ldx, W, ldw, M, N, K, 0);
-        done = gemm_nt_pairs(m.k, &to, x, ldx, W, ldw, M, N, K);
-        cr_expect_eq(gemm_nt_pairs(m.k, &to, x, ldx, W, ldw, M, N - 1, K), 0, "odd");
+        done = gemm_nt_pairs(m.k, &to, NULL, 0, x, ldx, W, ldw, M, N, K);
+        cr_expect_eq(gemm_nt_pairs(m.k, &to, NULL, 0, x, ldx, W, ldw, M, N - 1, K), 0,
+                     "odd");
+        check_kept(m.k, &j, y, x, ldx, W, ldw, K);
     }
     check_joined(&j, y, done, way);
     free(W);
@@ -185,7 +214,7 @@ Test(pieces, not_where_rows_are_too_deep)
             struct packed p = weight(m.k, 2 * F, K, 1);
 
             cr_expect_eq(gemm_rows_pairs(m.k, &to, x, K, M, &p.w), 0);
-            cr_expect_eq(gemm_nt_pairs(m.k, &to, x, K, W, K, M, 2 * F, K), 0);
+            cr_expect_eq(gemm_nt_pairs(m.k, &to, NULL, 0, x, K, W, K, M, 2 * F, K), 0);
             weight_free(&p);
             machine_free(&m);
         }
