@@ -44,7 +44,7 @@ static double loss_gradient(struct golden_model *g, float *grads)
             items[n++] = (struct head_item){g->b.seqs[s].row0 + t, ids[t + 1], 1.0f};
         free(ids);
     }
-    return golden_loss_gradient(g, items, n, grads);
+    return golden_loss_gradient(g, items, n, PASS_NEXT, grads);
 }
 
 static void golden_of(struct safetensors *st, const char *name)

@@ -1,8 +1,11 @@
 /* A gate made of pieces of the product before it gives the bits of one made of the whole: a
  * model of wide layers, packed, beside the same with its parameters in a block; alone, and with
- * an adapter on the gate's matrix, which needs the whole. */
+ * an adapter on the gate's matrix, which needs the whole.  And what goes from the gate to other
+ * products in order, forward and back, gives what rounded float32 does. */
+#include "../support/bf16_emulated.h"
 #include "../support/files.h"
 #include "../support/golden_model.h"
+#include "../support/gradcheck.h"
 #include "../support/machine.h"
 #include "model/adapter.h"
 #include "model/pass.h"
@@ -133,5 +136,85 @@ ParameterizedTest(size_t *i, gate, packed_or_not)
     machine_free(&mc);
     free(path[0]);
     free(path[1]);
+    scratch_remove(dir);
+}
+
+/* ---- gradients --------------------------------------------------------------------------- */
+
+/* The gradient of the mean loss over T tokens, on top of what `sum` says of `fill`; to be freed. */
+static float *gradient(struct model *m, size_t T, enum pass_sum sum, float fill)
+{
+    struct golden_model g = {.m = m};
+    struct head_item item[LONG];
+    int32_t ids[LONG];
+    struct err e = {0};
+    float *grads = zeros(m->plan.size);
+
+    for (size_t i = 0; i < m->plan.size; i++)
+        grads[i] = fill;
+    if (sum == PASS_FIRST)
+        pass_clear(m, grads);
+    for (size_t i = 0; i < T; i++) {
+        ids[i] = (int32_t)(i * 7 % m->arch.V);
+        item[i] = (struct head_item){i, (int32_t)(i * 5 % m->arch.V), 1};
+    }
+    cr_assert_geq(batch_add(&g.b, BATCH_ALONE, ids, T, &e), 0, "%s", e.text);
+    golden_loss_gradient(&g, item, T, sum, grads);
+    batch_release(&g.b);
+    return grads;
+}
+
+/* Of the model at path by that way; NULL: this machine has it not. */
+static float *gradient_by(const char *path, const struct kern_opts *way, size_t T,
+                          size_t *n)
+{
+    struct machine mc;
+    struct model *m;
+    struct err e = {0};
+
+    if (!machine_new(&mc, 2, way))
+        return NULL;
+    cr_assert_geq(model_open(&m, path, mc.k, MODEL_COMPUTE, &e), 0, "%s", e.text);
+    *n = m->plan.size;
+    float *next = gradient(m, T, PASS_NEXT, 0), *first = gradient(m, T, PASS_FIRST, 7);
+    for (size_t i = 0; i < *n; i++)
+        cr_assert_eq(next[i], first[i], "%s: %zu", path, i);
+    free(first);
+    model_close(m);
+    machine_free(&mc);
+    return next;
+}
+
+/* Rows that are no whole tiles, some steps of depth, and several pieces. */
+ParameterizedTestParameters(gate, in_order_or_by_widening)
+{
+    return each_index(sizeof of / sizeof *of);
+}
+ParameterizedTest(size_t *i, gate, in_order_or_by_widening)
+{
+    static const struct kern_opts ways[] = {BF16_WAYS};
+    static const size_t lengths[] = {7, 70, LONG};
+    char *dir = scratch_make();
+    struct machine mc;
+
+    cr_assert(machine_new(&mc, 2, &(struct kern_opts){.backend = KERN_PACK}));
+    char *path = make(dir, of[*i], mc.k);
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        size_t n;
+        float *want = gradient_by(path, &ways[0], lengths[l], &n);
+
+        for (size_t way = 3; way < sizeof ways / sizeof *ways; way++) {
+            float *got = gradient_by(path, &ways[way], lengths[l], &n);
+
+            if (got)
+                cr_expect_lt(worst_difference(got, want, n), 2e-2,
+                             "%s, way %zu, %zu: %g", of[*i], way, lengths[l],
+                             worst_difference(got, want, n));
+            free(got);
+        }
+        free(want);
+    }
+    machine_free(&mc);
+    free(path);
     scratch_remove(dir);
 }

@@ -136,7 +136,7 @@ void golden_check_attention(const struct golden_model *g, struct pass *p, int s,
 }
 
 double golden_loss_gradient(const struct golden_model *g, const struct head_item *items,
-                            size_t n, float *grads)
+                            size_t n, enum pass_sum sum, float *grads)
 {
     float *logp = floats(n), *dlogp = floats(n), *dh = zeros(g->b.B * g->m->arch.C);
     const float *hidden;
@@ -152,7 +152,7 @@ double golden_loss_gradient(const struct golden_model *g, const struct head_item
         dlogp[i] = -1.0f / (float)n;
     head_forward(h, hidden, items, n, logp, NULL);
     head_backward(h, hidden, items, n, dlogp, NULL, dh, grads);
-    pass_backward(p, &g->b, dh, grads, PASS_NEXT);
+    pass_backward(p, &g->b, dh, grads, sum);
     for (size_t i = 0; i < n; i++)
         loss -= (double)logp[i] / (double)n;
     free(logp);

@@ -53,9 +53,9 @@ void golden_check_head(const struct golden_model *g, struct head *h,
 void golden_check_attention(const struct golden_model *g, struct pass *p, int s,
                             size_t T);
 
-/* The mean of -logp over n items; its gradient is added to grads. */
+/* The mean of -logp over n items; its gradient is added to grads, or set as `sum` says. */
 double golden_loss_gradient(const struct golden_model *g, const struct head_item *items,
-                            size_t n, float *grads);
+                            size_t n, enum pass_sum sum, float *grads);
 
 /* Parameters of a test: an index each, 0 .. n-1; n up to 64. */
 struct criterion_test_params each_index(size_t n);
