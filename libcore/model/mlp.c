@@ -29,10 +29,16 @@ static int gate_is_bare(const struct model *m, const struct model_layer *y)
            !adapter_changes(m, y->up);
 }
 
+/* 1 if what comes of the gate goes through W_down and nothing else. */
+static int down_is_bare(const struct model *m, const struct model_layer *y)
+{
+    return y->down_b == MODEL_NONE && !adapter_changes(m, y->down);
+}
+
 /* 1 if what comes of the gate is read by products alone, which want it in order. */
 static int in_order(const struct model *m, const struct model_layer *y)
 {
-    return gate_is_bare(m, y) && !adapter_changes(m, y->down) &&
+    return gate_is_bare(m, y) && down_is_bare(m, y) &&
            m->arch.F % ORDERED_COLUMNS == 0 && ordered_wanted(m->kern);
 }
 
@@ -111,8 +117,6 @@ static int mlp_in_order(const struct block *b, size_t l, const struct block_acts
         ordered_rows(m->kern, made, C, &act, &m->packed[l].down);
     else
         ordered_nt(m->kern, made, C, &act, block_param(m, y->down), F, C, 0);
-    if (y->down_b != MODEL_NONE)
-        add_rows(m->kern, made, C, block_param(m, y->down_b), 0, b->B, C);
     return 1;
 }
 
@@ -158,21 +162,9 @@ static int gate_backward(const struct block *b, size_t l, const struct block_act
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C, F = m->arch.F;
 
-    return gate_is_bare(m, y) && !adapter_changes(m, y->down) &&
+    return gate_is_bare(m, y) && down_is_bare(m, y) &&
            gated_product_backward(m->kern, dup, act, a->up, dmade, C,
                                   block_param(m, y->down), F, b->B, F, C, m->arch.act);
-}
-
-/* The gradients of W_down and its bias, all but W_down's if dW is NULL. */
-static void down_grads(const struct block *b, const struct block_back *w, size_t l,
-                       float *dW, const float *dmade, float *grads)
-{
-    const struct model *m = b->m;
-    const struct model_layer *y = &m->layer[l];
-    const size_t C = m->arch.C, F = m->arch.F;
-
-    linear_backward(m->kern, NULL, F, dW, w->beta, block_grad(grads, y->down_b), dmade,
-                    C, b->act, F, block_param(m, y->down), b->B, C, F);
 }
 
 /* What the MLP reads, again, with what its norm's way back wants. */
@@ -202,7 +194,6 @@ static int back_in_order(const struct block *b, const struct block_back *w, size
         return 0;
     if (dW)
         ordered_tn_right(m->kern, dW, F, dmade, C, &act, C, w->beta);
-    down_grads(b, w, l, NULL, dmade, grads);
     ordered_nn(m->kern, w->dh, C, &d, block_param(m, y->up), C, C, 0);
     const float *h = enter_again(b, w, l, a);
     if (dup)
@@ -216,15 +207,16 @@ static void back_in_floats(const struct block *b, const struct block_back *w, si
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
-    const size_t C = m->arch.C;
+    const size_t C = m->arch.C, F = m->arch.F;
 
     if (gate_backward(b, l, a, dmade, (struct gated_to){.floats = w->dup},
                       (struct gated_to){.floats = b->act})) {
-        down_grads(b, w, l, block_grad(grads, y->down), dmade, grads);
+        linear_backward(m->kern, NULL, F, block_grad(grads, y->down), w->beta, NULL,
+                        dmade, C, b->act, F, block_param(m, y->down), b->B, C, F);
     } else {
         activate(b, b->act, a->up);
-        block_product_backward(b, w, w->dact, dmade, C, b->act, m->arch.F, y->down,
-                               y->down_b, grads);
+        block_product_backward(b, w, w->dact, dmade, C, b->act, F, y->down, y->down_b,
+                               grads);
         activate_backward(b, w->dup, w->dact, a->up);
     }
     const float *h = enter_again(b, w, l, a);

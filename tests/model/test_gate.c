@@ -46,9 +46,9 @@ static char *make(const char *dir, const char *golden, struct kern *k)
     return saved;
 }
 
-static void adapt(struct model *m)
+static void adapt(struct model *m, const char *targets)
 {
-    const struct adapter_opts o = {4, 8, "all-linear", 1};
+    const struct adapter_opts o = {4, 8, targets, 1};
     struct err e = {0};
 
     cr_assert_geq(adapter_new(m, &o, &e), 0, "%s", e.text);
@@ -62,8 +62,9 @@ static void adapt(struct model *m)
     cr_assert_geq(model_rehash(m, &e), 0, "%s", e.text);
 }
 
-/* The model at `base` with an adapter, beside it; to be freed. */
-static char *make_adapted(const char *dir, const char *base, struct kern *k)
+/* The model at `base` with an adapter of these matrices, beside it; to be freed. */
+static char *make_adapted(const char *dir, const char *base, const char *targets,
+                          struct kern *k)
 {
     char *saved = strdup(path_in(dir, "adapted"));
     struct checkpoint c = {0};
@@ -71,7 +72,7 @@ static char *make_adapted(const char *dir, const char *base, struct kern *k)
     struct model *m;
 
     cr_assert_geq(model_open(&m, base, k, MODEL_COMPUTE, &e), 0, "%s", e.text);
-    adapt(m);
+    adapt(m, targets);
     cr_assert_geq(checkpoint_begin(&c, saved, CHECKPOINT_NEW, &e), 0, "%s", e.text);
     cr_assert_geq(adapter_write(m, &c, &e), 0, "%s", e.text);
     cr_assert_geq(checkpoint_commit(&c, &e), 0, "%s", e.text);
@@ -117,7 +118,7 @@ ParameterizedTest(size_t *i, gate, packed_or_not)
 
     cr_assert(machine_new(&mc, 2, &(struct kern_opts){.backend = KERN_PACK}));
     char *path[2] = {make(dir, of[*i], mc.k)};
-    path[1] = make_adapted(dir, path[0], mc.k);
+    path[1] = make_adapted(dir, path[0], "all-linear", mc.k);
     for (int adapted = 0; adapted < 2; adapted++)
         for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
             const size_t T = lengths[l];
@@ -216,5 +217,50 @@ ParameterizedTest(size_t *i, gate, in_order_or_by_widening)
     }
     machine_free(&mc);
     free(path);
+    scratch_remove(dir);
+}
+
+/* Hidden states by that way, packed or not, of the model at path; NULL: this machine has it not. */
+static float *hidden_by(const char *path, const struct kern_opts *way,
+                        enum model_mode mode, size_t T, size_t *n)
+{
+    struct machine mc;
+
+    if (!machine_new(&mc, 2, way))
+        return NULL;
+    float *out = hidden_of(path, mc.k, mode, T, n);
+    machine_free(&mc);
+    return out;
+}
+
+/* An adapter of the matrix behind the gate reads what comes of it as float32. */
+Test(gate, an_adapter_behind_it)
+{
+    static const struct kern_opts ways[] = {BF16_WAYS};
+    enum { T = 40 };
+    char *dir = scratch_make();
+    struct machine mc;
+
+    cr_assert(machine_new(&mc, 2, &(struct kern_opts){.backend = KERN_PACK}));
+    char *base = make(dir, of[0], mc.k);
+    char *path = make_adapted(dir, base, "down_proj", mc.k);
+    for (int packed = 0; packed < 2; packed++) {
+        const enum model_mode mode = packed ? MODEL_SAMPLE : MODEL_COMPUTE;
+        size_t n;
+        float *want = hidden_by(path, &ways[0], mode, T, &n);
+
+        for (size_t way = 3; way < sizeof ways / sizeof *ways; way++) {
+            float *got = hidden_by(path, &ways[way], mode, T, &n);
+
+            if (got)
+                cr_expect_lt(worst_difference(got, want, n), 2e-2, "way %zu: %g", way,
+                             worst_difference(got, want, n));
+            free(got);
+        }
+        free(want);
+    }
+    machine_free(&mc);
+    free(path);
+    free(base);
     scratch_remove(dir);
 }
