@@ -1,5 +1,6 @@
 #include "nn/act.h"
 
+#include "../support/act_case.h"
 #include "../support/gradcheck.h"
 #include "../support/machine.h"
 
@@ -9,39 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-    struct machine m;
-    float *x, *a, *y;
-    size_t N, F;
-    enum act act;
-};
-
-static struct fixture fixture(enum isa isa, size_t N, size_t F, enum act act)
-{
-    struct fixture f = {.N = N, .F = F, .act = act};
-
-    if (!machine_new(&f.m, 2, &(struct kern_opts){.isa = isa}))
-        return f;
-    f.x = normals(N * F, 1);
-    f.a = normals(N * F, 2);
-    f.y = floats(N * F);
-    if (act == ACT_RELU) /* away from the corner */
-        for (size_t i = 0; i < N * F; i++)
-            f.x[i] += f.x[i] < 0 ? -0.1f : 0.1f;
-    return f;
-}
-
-static void fixture_free(struct fixture *f)
-{
-    free(f->x);
-    free(f->a);
-    free(f->y);
-    machine_free(&f->m);
-}
-
 static double loss(void *ctx)
 {
-    struct fixture *f = ctx;
+    struct act_case *f = ctx;
 
     act_forward(f->m.k, f->y, f->x, f->N, f->F, f->act);
     return dot_double(f->a, f->y, f->N * f->F);
@@ -55,7 +26,7 @@ TheoryDataPoints(act, gradient) = {
 };
 Theory((int isa, size_t N, size_t F, int act), act, gradient)
 {
-    struct fixture f = fixture((enum isa)isa, N, F, (enum act)act);
+    struct act_case f = act_case((enum isa)isa, N, F, 1, (enum act)act);
 
     if (!f.m.k)
         return;
@@ -64,7 +35,7 @@ Theory((int isa, size_t N, size_t F, int act), act, gradient)
     act_backward(f.m.k, dx, f.a, f.x, N, F, f.act);
     cr_expect_lt(gradcheck(f.x, dx, N * F, 3e-2f, loss, &f), 1e-3);
     free(dx);
-    fixture_free(&f);
+    act_case_free(&f);
 }
 
 /* The functions in double. */

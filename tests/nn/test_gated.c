@@ -1,5 +1,6 @@
 #include "nn/gated.h"
 
+#include "../support/act_case.h"
 #include "../support/gradcheck.h"
 #include "../support/machine.h"
 #include "../support/products.h"
@@ -11,39 +12,9 @@
 
 /* ---- whole matrices ------------------------------------------------------------------ */
 
-struct fixture {
-    struct machine m;
-    float *x, *a, *y;
-    size_t N, F;
-    enum act act;
-};
-
-static struct fixture fixture(enum isa isa, size_t N, size_t F, enum act act)
-{
-    struct fixture f = {.N = N, .F = F, .act = act};
-
-    if (!machine_new(&f.m, 2, &(struct kern_opts){.isa = isa}))
-        return f;
-    f.x = normals(N * 2 * F, 1);
-    f.a = normals(N * F, 2);
-    f.y = floats(N * F);
-    if (act == ACT_RELU) /* away from the corner */
-        for (size_t i = 0; i < N * 2 * F; i++)
-            f.x[i] += f.x[i] < 0 ? -0.1f : 0.1f;
-    return f;
-}
-
-static void fixture_free(struct fixture *f)
-{
-    free(f->x);
-    free(f->a);
-    free(f->y);
-    machine_free(&f->m);
-}
-
 static double loss(void *ctx)
 {
-    struct fixture *f = ctx;
+    struct act_case *f = ctx;
 
     gated_forward(f->m.k, f->y, f->x, f->N, f->F, f->act);
     return dot_double(f->a, f->y, f->N * f->F);
@@ -57,7 +28,7 @@ TheoryDataPoints(gated, gradient) = {
 };
 Theory((int isa, size_t N, size_t F, int act), gated, gradient)
 {
-    struct fixture f = fixture((enum isa)isa, N, F, (enum act)act);
+    struct act_case f = act_case((enum isa)isa, N, F, 2, (enum act)act);
 
     if (!f.m.k)
         return;
@@ -66,7 +37,7 @@ Theory((int isa, size_t N, size_t F, int act), gated, gradient)
     gated_backward(f.m.k, dx, f.a, f.x, N, F, f.act);
     cr_expect_lt(gradcheck(f.x, dx, N * 2 * F, 3e-2f, loss, &f), 1e-3);
     free(dx);
-    fixture_free(&f);
+    act_case_free(&f);
 }
 
 TheoryDataPoints(gated, rows_are_independent) = {
@@ -75,7 +46,7 @@ TheoryDataPoints(gated, rows_are_independent) = {
 Theory((int act), gated, rows_are_independent)
 {
     enum { ROWS = 100, F = 67 };
-    struct fixture f = fixture(ISA_AUTO, ROWS, F, (enum act)act);
+    struct act_case f = act_case(ISA_AUTO, ROWS, F, 2, (enum act)act);
     float y[F];
 
     gated_forward(f.m.k, f.y, f.x, ROWS, F, f.act);
@@ -83,7 +54,7 @@ Theory((int act), gated, rows_are_independent)
         gated_forward(f.m.k, y, f.x + n * 2 * F, 1, F, f.act);
         cr_expect_eq(memcmp(y, f.y + n * F, sizeof y), 0, "row %zu", n);
     }
-    fixture_free(&f);
+    act_case_free(&f);
 }
 
 /* ---- with the product ---------------------------------------------------------------- */
