@@ -11,7 +11,9 @@ enum { KERN_NAME = 160 };
 /* A piece of a product (struct gemm_pieces): at most so many floats; of many rows so many rows
  * and columns, of each half if there are two, whole panels of every kind. */
 enum {
-    PIECE_ROWS = 256,
+    PIECE_ROWS = 256, /* of a unit; */
+    PIECE_ROWS_FLOAT =
+        128, /* without: a's rows are twice as long, and go by for each piece */
     PIECE_COLS = 64,
     PIECE_FLOATS = 2 * PIECE_COLS * PIECE_ROWS,
 };

@@ -321,7 +321,8 @@ static void one_piece(const struct part *t, struct area a, size_t worker)
 
 static void multiply_pieces(const struct part *t, const struct area *a, size_t worker)
 {
-    const size_t most = PIECE_ROWS / t->height * t->height;
+    const size_t most =
+        (t->unit ? PIECE_ROWS : PIECE_ROWS_FLOAT) / t->height * t->height;
 
     for (size_t r = 0; r < a->rows; r += most)
         for (size_t c = 0; c < a->cols; c += PIECE_COLS)

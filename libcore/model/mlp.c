@@ -2,13 +2,14 @@
 #include "model/block_parts.h"
 #include "nn/act.h"
 #include "nn/gated.h"
-#include "nn/linear.h"
 
 /*
- * The MLP: the block's second half.  A gate is made of pieces of the product before it, and goes
- * back through pieces of the product that leads to it (nn/gated.h); where products have a unit
- * (kern/ordered.h) what comes of it is put in order for the products after it, and is never whole
- * as float32.  What adapters or biases add to comes by whole matrices.
+ * The MLP: the block's second half.  With packed weights a gate is made of pieces of the product
+ * before it (nn/gated.h).  Where products have a unit (kern/ordered.h) it is so in training too, and
+ * goes back through pieces of the product that leads to it; what comes of it is put in order for
+ * the products after it, and is never whole as float32.  Without a unit that is no gain: pieces are
+ * narrower than what products of float32 like.  What adapters or biases add to comes by whole
+ * matrices.
  */
 
 /* The residual stream in front of the MLP, and what the MLP reads. */
@@ -86,38 +87,46 @@ static void activate(const struct block *b, float *y, const float *up)
         act_forward(b->m->kern, y, up, b->B, a->F, a->act);
 }
 
-/* The gate of h by pieces; a->up is written where there is a way back.  0: cannot be. */
-static int gate(const struct block *b, size_t l, const struct block_acts *a,
-                const float *h, struct gated_to y)
-{
-    const struct model *m = b->m;
-    const struct arch *c = &m->arch;
-
-    if (!gate_is_bare(m, &m->layer[l]))
-        return 0;
-    if (b->products == BLOCK_ROWS)
-        return gated_rows_product(m->kern, y, h, c->C, b->B, &m->packed[l].up, c->act);
-    return gated_product(m->kern, y, a->lse ? a->up : NULL, h, c->C,
-                         block_param(m, m->layer[l].up), c->C, b->B, c->F, c->C,
-                         c->act);
-}
-
-/* made (B, C) of the gate in order; 0: cannot be. */
+/* made (B, C) of the gate in order; a->up is written where there is a way back.  0: cannot be. */
 static int mlp_in_order(const struct block *b, size_t l, const struct block_acts *a,
                         const float *h, float *made)
 {
     const struct model *m = b->m;
+    const struct arch *c = &m->arch;
     const struct model_layer *y = &m->layer[l];
-    const size_t C = m->arch.C, F = m->arch.F;
-    const struct ordered act = {.M = b->B, .K = F, .rows = words(b->act)};
+    const struct ordered act = {.M = b->B, .K = c->F, .rows = words(b->act)};
 
-    if (!in_order(m, y) || !gate(b, l, a, h, (struct gated_to){.ordered = &act}))
+    if (!in_order(m, y))
         return 0;
-    if (b->products == BLOCK_ROWS)
-        ordered_rows(m->kern, made, C, &act, &m->packed[l].down);
-    else
-        ordered_nt(m->kern, made, C, &act, block_param(m, y->down), F, C, 0);
+    if (b->products == BLOCK_ROWS) {
+        if (!gated_rows_product(m->kern, (struct gated_to){.ordered = &act}, h, c->C,
+                                b->B, &m->packed[l].up, c->act))
+            return 0;
+        ordered_rows(m->kern, made, c->C, &act, &m->packed[l].down);
+        return 1;
+    }
+    if (!gated_product(m->kern, &act, a->lse ? a->up : NULL, h, c->C,
+                       block_param(m, y->up), c->C, b->B, c->F, c->C, c->act))
+        return 0;
+    ordered_nt(m->kern, made, c->C, &act, block_param(m, y->down), c->F, c->C, 0);
     return 1;
+}
+
+/* b->act (B, F) as float32. */
+static void open_in_floats(const struct block *b, size_t l, const struct block_acts *a,
+                           const float *h)
+{
+    const struct model *m = b->m;
+    const struct arch *c = &m->arch;
+    const struct model_layer *y = &m->layer[l];
+    const struct gemm_weight *packed = m->packed ? &m->packed[l].up : NULL;
+
+    if (b->products == BLOCK_ROWS && gate_is_bare(m, y) &&
+        gated_rows_product(m->kern, (struct gated_to){.floats = b->act}, h, c->C, b->B,
+                           packed, c->act))
+        return;
+    block_product(b, a->up, block_up_width(m), h, c->C, y->up, packed, y->up_b);
+    activate(b, b->act, a->up);
 }
 
 void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
@@ -130,11 +139,7 @@ void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
     const float *h = block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
 
     if (!mlp_in_order(b, l, a, h, made)) {
-        if (!gate(b, l, a, h, (struct gated_to){.floats = b->act})) {
-            block_product(b, a->up, block_up_width(m), h, c->C, y->up,
-                          p ? &p->up : NULL, y->up_b);
-            activate(b, b->act, a->up);
-        }
+        open_in_floats(b, l, a, h);
         block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL,
                       y->down_b);
     }
@@ -152,19 +157,6 @@ static void activate_backward(const struct block *b, float *dup, const float *da
         gated_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
     else
         act_backward(b->m->kern, dup, dact, up, b->B, a->F, a->act);
-}
-
-/* Through W_down and the gate, by pieces.  0: cannot be. */
-static int gate_backward(const struct block *b, size_t l, const struct block_acts *a,
-                         const float *dmade, struct gated_to dup, struct gated_to act)
-{
-    const struct model *m = b->m;
-    const struct model_layer *y = &m->layer[l];
-    const size_t C = m->arch.C, F = m->arch.F;
-
-    return gate_is_bare(m, y) && down_is_bare(m, y) &&
-           gated_product_backward(m->kern, dup, act, a->up, dmade, C,
-                                  block_param(m, y->down), F, b->B, F, C, m->arch.act);
 }
 
 /* What the MLP reads, again, with what its norm's way back wants. */
@@ -189,8 +181,8 @@ static int back_in_order(const struct block *b, const struct block_back *w, size
                               .columns = dup ? words(w->dup) : NULL};
 
     if (!in_order(m, y) ||
-        !gate_backward(b, l, a, dmade, (struct gated_to){.ordered = &d},
-                       (struct gated_to){.ordered = &act}))
+        !gated_product_backward(m->kern, &d, &act, a->up, dmade, C,
+                                block_param(m, y->down), F, b->B, F, C, m->arch.act))
         return 0;
     if (dW)
         ordered_tn_right(m->kern, dW, F, dmade, C, &act, C, w->beta);
@@ -209,16 +201,10 @@ static void back_in_floats(const struct block *b, const struct block_back *w, si
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C, F = m->arch.F;
 
-    if (gate_backward(b, l, a, dmade, (struct gated_to){.floats = w->dup},
-                      (struct gated_to){.floats = b->act})) {
-        linear_backward(m->kern, NULL, F, block_grad(grads, y->down), w->beta, NULL,
-                        dmade, C, b->act, F, block_param(m, y->down), b->B, C, F);
-    } else {
-        activate(b, b->act, a->up);
-        block_product_backward(b, w, w->dact, dmade, C, b->act, F, y->down, y->down_b,
-                               grads);
-        activate_backward(b, w->dup, w->dact, a->up);
-    }
+    activate(b, b->act, a->up);
+    block_product_backward(b, w, w->dact, dmade, C, b->act, F, y->down, y->down_b,
+                           grads);
+    activate_backward(b, w->dup, w->dact, a->up);
     const float *h = enter_again(b, w, l, a);
     block_product_backward(b, w, w->dh, w->dup, block_up_width(m), h, C, y->up, y->up_b,
                            grads);

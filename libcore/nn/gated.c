@@ -56,7 +56,8 @@ void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
 
 struct gate {
     struct kern *k;
-    struct gated_to y, dx;
+    struct gated_to y;
+    const struct ordered *dx;
     int kept;        /* what the gate is made of is somebody else's */
     const float *in; /* x of the way back */
     size_t F;
@@ -65,7 +66,7 @@ struct gate {
 
 static int fits(const struct gate *g)
 {
-    return g->F % ORDERED_COLUMNS == 0 || (!g->y.ordered && !g->dx.ordered);
+    return g->F % ORDERED_COLUMNS == 0 || g->y.floats;
 }
 
 /* A gate's result that is to be in order takes the place of the gates where these are not kept;
@@ -132,7 +133,7 @@ static void back_block(const struct gate *g, const struct gemm_piece *p)
     _Alignas(64) float y[SOME_ROWS * SOME_COLS], dx[2 * SOME_ROWS * SOME_COLS];
     const size_t F = g->F;
     struct act_job j = {.k = g->k,
-                        .y = g->y.ordered ? y : NULL,
+                        .y = y,
                         .dx = dx,
                         .dy = p->x,
                         .x = g->in + p->row * 2 * F + p->col,
@@ -145,21 +146,11 @@ static void back_block(const struct gate *g, const struct gemm_piece *p)
                         .dacross = SOME_COLS,
                         .act = g->act};
 
-    if (g->y.floats) {
-        j.y = g->y.floats + p->row * F + p->col;
-        j.ldy = F;
-    }
-    if (g->dx.floats) {
-        j.dx = g->dx.floats + p->row * 2 * F + p->col;
-        j.lddx = 2 * F;
-        j.dacross = F;
-    }
     backward_range(&j, 0, p->rows);
-    if (g->y.ordered)
-        ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
-    for (size_t half = 0; g->dx.ordered && half < 2; half++)
-        ordered_put(g->dx.ordered, g->k, dx + half * SOME_COLS, 2 * SOME_COLS, p->row,
-                    p->rows, half * F + p->col, p->cols);
+    ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
+    for (size_t half = 0; half < 2; half++)
+        ordered_put(g->dx, g->k, dx + half * SOME_COLS, 2 * SOME_COLS, p->row, p->rows,
+                    half * F + p->col, p->cols);
 }
 
 static void take_backward(void *ctx, const struct gemm_piece *p)
@@ -176,22 +167,22 @@ int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t
     return fits(&g) && gemm_rows_pairs(k, &to, h, ldh, N, w);
 }
 
-int gated_product(struct kern *k, struct gated_to y, float *x, const float *h,
+int gated_product(struct kern *k, const struct ordered *y, float *x, const float *h,
                   size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
                   enum act act)
 {
-    struct gate g = {.k = k, .y = y, .kept = x != NULL, .F = F, .act = act};
+    struct gate g = {.k = k, .y.ordered = y, .kept = x != NULL, .F = F, .act = act};
     const struct gemm_pieces to = {take_forward, &g};
 
     return fits(&g) && gemm_nt_pairs(k, &to, x, 2 * F, h, ldh, W, ldw, N, 2 * F, K);
 }
 
-int gated_product_backward(struct kern *k, struct gated_to dx, struct gated_to y,
-                           const float *x, const float *dout, size_t ldd,
-                           const float *W, size_t ldw, size_t N, size_t F, size_t C,
-                           enum act act)
+int gated_product_backward(struct kern *k, const struct ordered *dx,
+                           const struct ordered *y, const float *x, const float *dout,
+                           size_t ldd, const float *W, size_t ldw, size_t N, size_t F,
+                           size_t C, enum act act)
 {
-    struct gate g = {.k = k, .y = y, .dx = dx, .in = x, .F = F, .act = act};
+    struct gate g = {.k = k, .y.ordered = y, .dx = dx, .in = x, .F = F, .act = act};
     const struct gemm_pieces to = {take_backward, &g};
 
     return fits(&g) && gemm_nn_pieces(k, &to, dout, ldd, W, ldw, N, C, F);
