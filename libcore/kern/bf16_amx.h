@@ -133,11 +133,8 @@ UNIT_TARGET static void square_tile(const struct bf16_tile *t)
     sums_end(t, BF16_HEIGHT * t->ldto);
 }
 
-/* The most of a block of two strips: 40 kB of the first cache's 48. */
-#ifndef SQUARE_DEPTH
-#define SQUARE_DEPTH 640
-#endif
-enum { ACROSS_ROWS_MOST = 128 };
+/* SQUARE_DEPTH: the most of a block of two strips, 40 kB of the first cache's 48. */
+enum { ACROSS_ROWS_MOST = 128, SQUARE_DEPTH = 640 };
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {

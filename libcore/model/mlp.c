@@ -2,6 +2,7 @@
 #include "model/block_parts.h"
 #include "nn/act.h"
 #include "nn/gated.h"
+#include "tensor/dims.h"
 
 /*
  * The MLP: the block's second half.  With packed weights a gate is made of pieces of the product
@@ -39,8 +40,7 @@ static int down_is_bare(const struct model *m, const struct model_layer *y)
 /* 1 if what comes of the gate is read by products alone, which want it in order. */
 static int in_order(const struct model *m, const struct model_layer *y)
 {
-    return gate_is_bare(m, y) && down_is_bare(m, y) &&
-           m->arch.F % ORDERED_COLUMNS == 0 && ordered_wanted(m->kern);
+    return gate_is_bare(m, y) && down_is_bare(m, y) && ordered_wanted(m->kern);
 }
 
 static size_t room(const struct model *m, size_t B, size_t width)
@@ -50,24 +50,19 @@ static size_t room(const struct model *m, size_t B, size_t width)
     return ordered / sizeof(float);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 size_t mlp_act_floats(const struct model *m, size_t B)
 {
-    return larger(B * m->arch.F, room(m, B, m->arch.F));
+    return greatest(B * m->arch.F, room(m, B, m->arch.F));
 }
 
 size_t mlp_dact_floats(const struct model *m, size_t B)
 {
-    return larger(B * m->arch.F, room(m, B, block_up_width(m)));
+    return greatest(B * m->arch.F, room(m, B, block_up_width(m)));
 }
 
 size_t mlp_dup_floats(const struct model *m, size_t B)
 {
-    return larger(B * block_up_width(m), room(m, B, block_up_width(m)));
+    return greatest(B * block_up_width(m), room(m, B, block_up_width(m)));
 }
 
 static uint32_t *words(float *x)

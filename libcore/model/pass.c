@@ -47,11 +47,6 @@ struct pass {
 
 /* ---- memory ------------------------------------------------------------------------ */
 
-static size_t max(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* 1 if the way back is wanted. */
 static int trains(const struct pass *p)
 {
@@ -83,7 +78,7 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
     w->dup = arena_take(a, mlp_dup_floats(p->m, n->B), f);
     w->datt = arena_take(a, n->B * c->H * c->D, f);
     w->dqkv = arena_take(a, n->B * block_qkv_width(p->m), f);
-    w->dpre = arena_take(a, 2 * max(n->shared, n->looked) * c->G * c->D, f);
+    w->dpre = arena_take(a, 2 * greatest(n->shared, n->looked) * c->G * c->D, f);
     w->dbias = arena_take(a, n->seqs * c->H * c->buckets, f);
     w->dxkv = arena_take(a, n->E * 2 * c->G * c->D, f);
     w->dsource = arena_take(a, n->E * c->C, f);
@@ -139,7 +134,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->block.h = arena_take(a, n->B * c->C, f);
     p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
     p->block.act = arena_take(a, mlp_act_floats(m, n->B), f);
-    adapter_carve(&p->block.lora, m, a, max(n->B, n->E),
+    adapter_carve(&p->block.lora, m, a, greatest(n->B, n->E),
                   model_is_packed(m) ? ADAPTER_STEP : ADAPTER_TRAIN);
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
     block_bias_carve(&p->bias, m, a, n->keys);
@@ -151,15 +146,15 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
 
 static struct need larger(const struct need *a, const struct need *b)
 {
-    return (struct need){.B = max(a->B, b->B),
-                         .slots = max(a->slots, b->slots),
-                         .seqs = max(a->seqs, b->seqs),
-                         .keys = max(a->keys, b->keys),
-                         .shared = max(a->shared, b->shared),
-                         .E = max(a->E, b->E),
-                         .source_slots = max(a->source_slots, b->source_slots),
-                         .sources = max(a->sources, b->sources),
-                         .looked = max(a->looked, b->looked)};
+    return (struct need){.B = greatest(a->B, b->B),
+                         .slots = greatest(a->slots, b->slots),
+                         .seqs = greatest(a->seqs, b->seqs),
+                         .keys = greatest(a->keys, b->keys),
+                         .shared = greatest(a->shared, b->shared),
+                         .E = greatest(a->E, b->E),
+                         .source_slots = greatest(a->source_slots, b->source_slots),
+                         .sources = greatest(a->sources, b->sources),
+                         .looked = greatest(a->looked, b->looked)};
 }
 
 static int reserve(struct pass *p, const struct need *n, struct err *e)
@@ -272,12 +267,12 @@ static struct need needs(const struct batch *b)
     for (size_t i = 0; i < b->n; i++) {
         const struct batch_seq *s = &b->seqs[i];
 
-        n.keys = max(n.keys, s->pre + s->rows);
+        n.keys = greatest(n.keys, s->pre + s->rows);
         n.shared += s->pre;
         if (b->source) {
             const size_t looked = b->source->seqs[s->source].rows;
 
-            n.keys = max(n.keys, looked);
+            n.keys = greatest(n.keys, looked);
             n.looked += looked;
         }
     }

@@ -51,4 +51,9 @@ static inline size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static inline size_t greatest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 #endif
