@@ -32,6 +32,11 @@ void bf16_round(enum isa isa, float *y, const float *x, size_t n)
     ISA_CALL(isa, bf16_rounded, (y, x, n));
 }
 
+void bf16_widen(enum isa isa, float *x, const uint16_t *h, size_t n)
+{
+    ISA_CALL(isa, bf16_widened, (x, h, n));
+}
+
 /* The loops of `isa`; those of ISA_AVX512_BF16 and beyond are one. */
 static const struct bf16_order *order_of(enum isa isa)
 {
@@ -40,6 +45,11 @@ static const struct bf16_order *order_of(enum isa isa)
         return &bf16_avx512_order;
 #endif
     return ISA_TABLE(isa, bf16_order);
+}
+
+void bf16_narrow(enum isa isa, uint16_t *h, const float *x, size_t n)
+{
+    order_of(isa)->along(h, x, n);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */

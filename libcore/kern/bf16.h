@@ -86,4 +86,9 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
 /* y (n) = x rounded, as float32; y may be x. */
 void bf16_round(enum isa isa, float *y, const float *x, size_t n);
 
+/* h (n) = x rounded, as bfloat16, which is the upper half of a float32; and x (n) of it again.  By
+ * the calling thread alone. */
+void bf16_narrow(enum isa isa, uint16_t *h, const float *x, size_t n);
+void bf16_widen(enum isa isa, float *x, const uint16_t *h, size_t n);
+
 #endif

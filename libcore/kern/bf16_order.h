@@ -6,7 +6,7 @@
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
  *
- * and get order_left, order_across, order_turn and order_rows: a struct bf16_order of
+ * and get order_along, order_left, order_across, order_turn and order_rows: a struct bf16_order of
  * kern/bf16_simd.h.
  */
 #ifndef CAGSR_KERN_BF16_ORDER_H
@@ -37,6 +37,20 @@ UNIT_TARGET ISA_BODY line_word last_neighbours(const float *x, size_t n)
 
     memcpy(part, x, n * sizeof *x);
     return neighbours(part);
+}
+
+UNIT_TARGET static void order_along(uint16_t *h, const float *x, size_t n)
+{
+    for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, h += BF16_STEP) {
+        const line_word v = neighbours(x);
+
+        memcpy(h, &v, sizeof v);
+    }
+    if (n > 0) {
+        const line_word v = last_neighbours(x, n);
+
+        memcpy(h, &v, n * sizeof *h);
+    }
 }
 
 UNIT_TARGET ISA_BODY void order_pieces(uint32_t *w, size_t step, const float *x,

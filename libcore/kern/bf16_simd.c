@@ -21,20 +21,19 @@ ISA_BODY vword part(const float *x, size_t n)
     return half_of((vword)vec_load_part(x, n, 0));
 }
 
-/* w ((n + 1) / 2): neighbours of x (n), 0 behind an odd n. */
-static void along(uint32_t *w, const float *x, size_t n)
+static void along(uint16_t *h, const float *x, size_t n)
 {
     size_t i = 0;
 
     for (; n - i >= VEC; i += VEC) {
         const vword_half two = join(rounded(x + i));
 
-        memcpy(w + i / 2, &two, sizeof two);
+        memcpy(h + i, &two, sizeof two);
     }
     if (i < n) {
         const vword_half two = join(part(x + i, n - i));
 
-        memcpy(w + i / 2, &two, (n - i + 1) / 2 * sizeof *w);
+        memcpy(h + i, &two, (n - i) * sizeof *h);
     }
 }
 
@@ -50,7 +49,7 @@ ISA_BODY void pieces(uint32_t *w, size_t step, const float *x, size_t n)
     }
     if (n > 0) {
         memset(w, 0, BF16_STEP / 2 * sizeof *w);
-        along(w, x, n);
+        along((void *)w, x, n);
     }
 }
 
@@ -102,6 +101,19 @@ void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)
         vec_store(y + i, (vfloat)(rounded(x + i) << 16));
     if (i < n)
         vec_store_part(y + i, (vfloat)(part(x + i, n - i) << 16), n - i);
+}
+
+void ISA_NAME(bf16_widened)(float *x, const uint16_t *h, size_t n)
+{
+    size_t i = 0;
+
+    for (; n - i >= VEC; i += VEC)
+        vec_store(x + i, widened(h + i));
+    for (; i < n; i++) {
+        const uint32_t word = (uint32_t)h[i] << 16;
+
+        memcpy(x + i, &word, sizeof word);
+    }
 }
 
 /* ---- transposing ------------------------------------------------------------------- */
@@ -182,10 +194,10 @@ static void rows(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K)
         if (wide < BF16_STRIP || deep < DEEP)
             memset(block, 0, sizeof block);
         for (size_t n = 0; n < wide; n++)
-            along(block + n * DEEP_PAIRS, W + n * ldw + k, deep);
+            along((void *)(block + n * DEEP_PAIRS), W + n * ldw + k, deep);
         turn_columns(p + k / 2 * BF16_STRIP, BF16_STRIP, block, DEEP_PAIRS,
                      round_up(deep, BF16_STEP) / 2);
     }
 }
 
-const struct bf16_order ISA_NAME(bf16_order) = {left, across, turn, rows};
+const struct bf16_order ISA_NAME(bf16_order) = {along, left, across, turn, rows};

@@ -10,6 +10,8 @@
 /* What puts a unit's operands in order: parts of what bf16.h's functions of the left operand and
  * of panels do. */
 struct bf16_order {
+    /* h (n) = x rounded: as words, those of neighbours. */
+    void (*along)(uint16_t *h, const float *x, size_t n);
     /* A tile of the left operand: the words of neighbours of x (rows, n), rows ld apart, in pieces of
      * BF16_STEP numbers, those of a row behind those of the row before; from piece to piece `step`
      * words.  Behind n zeros. */
@@ -30,5 +32,6 @@ ISA_DECLARE_TABLE(struct bf16_order, bf16_order);
 
 /* y (n) = x rounded, as float32; y may be x. */
 ISA_DECLARE(bf16_rounded, (float *y, const float *x, size_t n));
+ISA_DECLARE(bf16_widened, (float *x, const uint16_t *h, size_t n));
 
 #endif

@@ -33,8 +33,8 @@
 #define TILE_STORE(t, p, n) _tile_stored(t, p, n)
 #include "kern/bf16_amx.h"
 
-const struct bf16_order bf16_avx512_order = {order_left, order_across, order_turn,
-                                             order_rows};
+const struct bf16_order bf16_avx512_order = {order_along, order_left, order_across,
+                                             order_turn, order_rows};
 const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply};
 const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply};
 #else

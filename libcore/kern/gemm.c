@@ -420,18 +420,15 @@ void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
     multiply((struct product){k, TRANS_B, x, W, y, ldx, ldw, ldy, M, N, K, beta});
 }
 
-int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, float *y, size_t ldy,
-                  const float *x, size_t ldx, const float *W, size_t ldw, size_t M,
-                  size_t N, size_t K)
+int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
+                  size_t ldx, const float *W, size_t ldw, size_t M, size_t N, size_t K)
 {
     return N % 2 == 0 && hand_on((struct product){.k = k,
                                                   .how = TRANS_B | PAIRS,
                                                   .a = x,
                                                   .b = W,
-                                                  .c = y,
                                                   .lda = ldx,
                                                   .ldb = ldw,
-                                                  .ldc = ldy,
                                                   .rows = M,
                                                   .cols = N,
                                                   .depth = K,

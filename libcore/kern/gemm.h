@@ -94,7 +94,7 @@ struct gemm_piece {
 };
 
 /* Who takes pieces: they cover y once; many threads call at a time.  A piece is the taker's to
- * write on, unless it is a part of y.  Where operands can be in order (kern/ordered.h) row is a
+ * write on.  Where operands can be in order (kern/ordered.h) row is a
  * multiple of 32, and so are rows but the last. */
 struct gemm_pieces {
     void (*take)(void *ctx, const struct gemm_piece *p);
@@ -110,11 +110,10 @@ int gemm_rows_pairs(struct kern *k, const struct gemm_pieces *to, const float *x
 void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
              const float *W, size_t ldw, size_t M, size_t N, size_t K, float beta);
 
-/* gemm_nt with beta 0, in pairs, which are parts of y; NULL: nobody wants it.  1 or 0 as
- * gemm_rows_pairs. */
-int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, float *y, size_t ldy,
-                  const float *x, size_t ldx, const float *W, size_t ldw, size_t M,
-                  size_t N, size_t K) MUST_CHECK;
+/* gemm_nt with beta 0, in pairs; 1 or 0 as gemm_rows_pairs. */
+int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
+                  size_t ldx, const float *W, size_t ldw, size_t M, size_t N,
+                  size_t K) MUST_CHECK;
 
 /* dx (M, K) = beta dx + dy (M, N) W:   the gradient of the input. */
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,

@@ -8,6 +8,7 @@
 #include "kern/vec.h"
 
 typedef uint32_t vword __attribute__((vector_size(VEC_BYTES)));
+typedef uint16_t vshort_half __attribute__((vector_size(VEC_BYTES / 2)));
 
 ISA_BODY vword words(const void *p)
 {
@@ -42,6 +43,15 @@ ISA_BODY vword half_of(vword u)
 ISA_BODY vword rounded(const float *p)
 {
     return half_of(words(p));
+}
+
+/* Of VEC halves side by side the numbers. */
+ISA_BODY vfloat widened(const uint16_t *h)
+{
+    vshort_half two;
+
+    memcpy(&two, h, sizeof two);
+    return lower(__builtin_convertvector(two, vword));
 }
 
 #endif

@@ -290,24 +290,19 @@ _Static_assert(PIECE_COLS % BF16_WIDTH == 0 && PIECE_COLS % WIDTH_MAX == 0,
                "a piece is whole panels");
 _Static_assert(PIECE_ROWS % BF16_STEP == 0, "a piece begins where a step does");
 
-/* A piece, a part of c or in memory of this thread, to whoever takes it. */
+/* A piece, in memory of this thread, to whoever takes it. */
 static void one_piece(const struct part *t, struct area a, size_t worker)
 {
     const struct product *p = t->p;
-    const size_t half = p->cols / 2, second = has_panels(t) ? half : t->cols;
-    struct gemm_piece x = {.x = p->k->pieces + worker * PIECE_FLOATS,
-                           .ld = t->halves * a.cols,
-                           .across = a.cols,
-                           .row = t->r0 + a.r0,
-                           .rows = a.rows,
-                           .col = t->c0 + a.c0,
-                           .cols = a.cols};
+    const size_t second = has_panels(t) ? p->cols / 2 : t->cols;
+    const struct gemm_piece x = {.x = p->k->pieces + worker * PIECE_FLOATS,
+                                 .ld = t->halves * a.cols,
+                                 .across = a.cols,
+                                 .row = t->r0 + a.r0,
+                                 .rows = a.rows,
+                                 .col = t->c0 + a.c0,
+                                 .cols = a.cols};
 
-    if (p->c) {
-        x.x = p->c + x.row * p->ldc + x.col;
-        x.ld = p->ldc;
-        x.across = half;
-    }
     a.c = x.x;
     a.ldc = x.ld;
     multiply_area(t, a);

@@ -71,6 +71,7 @@ struct block_acts {
     float *xo;   /* (B, C) its part before the norm after it, if any */
     float *xmid; /* (B, C) */
     float *up;   /* (B, 2 F or F) before the activation: out; BLOCK_ROWS: scratch */
+    uint16_t *up_halves; /* or NULL; out, and up is scratch, a block_back's dup */
     float *down; /* (B, C) out: the MLP's part before the norm after it, if any */
     float *out;  /* (B, C) out; may not be x */
 };

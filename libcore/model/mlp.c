@@ -1,5 +1,6 @@
 #include "kern/ordered.h"
 #include "model/block_parts.h"
+#include "model/kept.h"
 #include "nn/act.h"
 #include "nn/gated.h"
 #include "tensor/dims.h"
@@ -82,7 +83,7 @@ static void activate(const struct block *b, float *y, const float *up)
         act_forward(b->m->kern, y, up, b->B, a->F, a->act);
 }
 
-/* made (B, C) of the gate in order; a->up is written where there is a way back.  0: cannot be. */
+/* made (B, C) of the gate in order.  0: cannot be. */
 static int mlp_in_order(const struct block *b, size_t l, const struct block_acts *a,
                         const float *h, float *made)
 {
@@ -100,8 +101,8 @@ static int mlp_in_order(const struct block *b, size_t l, const struct block_acts
         ordered_rows(m->kern, made, c->C, &act, &m->packed[l].down);
         return 1;
     }
-    if (!gated_product(m->kern, &act, a->lse ? a->up : NULL, h, c->C,
-                       block_param(m, y->up), c->C, b->B, c->F, c->C, c->act))
+    if (!gated_product(m->kern, &act, a->up_halves, h, c->C, block_param(m, y->up),
+                       c->C, b->B, c->F, c->C, c->act))
         return 0;
     ordered_nt(m->kern, made, c->C, &act, block_param(m, y->down), c->F, c->C, 0);
     return 1;
@@ -121,6 +122,8 @@ static void open_in_floats(const struct block *b, size_t l, const struct block_a
                            packed, c->act))
         return;
     block_product(b, a->up, block_up_width(m), h, c->C, y->up, packed, y->up_b);
+    if (a->up_halves)
+        kept_narrow(m->kern, a->up_halves, a->up, b->B, block_up_width(m));
     activate(b, b->act, a->up);
 }
 
@@ -176,7 +179,7 @@ static int back_in_order(const struct block *b, const struct block_back *w, size
                               .columns = dup ? words(w->dup) : NULL};
 
     if (!in_order(m, y) ||
-        !gated_product_backward(m->kern, &d, &act, a->up, dmade, C,
+        !gated_product_backward(m->kern, &d, &act, a->up_halves, dmade, C,
                                 block_param(m, y->down), F, b->B, F, C, m->arch.act))
         return 0;
     if (dW)
@@ -196,6 +199,8 @@ static void back_in_floats(const struct block *b, const struct block_back *w, si
     const struct model_layer *y = &m->layer[l];
     const size_t C = m->arch.C, F = m->arch.F;
 
+    if (a->up_halves)
+        kept_widen(m->kern, a->up, a->up_halves, b->B, block_up_width(m));
     activate(b, b->act, a->up);
     block_product_backward(b, w, w->dact, dmade, C, b->act, F, y->down, y->down_b,
                            grads);

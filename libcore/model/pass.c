@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "kern/finite.h"
 #include "model/block.h"
+#include "model/kept.h"
 #include "model/private.h"
 #include "tensor/dims.h"
 
@@ -29,12 +30,11 @@ struct pass {
     enum pass_mode mode;
     struct need has;
     struct arena arena;
-    float *x;               /* SCORE: (2, B, C); else (L + 1, B, C) */
-    float *raw;             /* (B, C) embedded, where that is normed */
-    float *hidden;          /* (B, C) */
-    struct block_acts keep; /* TRAIN: (L) of each; else one */
-    float *cs[ARCH_KINDS];  /* (B, R) */
-    float *k, *v, *norms;   /* stores of one layer: all sequences */
+    struct kept kept;
+    float *raw;            /* (B, C) embedded, where that is normed */
+    float *hidden;         /* (B, C) */
+    float *cs[ARCH_KINDS]; /* (B, R) */
+    float *k, *v, *norms;  /* stores of one layer: all sequences */
     float *xk, *xv,
         *xnorms;            /* those of cross-attention: all sequences of the encoder */
     struct block_run *runs; /* (seqs) */
@@ -51,12 +51,6 @@ struct pass {
 static int trains(const struct pass *p)
 {
     return p->mode != PASS_SCORE;
-}
-
-/* Layers whose activations are kept. */
-static size_t kept(const struct pass *p)
-{
-    return p->mode == PASS_TRAIN ? p->m->arch.L : 1;
 }
 
 static void carve_backward(struct pass *p, struct arena *a, const struct need *n)
@@ -85,23 +79,16 @@ static void carve_backward(struct pass *p, struct arena *a, const struct need *n
     p->dx = arena_take(a, n->B * c->C, f);
 }
 
-/* What cross-attention keeps. */
-static void carve_cross(struct pass *p, struct arena *a, const struct need *n)
+/* The encoder's keys and values. */
+static void carve_sources(struct pass *p, struct arena *a, const struct need *n)
 {
     const struct arch *c = &p->m->arch;
     const struct attn_shape s = block_attn_shape(p->m, 0);
-    const int train = trains(p);
-    const size_t f = sizeof(float), width = c->H * c->D, L = kept(p);
+    const size_t f = sizeof(float);
 
-    p->keep.xq = arena_take(a, L * n->B * width, f);
-    p->keep.xkv = arena_take(a, L * n->E * 2 * c->G * c->D, f);
-    p->keep.xatt = arena_take(a, L * n->B * width, f);
-    p->keep.xlse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
-    p->keep.xo = c->placement != NORM_BEFORE ? arena_take(a, L * n->B * c->C, f) : NULL;
-    p->keep.xmid = arena_take(a, L * n->B * c->C, f);
     p->xk = arena_take(a, attn_store_k(&s, n->source_slots, block_keep(p->m, 0)), f);
     p->xv = arena_take(a, attn_store_v(&s, n->source_slots, block_keep(p->m, 0)), f);
-    p->xnorms = train ? NULL : arena_take(a, c->H * n->source_slots, f);
+    p->xnorms = trains(p) ? NULL : arena_take(a, c->H * n->source_slots, f);
     p->sources = arena_take(a, n->sources, sizeof *p->sources);
 }
 
@@ -110,20 +97,14 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const struct attn_shape s = block_attn_shape(m, 0);
-    const int train = trains(p), after = c->placement != NORM_BEFORE;
-    const size_t qkv = block_qkv_width(m);
-    const size_t L = kept(p), f = sizeof(float);
+    const int train = trains(p);
+    const size_t f = sizeof(float);
 
-    p->x = arena_take(a, ((train ? c->L : 1) + 1) * n->B * c->C, f);
+    if (train)
+        carve_backward(p, a, n);
+    kept_carve(&p->kept, m, p->mode, n->B, n->E, p->back.dup, a);
     p->raw = c->embed_norm ? arena_take(a, n->B * c->C, f) : NULL;
     p->hidden = arena_take(a, n->B * c->C, f);
-    p->keep.qkv = arena_take(a, L * n->B * qkv, f);
-    p->keep.att = arena_take(a, L * n->B * c->H * c->D, f);
-    p->keep.lse = train ? arena_take(a, L * n->B * c->H, f) : NULL;
-    p->keep.o = after ? arena_take(a, L * n->B * c->C, f) : NULL;
-    p->keep.mid = arena_take(a, L * n->B * c->C, f);
-    p->keep.down = after ? arena_take(a, L * n->B * c->C, f) : NULL;
-    p->keep.up = arena_take(a, L * n->B * block_up_width(m), f);
     for (size_t k = 0; k < ARCH_KINDS; k++)
         p->cs[k] = m->freq[k] ? arena_take(a, n->B * c->R, f) : NULL;
     p->k = arena_take(a, attn_store_k(&s, n->slots, block_keep(m, 0)), f);
@@ -132,16 +113,15 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->runs = arena_take(a, n->seqs, sizeof *p->runs);
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);
     p->block.h = arena_take(a, n->B * c->C, f);
-    p->block.turned = c->qk_norm != QK_PLAIN ? arena_take(a, n->B * qkv, f) : NULL;
+    p->block.turned =
+        c->qk_norm != QK_PLAIN ? arena_take(a, n->B * block_qkv_width(m), f) : NULL;
     p->block.act = arena_take(a, mlp_act_floats(m, n->B), f);
     adapter_carve(&p->block.lora, m, a, greatest(n->B, n->E),
                   model_is_packed(m) ? ADAPTER_STEP : ADAPTER_TRAIN);
     p->block.attn_scratch = arena_take(a, block_attn_scratch(m, n->keys), f);
     block_bias_carve(&p->bias, m, a, n->keys);
     if (c->encoder.L)
-        carve_cross(p, a, n);
-    if (train)
-        carve_backward(p, a, n);
+        carve_sources(p, a, n);
 }
 
 static struct need larger(const struct need *a, const struct need *b)
@@ -348,41 +328,20 @@ static size_t make_runs(struct pass *p, const struct batch *b)
 
 /* ---- forward ----------------------------------------------------------------------- */
 
-static struct block_acts acts(const struct pass *p, size_t l)
-{
-    const struct model *m = p->m;
-    const struct arch *c = &m->arch;
-    const size_t B = p->block.B;
-    const int train = trains(p), cross = p->encoder != NULL;
-    const size_t slot = kept(p) > 1 ? l : 0;
-    const size_t at = slot * B, width = c->H * c->D;
-    const size_t source = slot * p->block.source.E;
-
-    return (struct block_acts){
-        .x = p->x + (train ? l : l % 2) * B * c->C,
-        .qkv = p->keep.qkv + at * block_qkv_width(m),
-        .att = p->keep.att + at * c->H * c->D,
-        .lse = train ? p->keep.lse + at * c->H : NULL,
-        .o = p->keep.o ? p->keep.o + at * c->C : NULL,
-        .mid = p->keep.mid + at * c->C,
-        .xq = cross ? p->keep.xq + at * width : NULL,
-        .xkv = cross ? p->keep.xkv + source * 2 * c->G * c->D : NULL,
-        .xatt = cross ? p->keep.xatt + at * width : NULL,
-        .xlse = cross && train ? p->keep.xlse + at * c->H : NULL,
-        .xo = p->keep.xo ? p->keep.xo + at * c->C : NULL,
-        .xmid = cross ? p->keep.xmid + at * c->C : NULL,
-        .up = p->keep.up + at * block_up_width(m),
-        .down = p->keep.down ? p->keep.down + at * c->C : NULL,
-        .out = p->x + (train ? l + 1 : (l + 1) % 2) * B * c->C,
-    };
-}
-
 static int check_hidden(const struct pass *p, struct err *e)
 {
     return all_finite(kern_isa(p->m->kern), p->hidden, p->block.B * p->m->arch.C)
                ? 0
                : err_set(e, ERR_NUMERIC, "%s: hidden states are not finite numbers",
                          p->m->path);
+}
+
+static void layer_forward(struct pass *p, size_t l)
+{
+    const struct block_acts a = kept_acts(&p->kept, l);
+
+    block_forward(&p->block, l, &a);
+    kept_close(&p->kept, l, p->block.B, p->block.source.E);
 }
 
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
@@ -408,13 +367,10 @@ int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
     p->block.runs = p->runs;
     p->block.n = make_runs(p, b);
     p->block.capture = capture;
-    block_embed(m, p->x, p->raw, b->ids, b->pos, b->B);
+    block_embed(m, kept_residual(&p->kept, 0), p->raw, b->ids, b->pos, b->B);
     model_turns(m, p->cs, b->pos, b->B);
-    for (size_t l = 0; l < m->arch.L; l++) {
-        const struct block_acts a = acts(p, l);
-
-        block_forward(&p->block, l, &a);
-    }
+    for (size_t l = 0; l < m->arch.L; l++)
+        layer_forward(p, l);
     block_norm(m, p->hidden, NULL, NULL, pass_residual(p, m->arch.L), m->norm,
                m->norm_b, b->B);
     p->block.capture = NULL;
@@ -434,9 +390,7 @@ const float *pass_hidden(const struct pass *p)
 
 const float *pass_residual(const struct pass *p, size_t l)
 {
-    const size_t i = trains(p) ? l : l % 2;
-
-    return p->x + i * p->block.B * p->m->arch.C;
+    return kept_residual(&p->kept, l);
 }
 
 /* ---- backward ---------------------------------------------------------------------- */
@@ -471,6 +425,16 @@ void pass_clear(const struct model *m, float *grads)
     clear_up_to(&c, model_trained(m)->size);
 }
 
+static void layer_backward(struct pass *p, size_t l, float *grads)
+{
+    const struct block_acts a = kept_acts(&p->kept, l);
+
+    if (p->mode == PASS_RECOMPUTE && l + 1 < p->m->arch.L)
+        layer_forward(p, l);
+    kept_open(&p->kept, l, p->block.B, p->block.source.E);
+    block_backward(&p->block, &p->back, l, &a, p->dx, grads);
+}
+
 void pass_backward(struct pass *p, const struct batch *b, const float *dh, float *grads,
                    enum pass_sum sum)
 {
@@ -488,13 +452,8 @@ void pass_backward(struct pass *p, const struct batch *b, const float *dh, float
     memset(p->dx, 0, b->B * C * sizeof *p->dx);
     block_norm_backward(m, p->dx, dh, pass_residual(p, L), p->back.r, p->back.mean,
                         m->norm, m->norm_b, b->B, base);
-    for (size_t l = L; l-- > 0;) {
-        const struct block_acts a = acts(p, l);
-
-        if (p->mode == PASS_RECOMPUTE && l + 1 < L)
-            block_forward(&p->block, l, &a);
-        block_backward(&p->block, &p->back, l, &a, p->dx, base);
-    }
+    for (size_t l = L; l-- > 0;)
+        layer_backward(p, l, base);
     if (base)
         block_embed_backward(m, &p->back, p->dx, p->raw, b->ids, b->pos, b->B, base);
     if (p->encoder)

@@ -4,8 +4,9 @@
  *   hidden (B, C)  after the final norm: what the head reads
  *
  * PASS_SCORE keeps the activations of one layer; PASS_TRAIN keeps for every layer and
- * row  2 C + (H + 2 G) D + 2 F (plain MLP: F)  floats and H log-sums, and computes norms
- * and activations again on the way back.  PASS_RECOMPUTE gives the same bits and keeps C
+ * row  2 C + 2 (H + G) D + 2 F (plain MLP: F)  numbers and H log-sums, and computes norms
+ * and activations again on the way back.  The numbers are float32, or bfloat16 where products
+ * round their operands (model/kept.h).  PASS_RECOMPUTE gives the same bits and keeps C
  * floats for every layer and row, and the rest for one layer: the way back computes each
  * layer but the last again first (Chen et al. 2016, arXiv 1604.06174).  Memory is taken
  * when a batch is larger than all before; a step of the same size takes none.
@@ -66,7 +67,7 @@ const struct pass *pass_encoder(const struct pass *p);
 const float *pass_hidden(const struct pass *p);
 
 /* Layer l's input, (B, C): the residual stream before layer l; l == L: after the last
- * one.  After pass_forward; in PASS_SCORE only the last two are kept.
+ * one.  After pass_forward; in PASS_SCORE, and in PASS_TRAIN with halves, only the last two are kept.
  * For tests and probes. */
 const float *pass_residual(const struct pass *p, size_t l);
 

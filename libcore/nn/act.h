@@ -22,7 +22,7 @@ enum act {
 void act_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                  enum act act);
 
-/* dx = dy act'(x), overwritten; x is what went in. */
+/* dx = dy act'(x), overwritten; x is what went in, and may be dx. */
 void act_backward(struct kern *k, float *dx, const float *dy, const float *x, size_t N,
                   size_t F, enum act act);
 

@@ -1,6 +1,6 @@
 #include "nn/act_simd.h"
 
-#include "kern/vec.h"
+#include "kern/halves.h"
 
 /*
  * Values and derivatives of a vector.  Both gelu_tanh and silu are x sigma(u):
@@ -130,23 +130,39 @@ ISA_BODY void gated_with(const struct act_job *j, size_t from, size_t to, enum a
     }
 }
 
+/* The vector at element i of row n, gate g and up u. */
+ISA_BODY void gate_back(const struct act_job *j, size_t n, size_t i, vfloat g, vfloat u,
+                        enum act act)
+{
+    const vfloat dy = vec_at(j->dy + n * j->lddy, i, j->F, 0), v = value(g, act);
+    float *dgate = j->dx + n * j->lddx;
+
+    vec_put(dgate, i, j->F, dy * u * slope(g, act));
+    vec_put(dgate + j->dacross, i, j->F, dy * v);
+    if (j->y)
+        vec_put(j->y + n * j->ldy, i, j->F, v * u);
+}
+
 ISA_BODY void gated_back_with(const struct act_job *j, size_t from, size_t to,
                               enum act act)
 {
     for (size_t n = from; n < to; n++) {
-        const float *gate = j->x + n * j->ldx, *up = gate + j->across;
-        float *dgate = j->dx + n * j->lddx, *dup = dgate + j->dacross;
+        const float *gate = j->x + n * j->ldx;
 
-        for (size_t i = 0; i < j->F; i += VEC) {
-            const vfloat dy = vec_at(j->dy + n * j->lddy, i, j->F, 0);
-            const vfloat g = vec_at(gate, i, j->F, 0), u = vec_at(up, i, j->F, 0);
-            const vfloat v = value(g, act);
+        for (size_t i = 0; i < j->F; i += VEC)
+            gate_back(j, n, i, vec_at(gate, i, j->F, 0),
+                      vec_at(gate + j->across, i, j->F, 0), act);
+    }
+}
 
-            vec_put(dgate, i, j->F, dy * u * slope(g, act));
-            vec_put(dup, i, j->F, dy * v);
-            if (j->y)
-                vec_put(j->y + n * j->ldy, i, j->F, v * u);
-        }
+ISA_BODY void halves_back_with(const struct act_job *j, size_t from, size_t to,
+                               enum act act)
+{
+    for (size_t n = from; n < to; n++) {
+        const uint16_t *gate = j->halves + n * j->ldx;
+
+        for (size_t i = 0; i < j->F; i += VEC)
+            gate_back(j, n, i, widened(gate + i), widened(gate + j->across + i), act);
     }
 }
 
@@ -176,4 +192,9 @@ void ISA_NAME(gated_rows)(const struct act_job *j, size_t from, size_t to)
 void ISA_NAME(gated_rows_back)(const struct act_job *j, size_t from, size_t to)
 {
     FOR_EACH_ACT(gated_back_with)
+}
+
+void ISA_NAME(gated_halves_back)(const struct act_job *j, size_t from, size_t to)
+{
+    FOR_EACH_ACT(halves_back_with)
 }

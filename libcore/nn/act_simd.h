@@ -6,6 +6,8 @@
 
 #include "nn/act.h"
 
+#include <stdint.h>
+
 /* An exponential costs like a handful of floats moved. */
 enum { ACT_COST = 4 };
 
@@ -15,6 +17,7 @@ struct act_job {
     const struct kern *k;
     float *y, *dx; /* on the way back through a gate y may be NULL */
     const float *x, *dy;
+    const uint16_t *halves; /* x as bfloat16 */
     size_t F;
     size_t ldy, ldx, lddy, lddx, across, dacross;
     enum act act;
@@ -24,5 +27,7 @@ ISA_DECLARE(act_rows, (const struct act_job *j, size_t from, size_t to));
 ISA_DECLARE(act_rows_back, (const struct act_job *j, size_t from, size_t to));
 ISA_DECLARE(gated_rows, (const struct act_job *j, size_t from, size_t to));
 ISA_DECLARE(gated_rows_back, (const struct act_job *j, size_t from, size_t to));
+/* The same from halves, F a multiple of 16. */
+ISA_DECLARE(gated_halves_back, (const struct act_job *j, size_t from, size_t to));
 
 #endif

@@ -1,5 +1,6 @@
 #include "nn/gated.h"
 
+#include "kern/bf16.h"
 #include "nn/act_simd.h"
 #include "tensor/dims.h"
 
@@ -58,8 +59,8 @@ struct gate {
     struct kern *k;
     struct gated_to y;
     const struct ordered *dx;
-    int kept;        /* what the gate is made of is somebody else's */
-    const float *in; /* x of the way back */
+    uint16_t *kept;        /* what the gate is made of, for the way back */
+    const uint16_t *again; /* there */
     size_t F;
     enum act act;
 };
@@ -69,84 +70,65 @@ static int fits(const struct gate *g)
     return g->F % ORDERED_COLUMNS == 0 || g->y.floats;
 }
 
-/* A gate's result that is to be in order takes the place of the gates where these are not kept;
- * else it goes by way of some rows on the stack. */
-enum { SOME_ROWS = ORDERED_ROWS, SOME_COLS = ORDERED_COLUMNS };
-
-static struct act_job forward_of(const struct gate *g, const struct gemm_piece *p)
+static void keep(const struct gate *g, const struct gemm_piece *p)
 {
-    return (struct act_job){.k = g->k,
-                            .y = p->x,
-                            .x = p->x,
-                            .F = p->cols,
-                            .ldy = p->ld,
-                            .ldx = p->ld,
-                            .across = p->across,
-                            .act = g->act};
+    const enum isa isa = kern_isa(g->k);
+
+    for (size_t r = 0; r < p->rows; r++) {
+        uint16_t *to = g->kept + (p->row + r) * 2 * g->F + p->col;
+        const float *x = p->x + r * p->ld;
+
+        bf16_narrow(isa, to, x, p->cols);
+        bf16_narrow(isa, to + g->F, x + p->across, p->cols);
+    }
 }
 
-static void forward_block(const struct gate *g, const struct gemm_piece *p)
-{
-    _Alignas(64) float y[SOME_ROWS * SOME_COLS];
-    struct act_job j = forward_of(g, p);
-
-    j.y = y;
-    j.ldy = SOME_COLS;
-    forward_range(&j, 0, p->rows);
-    ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
-}
-
-/* fn of blocks of a piece that stay in the first cache. */
-static void in_blocks(const struct gate *g, const struct gemm_piece *p,
-                      void (*fn)(const struct gate *g, const struct gemm_piece *p))
-{
-    for (size_t r = 0; r < p->rows; r += SOME_ROWS)
-        for (size_t c = 0; c < p->cols; c += SOME_COLS)
-            fn(g, &(struct gemm_piece){.x = p->x + r * p->ld + c,
-                                       .ld = p->ld,
-                                       .across = p->across,
-                                       .row = p->row + r,
-                                       .rows = least(SOME_ROWS, p->rows - r),
-                                       .col = p->col + c,
-                                       .cols = least(SOME_COLS, p->cols - c)});
-}
-
+/* What is to be in order takes the place of the gates first. */
 static void take_forward(void *ctx, const struct gemm_piece *p)
 {
     const struct gate *g = ctx;
-    struct act_job j = forward_of(g, p);
+    struct act_job j = {.k = g->k,
+                        .y = p->x,
+                        .x = p->x,
+                        .F = p->cols,
+                        .ldy = p->ld,
+                        .ldx = p->ld,
+                        .across = p->across,
+                        .act = g->act};
 
+    if (g->kept)
+        keep(g, p);
     if (g->y.floats) {
         j.y = g->y.floats + p->row * g->F + p->col;
         j.ldy = g->F;
-    } else if (g->kept) {
-        in_blocks(g, p, forward_block);
-        return;
     }
     forward_range(&j, 0, p->rows);
     if (g->y.ordered)
         ordered_put(g->y.ordered, g->k, p->x, p->ld, p->row, p->rows, p->col, p->cols);
 }
 
+/* A block of a piece, which stays in the first cache. */
+enum { SOME_ROWS = ORDERED_ROWS, SOME_COLS = ORDERED_COLUMNS };
+
 static void back_block(const struct gate *g, const struct gemm_piece *p)
 {
     _Alignas(64) float y[SOME_ROWS * SOME_COLS], dx[2 * SOME_ROWS * SOME_COLS];
     const size_t F = g->F;
-    struct act_job j = {.k = g->k,
-                        .y = y,
-                        .dx = dx,
-                        .dy = p->x,
-                        .x = g->in + p->row * 2 * F + p->col,
-                        .F = p->cols,
-                        .ldy = SOME_COLS,
-                        .ldx = 2 * F,
-                        .across = F,
-                        .lddy = p->ld,
-                        .lddx = 2 * SOME_COLS,
-                        .dacross = SOME_COLS,
-                        .act = g->act};
+    const struct act_job j = {.k = g->k,
+                              .y = y,
+                              .dx = dx,
+                              .dy = p->x,
+                              .halves = g->again + p->row * 2 * F + p->col,
+                              .F = p->cols,
+                              .ldy = SOME_COLS,
+                              .ldx = 2 * F,
+                              .across = F,
+                              .lddy = p->ld,
+                              .lddx = 2 * SOME_COLS,
+                              .dacross = SOME_COLS,
+                              .act = g->act};
 
-    backward_range(&j, 0, p->rows);
+    ISA_CALL(kern_isa(g->k), gated_halves_back, (&j, 0, p->rows));
     ordered_put(g->y.ordered, g->k, y, SOME_COLS, p->row, p->rows, p->col, p->cols);
     for (size_t half = 0; half < 2; half++)
         ordered_put(g->dx, g->k, dx + half * SOME_COLS, 2 * SOME_COLS, p->row, p->rows,
@@ -155,7 +137,15 @@ static void back_block(const struct gate *g, const struct gemm_piece *p)
 
 static void take_backward(void *ctx, const struct gemm_piece *p)
 {
-    in_blocks(ctx, p, back_block);
+    for (size_t r = 0; r < p->rows; r += SOME_ROWS)
+        for (size_t c = 0; c < p->cols; c += SOME_COLS)
+            back_block(ctx,
+                       &(struct gemm_piece){.x = p->x + r * p->ld + c,
+                                            .ld = p->ld,
+                                            .row = p->row + r,
+                                            .rows = least(SOME_ROWS, p->rows - r),
+                                            .col = p->col + c,
+                                            .cols = least(SOME_COLS, p->cols - c)});
 }
 
 int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
@@ -167,22 +157,22 @@ int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t
     return fits(&g) && gemm_rows_pairs(k, &to, h, ldh, N, w);
 }
 
-int gated_product(struct kern *k, const struct ordered *y, float *x, const float *h,
+int gated_product(struct kern *k, const struct ordered *y, uint16_t *x, const float *h,
                   size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
                   enum act act)
 {
-    struct gate g = {.k = k, .y.ordered = y, .kept = x != NULL, .F = F, .act = act};
+    struct gate g = {.k = k, .y.ordered = y, .kept = x, .F = F, .act = act};
     const struct gemm_pieces to = {take_forward, &g};
 
-    return fits(&g) && gemm_nt_pairs(k, &to, x, 2 * F, h, ldh, W, ldw, N, 2 * F, K);
+    return fits(&g) && gemm_nt_pairs(k, &to, h, ldh, W, ldw, N, 2 * F, K);
 }
 
 int gated_product_backward(struct kern *k, const struct ordered *dx,
-                           const struct ordered *y, const float *x, const float *dout,
-                           size_t ldd, const float *W, size_t ldw, size_t N, size_t F,
-                           size_t C, enum act act)
+                           const struct ordered *y, const uint16_t *x,
+                           const float *dout, size_t ldd, const float *W, size_t ldw,
+                           size_t N, size_t F, size_t C, enum act act)
 {
-    struct gate g = {.k = k, .y.ordered = y, .dx = dx, .in = x, .F = F, .act = act};
+    struct gate g = {.k = k, .y.ordered = y, .dx = dx, .again = x, .F = F, .act = act};
     const struct gemm_pieces to = {take_backward, &g};
 
     return fits(&g) && gemm_nn_pieces(k, &to, dout, ldd, W, ldw, N, C, F);

@@ -18,7 +18,7 @@
 void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
                    enum act act);
 
-/* dx (N, 2 F), overwritten: to the gate dy up act'(gate), to up dy act(gate). */
+/* dx (N, 2 F), overwritten, may be x: to the gate dy up act'(gate), to up dy act(gate). */
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
                     size_t N, size_t F, enum act act);
 
@@ -38,16 +38,17 @@ struct gated_to {
 int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
                        size_t N, const struct gemm_weight *w, enum act act) MUST_CHECK;
 
-/* x (N, 2 F) = h W^T by gemm_nt, W (2 F, K); y in order.  x NULL: nobody wants it. */
-int gated_product(struct kern *k, const struct ordered *y, float *x, const float *h,
+/* x (N, 2 F) = h W^T by gemm_nt, W (2 F, K); y in order.  x is kept as bfloat16; NULL: nobody
+ * wants it. */
+int gated_product(struct kern *k, const struct ordered *y, uint16_t *x, const float *h,
                   size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
                   enum act act) MUST_CHECK;
 
-/* dy (N, F) = dout W by gemm_nn, dout (N, C), W (C, F); dx, and y again, in order.  dy is never
- * whole in memory. */
+/* dy (N, F) = dout W by gemm_nn, dout (N, C), W (C, F); dx, and y again, in order: both of x as it
+ * was kept.  dy is never whole in memory. */
 int gated_product_backward(struct kern *k, const struct ordered *dx,
-                           const struct ordered *y, const float *x, const float *dout,
-                           size_t ldd, const float *W, size_t ldw, size_t N, size_t F,
-                           size_t C, enum act act) MUST_CHECK;
+                           const struct ordered *y, const uint16_t *x,
+                           const float *dout, size_t ldd, const float *W, size_t ldw,
+                           size_t N, size_t F, size_t C, enum act act) MUST_CHECK;
 
 #endif

@@ -62,6 +62,47 @@ static void expect_same(const uint32_t *a, const uint32_t *b, size_t n,
         cr_assert_eq(a[i], b[i], "%s: word %zu: %08x, not %08x", what, i, a[i], b[i]);
 }
 
+TheoryDataPoints(bf16_order, halves) = {
+    DataPoints(int, EMULATED, BF16, AVX512, AVX2),
+    DataPoints(size_t, 0, 1, 2, 15, 31, 32, 33, 95, 160),
+};
+Theory((int who, size_t n), bf16_order, halves)
+{
+    float *x = numbers(n + 1);
+    uint32_t *a = blank(n / 2 + 1), *b = blank(n / 2 + 1);
+
+    if (order(who)) {
+        order(who)->along((void *)a, x, n);
+        bf16_order_plain.along((void *)b, x, n);
+        expect_same(a, b, n / 2 + 1, "halves");
+    }
+    free(b);
+    free(a);
+    free(x);
+}
+
+/* What is narrowed and widened again is what was rounded. */
+TheoryDataPoints(bf16_order, there_and_back) = {
+    DataPoints(int, ISA_PLAIN, ISA_AVX2, ISA_AVX512),
+    DataPoints(size_t, 0, 1, 2, 15, 31, 32, 33, 95, 160),
+};
+Theory((int isa, size_t n), bf16_order, there_and_back)
+{
+    float *x = numbers(n + 1), *y = numbers(n + 1), *z = numbers(n + 1);
+    uint32_t *h = blank(n / 2 + 1);
+
+    if (isa_has((enum isa)isa)) {
+        bf16_narrow((enum isa)isa, (void *)h, x, n);
+        bf16_widen((enum isa)isa, y, (void *)h, n);
+        bf16_round((enum isa)isa, z, x, n);
+        cr_expect_eq(memcmp(y, z, (n + 1) * sizeof *y), 0, "%zu", n);
+    }
+    free(h);
+    free(z);
+    free(y);
+    free(x);
+}
+
 TheoryDataPoints(bf16_order, rows_in_pieces) = {
     DataPoints(int, EMULATED, BF16, AVX512, AVX2),
     DataPoints(size_t, 1, 3, 16),

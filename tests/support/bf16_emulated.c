@@ -19,8 +19,8 @@
 #define ROUND_TWO(lo, hi) vcvtne2ps2bf16(lo, hi)
 #include "kern/bf16_order.h"
 
-const struct bf16_order emulated_order = {order_left, order_across, order_turn,
-                                          order_rows};
+const struct bf16_order emulated_order = {order_along, order_left, order_across,
+                                          order_turn, order_rows};
 
 const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};
 const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply};

@@ -13,13 +13,14 @@ const char *const names[] = {
 const size_t NAMES = sizeof names / sizeof *names;
 const size_t lengths[N] = {6, 1, 9};
 
-void open_fixture_as(struct fixture *f, const char *name, size_t threads,
-                     enum model_mode mode)
+static int open_with(struct fixture *f, const char *name, size_t threads,
+                     enum model_mode mode, const struct kern_opts *o)
 {
     char path[GOLDEN_PATH];
     struct err e = {0};
 
-    cr_assert(machine_new(&f->mc, threads, NULL));
+    if (!machine_new(&f->mc, threads, o))
+        return 0;
     cr_assert_geq(model_open(&f->m, golden_path(path, name), f->mc.k, mode, &e), 0,
                   "%s", e.text);
     for (size_t i = 0; i < P; i++)
@@ -27,6 +28,19 @@ void open_fixture_as(struct fixture *f, const char *name, size_t threads,
     for (size_t n = 0; n < N; n++)
         for (size_t t = 0; t < lengths[n]; t++)
             f->ids[n][t] = (int32_t)((n * 17 + t * 13 + 1) % f->m->arch.V);
+    return 1;
+}
+
+void open_fixture_as(struct fixture *f, const char *name, size_t threads,
+                     enum model_mode mode)
+{
+    cr_assert(open_with(f, name, threads, mode, NULL));
+}
+
+int open_fixture_on(struct fixture *f, const char *name, size_t threads,
+                    const struct kern_opts *o)
+{
+    return open_with(f, name, threads, MODEL_COMPUTE, o);
 }
 
 void open_fixture(struct fixture *f, const char *name, size_t threads)

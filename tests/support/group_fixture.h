@@ -26,6 +26,9 @@ struct fixture {
 void open_fixture_as(struct fixture *f, const char *name, size_t threads,
                      enum model_mode mode);
 void open_fixture(struct fixture *f, const char *name, size_t threads);
+/* 0 where there is no machine of these options. */
+int open_fixture_on(struct fixture *f, const char *name, size_t threads,
+                    const struct kern_opts *o);
 void close_fixture(struct fixture *f);
 
 #endif
