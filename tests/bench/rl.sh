@@ -27,9 +27,9 @@ if [ -w "$shm" ]; then shm=$(mktemp -d "$shm/cagsr-bench.XXXXXX"); else shm=$dir
 trap 'rm -rf "$dir" "$shm"' EXIT
 trap 'exit 130' INT TERM
 RECORDS=32 TOKENS=2048 # of a step
-who=ours dtype=f32
+who=ours dtype=f32 rows=
 if [ "${1:-}" = -b ]; then
-    who=ours-bf16 dtype=bf16
+    who=ours-bf16 dtype=bf16 rows='--rows 2560' # a step is one pass
     shift
 fi
 
@@ -51,8 +51,10 @@ scored() {
 
 # Options of cagsr-sample, cagsr-reward and cagsr-update for the work.
 options() {
-    draws='' rewards='' learns=''
-    case $work in step-own*) draws=--attn rewards='--weights +coherence=0' learns='--kl 0' ;; esac
+    draws='' rewards='' learns=$rows
+    case $work in
+    step-own*) draws=--attn rewards='--weights +coherence=0' learns="$learns --kl 0" ;;
+    esac
 }
 
 step_pipe() {
