@@ -118,3 +118,19 @@ void ordered_tn_right(struct kern *k, float *dW, size_t lddw, const float *dy,
                               .depth = x->M,
                               .beta = beta});
 }
+
+void ordered_tn(struct kern *k, float *dW, size_t lddw, const struct ordered *dy,
+                const struct ordered *x, float beta)
+{
+    assert(dy->M == x->M);
+    multiply((struct product){.k = k,
+                              .how = PACKED_B,
+                              .left = dy->columns,
+                              .pairs = x->panels,
+                              .c = dW,
+                              .ldc = lddw,
+                              .rows = dy->K,
+                              .cols = x->K,
+                              .depth = x->M,
+                              .beta = beta});
+}

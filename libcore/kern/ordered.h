@@ -55,4 +55,9 @@ void ordered_tn_left(struct kern *k, float *dW, size_t lddw, const struct ordere
 void ordered_tn_right(struct kern *k, float *dW, size_t lddw, const float *dy,
                       size_t lddy, const struct ordered *x, size_t N, float beta);
 
+/* dW = beta dW + dy^T x, as gemm_tn: dW has dy's columns as rows, and x's as columns.  Of dy by
+ * columns, of x by panels. */
+void ordered_tn(struct kern *k, float *dW, size_t lddw, const struct ordered *dy,
+                const struct ordered *x, float beta);
+
 #endif

@@ -293,6 +293,23 @@ static void check_ordered(struct kern *k, size_t M, size_t N, size_t K, float be
     free(x);
 }
 
+/* X (M, K)^T times a matrix of N columns, both in order. */
+static void check_both(struct kern *k, size_t M, size_t N, size_t K, float beta)
+{
+    const size_t ld = K + 2;
+    float *x = normals((M + 1) * ld, 1), *d = normals(M * N, 3);
+    struct ordered o = put(k, x, ld, M, K), right = put(k, d, N, M, N);
+    struct twice both = twice(K, N, beta);
+
+    gemm_tn(k, both.y, N, x, ld, d, N, M, K, N, beta);
+    ordered_tn(k, both.z, N, &o, &right, beta);
+    expect_same(&both, "tn, both", M, N, K);
+    ordered_free(&right);
+    ordered_free(&o);
+    free(d);
+    free(x);
+}
+
 TheoryDataPoints(ordered, products_have_the_bits_of_float32) = {
     DataPoints(int, 11, 12, 13, 14),     DataPoints(size_t, 1, 31, 33, 160),
     DataPoints(size_t, 1, 70),           DataPoints(size_t, 64, 192),
@@ -305,8 +322,10 @@ Theory((int way, size_t M, size_t N, size_t K, float beta), ordered,
 
     if (is_too_long(way, M, N, K) || !machine_new(&m, 2, &ways[way]))
         return;
-    if (ordered_wanted(m.k))
+    if (ordered_wanted(m.k)) {
         check_ordered(m.k, M, N, K, beta);
+        check_both(m.k, M, round_up(N, ORDERED_COLUMNS), K, beta);
+    }
     machine_free(&m);
 }
 
@@ -331,6 +350,18 @@ Test(ordered, of_deep_parts)
         free(x);
         machine_free(&m);
     }
+}
+
+/* More rows of the result than there are in a part. */
+Test(ordered, of_many_rows)
+{
+    struct machine m;
+
+    for (int way = 11; way < WAYS; way++)
+        if (machine_new(&m, 2, &ways[way])) {
+            check_both(m.k, 33, 64, 1536 + 64, 1);
+            machine_free(&m);
+        }
 }
 
 /* Only a unit reads them. */
