@@ -275,4 +275,24 @@ ISA_BODY vfloat vec_exp(vfloat x)
 #endif
 }
 
+/*
+ * log of x from 2^-126 up to the largest number.  x = 2^n m, sqrt(1/2) <= m < sqrt(2), and with
+ * t = (m - 1) / (m + 1), |t| < 0.172,
+ *     log m = 2 artanh t = 2 (t + t^3 / 3 + t^5 / 5 + t^7 / 7 + ...),
+ * of which what is left out is below 3e-8.  Below 2^-126, where numbers have no such form, it is
+ * something from -88.1 to -87.3, for 0 too: x log x is then 0 as it should be.
+ */
+ISA_BODY vfloat vec_logf(vfloat x)
+{
+    const int32_t root = 0x3f3504f3; /* sqrt(1/2): where n changes */
+    const vint n = ((vint)x - root) >> 23;
+    const vfloat m = (vfloat)((vint)x - (n << 23));
+    const vfloat t = (m - 1.0f) / (m + 1.0f), tt = t * t;
+    vfloat p = tt * 0x1.24924ap-3f + 0x1.99999ap-3f; /* 1/7, 1/5 */
+
+    p = p * tt + 0x1.555556p-2f;
+    p = p * tt + 1.0f;
+    return __builtin_convertvector(n, vfloat) * 0x1.62e43p-1f + 2.0f * t * p;
+}
+
 #endif

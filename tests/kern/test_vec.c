@@ -2,6 +2,7 @@
 #include "tensor/dtype.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -68,6 +69,44 @@ Test(vec, exp_at_the_ends)
         cr_expect(isnan(y[4]) && isfinite(y[5]) && y[6] == INFINITY);
         cr_expect(y[7] > 0 && y[8] == 0 && y[9] == INFINITY && y[10] == 0);
         cr_expect(y[11] == 1 && isnan(y[12]));
+    }
+}
+
+/* Against the true value: absolutely near 1, where log is small, relatively beyond. */
+static double worst_log(enum isa isa, float from, float to)
+{
+    enum { N = 1024 };
+    float x[N], y[N];
+    double worst = 0;
+
+    for (int block = 0; block < 200; block++) {
+        for (int i = 0; i < N; i++)
+            x[i] = from * powf(to / from, (float)(block * N + i) / (200.0f * N));
+        ISA_CALL(isa, logs, (y, x, N));
+        for (int i = 0; i < N; i++) {
+            const double want = log((double)x[i]);
+
+            worst = fmax(worst, fabs((double)y[i] - want) / fmax(1, fabs(want)));
+        }
+    }
+    return worst;
+}
+
+Test(vec, log_is_near)
+{
+    const float x[] = {1, 0, 0x1p-126f, 0x1p-149f, FLT_MAX};
+    float y[5];
+
+    for (int isa = ISA_PLAIN; isa <= ISA_AVX512; isa++) {
+        if (!isa_has((enum isa)isa))
+            continue;
+        cr_expect_lt(worst_log((enum isa)isa, 0.25f, 4.0f), 3e-7, "%d", isa);
+        cr_expect_lt(worst_log((enum isa)isa, 0x1p-126f, 1.0f), 3e-7, "%d", isa);
+        cr_expect_lt(worst_log((enum isa)isa, 1.0f, FLT_MAX), 3e-7, "%d", isa);
+        ISA_CALL((enum isa)isa, logs, (y, x, 5));
+        cr_expect(y[0] == 0 && fabsf(y[4] - 88.7228f) < 1e-4f);
+        for (int i = 1; i < 4; i++)
+            cr_expect(y[i] > -88.1f && y[i] < -87.3f, "%g", (double)y[i]);
     }
 }
 

@@ -8,6 +8,12 @@ void ISA_NAME(exps)(float *y, const float *x, size_t n)
         vec_put(y, i, n, vec_exp(vec_at(x, i, n, 0)));
 }
 
+void ISA_NAME(logs)(float *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC)
+        vec_put(y, i, n, vec_logf(vec_at(x, i, n, 1)));
+}
+
 void ISA_NAME(across)(struct across *out, const float *x)
 {
     const vfloat v = vec_load(x);

@@ -6,8 +6,9 @@
 
 #include <stddef.h>
 
-/* y (n) = exp(x) */
+/* y (n) = exp(x), log(x) */
 ISA_DECLARE(exps, (float *y, const float *x, size_t n));
+ISA_DECLARE(logs, (float *y, const float *x, size_t n));
 
 /* One vector's lanes together, x (16) of which a set takes as many as its vectors have. */
 struct across {
