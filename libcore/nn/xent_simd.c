@@ -1,6 +1,6 @@
 #include "nn/xent_simd.h"
 
-#include "kern/vec.h"
+#include "kern/halves.h"
 #include "tensor/dims.h"
 
 #include <math.h>
@@ -20,9 +20,46 @@ ISA_BODY float row_max(const float *z, size_t V)
     return vec_peak(m);
 }
 
-/* Adds n logits to a row's sums, with u - max = a <= 0:  e += exp(a),  eu += exp(a) a. */
+/* As many numbers of bfloat16 as a vector has floats. */
+typedef uint16_t vshort __attribute__((vector_size(VEC_BYTES / 2)));
+
+/* v rounded to nearest, ties to even, at element i of a row of n: all, or what is left of the row.
+ * NaN may become a number (unlike half_of's): the row's sum is NaN then, and so are its gradients. */
+ISA_BODY void put_rounded(uint16_t *p, size_t i, size_t n, vfloat v)
+{
+    const vword u = (vword)v, near = (u + 0x7fffu + (u >> 16 & 1)) >> 16;
+    const vshort h = __builtin_convertvector(near, vshort);
+    uint16_t lane[VEC];
+
+    if (n - i >= VEC) {
+        memcpy(p + i, &h, sizeof h);
+        return;
+    }
+    memcpy(lane, &h, sizeof h);
+    for (size_t l = 0; l < n - i; l++)
+        p[i + l] = lane[l];
+}
+
+/* The same back; zeros behind the row. */
+ISA_BODY vfloat rounded_at(const uint16_t *p, size_t i, size_t n)
+{
+    uint16_t lane[VEC] = {0};
+    vshort h;
+
+    if (n - i >= VEC) {
+        memcpy(&h, p + i, sizeof h);
+    } else {
+        for (size_t l = 0; l < n - i; l++)
+            lane[l] = p[i + l];
+        memcpy(&h, lane, sizeof h);
+    }
+    return (vfloat)(__builtin_convertvector(h, vword) << 16);
+}
+
+/* Adds n logits to a row's sums, with u - max = a <= 0:  e += exp(a),  eu += exp(a) a.  Keeps
+ * exp(a) where `kept` is not NULL. */
 ISA_BODY void add_exps(struct xent_sums *s, const float *z, size_t n, float max,
-                       float inv)
+                       float inv, uint16_t *kept)
 {
     vdouble e0 = {0}, e1 = {0}, f0 = {0}, f1 = {0};
 
@@ -35,6 +72,8 @@ ISA_BODY void add_exps(struct xent_sums *s, const float *z, size_t n, float max,
         e1 += vec_high(e);
         f0 += vec_low(f);
         f1 += vec_high(f);
+        if (kept)
+            put_rounded(kept, i, n, e);
     }
     s->e += vec_sum_double(e0 + e1);
     s->eu += vec_sum_double(f0 + f1);
@@ -52,14 +91,15 @@ static void raise_max(struct xent_sums *s, float max, double inv)
     s->max = max;
 }
 
-ISA_BODY void add_block(struct xent_sums *s, const float *z, size_t n, double inv)
+ISA_BODY void add_block(struct xent_sums *s, const float *z, size_t n, double inv,
+                        uint16_t *kept)
 {
     const float max = row_max(z, n);
 
     if (max > s->max)
         raise_max(s, max, inv);
     /* against 0 as long as all is -infinity, so that what is no number is seen */
-    add_exps(s, z, n, s->max > -INFINITY ? s->max : 0, (float)inv);
+    add_exps(s, z, n, s->max > -INFINITY ? s->max : 0, (float)inv, kept);
 }
 
 void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
@@ -70,7 +110,20 @@ void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
         const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
 
         for (size_t i = 0; i < j->V; i += XENT_BLOCK)
-            add_block(&j->sums[n], z + i, least(j->V - i, XENT_BLOCK), inv);
+            add_block(&j->sums[n], z + i, least(j->V - i, XENT_BLOCK), inv, NULL);
+        if (at < j->V)
+            j->sums[n].target = z[at];
+    }
+}
+
+void ISA_NAME(xent_rows_keep)(const struct xent_job *j, size_t from, size_t to)
+{
+    for (size_t n = from; n < to; n++) {
+        const float *z = j->z + n * j->V;
+        const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
+
+        add_block(&j->sums[n], z, j->V, 1 / (double)j->temperature[n], j->e + n * j->V);
+        j->peak[n] = j->sums[n].max;
         if (at < j->V)
             j->sums[n].target = z[at];
     }
@@ -92,5 +145,36 @@ void ISA_NAME(xent_rows_back)(const struct xent_job *j, size_t from, size_t to)
             vec_put(dz, i, j->V, -vec_exp(logp) * (a + b * (logp + h)));
         }
         dz[j->target[n]] += a;
+    }
+}
+
+/* The caller's next block lies beside this one.  Its rows are two cache lines, far apart, and come
+ * from memory, for which processors do not ask by themselves. */
+ISA_BODY void ask_ahead(const uint16_t *e)
+{
+    enum { LINE = 64 / sizeof *e };
+
+    __builtin_prefetch(e);
+    __builtin_prefetch(e + LINE);
+}
+
+/* Where e is 0 its logarithm is some number: vec_logf. */
+void ISA_NAME(xent_kept_block)(float *dz, size_t ld, const uint16_t *e, size_t lde,
+                               const struct xent_rate *rate, size_t rows, size_t cols)
+{
+    for (size_t r = 0; r < rows; r++, dz += ld, e += lde) {
+        const float a = rate[r].e, b = rate[r].e_log_e;
+
+        ask_ahead(e + cols);
+        if (b == 0) {
+            for (size_t i = 0; i < cols; i += VEC)
+                vec_put(dz, i, cols, rounded_at(e, i, cols) * a);
+            continue;
+        }
+        for (size_t i = 0; i < cols; i += VEC) {
+            const vfloat v = rounded_at(e, i, cols);
+
+            vec_put(dz, i, cols, v * (vec_logf(v) * b + a));
+        }
     }
 }
