@@ -1,41 +1,27 @@
 #include "model/head.h"
 
-#include "base/arena.h"
 #include "kern/gemm.h"
+#include "model/head_private.h"
 #include "model/private.h"
 #include "nn/linear.h"
 #include "nn/softcap.h"
-#include "nn/xent.h"
 #include "tensor/dims.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* HEAD_SCORE: what stays in the caches from the product to the sums over it. */
-enum { SCORE_ROWS = 512, SCORE_PART = XENT_BLOCK };
-
-/* What only HEAD_TRAIN has is NULL in HEAD_SCORE. */
-struct head {
-    struct model *m;
-    enum head_mode mode;
-    size_t rows; /* of a chunk */
-    size_t part; /* logits of a row that are there at once */
-    struct arena arena;
-    float *z;     /* (rows, part) */
-    float *dz;    /* (rows, V) their gradients: z, but apart where logits are capped */
-    float *x, *d; /* (rows, C) hidden rows of the chunk; their gradients */
-    int32_t *target;
-    float *temperature, *logp, *entropy, *lse;
-    struct xent_sums *sums;
-};
+/* HEAD_SCORE: what stays in the caches from the product to the sums over it.  Parts are blocks
+ * of the sums. */
+enum { SCORE_ROWS = 512, PART = XENT_BLOCK };
 
 size_t head_rows(const struct model *m)
 {
     const size_t small = ((size_t)8 << 20) / m->arch.V;
     const size_t fit = small > m->arch.C ? small : m->arch.C;
+    const size_t rows = fit < 16 ? 16 : fit > 512 ? 512 : fit;
 
-    return fit < 16 ? 16 : fit > 512 ? 512 : fit;
+    return head_keeps(m) ? 2 * rows : rows; /* of half as many bytes */
 }
 
 static void carve(struct head *h, struct arena *a)
@@ -44,7 +30,10 @@ static void carve(struct head *h, struct arena *a)
     const int train = h->mode == HEAD_TRAIN;
     const size_t n = h->rows, f = sizeof(float);
 
-    h->z = arena_take(a, n * h->part, f);
+    if (h->keeps)
+        head_kept_carve(h, a);
+    else
+        h->z = arena_take(a, n * h->part, f);
     h->dz = train && c->logit_cap > 0 ? arena_take(a, n * c->V, f) : h->z;
     h->x = arena_take(a, n * c->C, f);
     h->d = train ? arena_take(a, n * c->C, f) : NULL;
@@ -59,12 +48,13 @@ static void carve(struct head *h, struct arena *a)
 /* Without memory yet. */
 static struct head head_of(const struct model *m, enum head_mode mode)
 {
-    const int train = mode == HEAD_TRAIN;
+    const int train = mode == HEAD_TRAIN, keeps = train && head_keeps(m);
 
     return (struct head){.m = (struct model *)m,
                          .mode = mode,
+                         .keeps = keeps,
                          .rows = train ? head_rows(m) : SCORE_ROWS,
-                         .part = train ? m->arch.V : least(SCORE_PART, m->arch.V)};
+                         .part = train && !keeps ? m->arch.V : least(PART, m->arch.V)};
 }
 
 int head_new(struct head **out, struct model *m, enum head_mode mode, struct err *e)
@@ -110,8 +100,8 @@ static void scale(const struct model *m, float *z, size_t n, size_t cols)
         scale_forward(m->kern, z, z, m->arch.out_scale, n, cols);
 }
 
-/* z (n, cols): the products with rows from..from+cols-1 of the head become logits. */
-static void finish(const struct model *m, float *z, size_t n, size_t from, size_t cols)
+void head_finish_part(const struct model *m, float *z, size_t n, size_t from,
+                      size_t cols)
 {
     scale(m, z, n, cols);
     if (m->head_b != MODEL_NONE)
@@ -122,7 +112,7 @@ static void finish(const struct model *m, float *z, size_t n, size_t from, size_
 
 void head_finish(const struct model *m, float *z, size_t n)
 {
-    finish(m, z, n, 0, m->arch.V);
+    head_finish_part(m, z, n, 0, m->arch.V);
 }
 
 /* z (n, cols): the logits from..from+cols-1 of n hidden rows. */
@@ -141,7 +131,7 @@ static void logits(struct head *h, float *z, const float *x, size_t n, size_t fr
         gemm_nt(m->kern, z, cols, x, C, m->params + m->head + from * C, C, n, cols, C,
                 0);
     }
-    finish(m, z, n, from, cols);
+    head_finish_part(m, z, n, from, cols);
 }
 
 /* Hidden rows of n items side by side in x. */
@@ -155,6 +145,19 @@ static void gather(struct head *h, const float *hidden, const struct head_item *
         h->target[i] = items[i].target;
         h->temperature[i] = items[i].temperature;
     }
+    if (h->keeps)
+        head_kept_order(h, n);
+}
+
+/* Logits from..from+cols-1 of n items into the sums. */
+static void add_part(struct head *h, size_t n, size_t from, size_t cols)
+{
+    if (h->keeps) {
+        head_kept_add(h, n, from, cols);
+        return;
+    }
+    logits(h, h->z, h->x, n, from, cols);
+    xent_add(h->m->kern, h->sums, h->z, h->target, h->temperature, n, from, cols);
 }
 
 /* Of n items: all in h->z at once, or part by part. */
@@ -166,12 +169,8 @@ static void chunk_forward(struct head *h, const float *hidden,
 
     gather(h, hidden, items, n);
     xent_begin(h->sums, n);
-    for (size_t at = 0; at < V; at += h->part) {
-        const size_t cols = least(h->part, V - at);
-
-        logits(h, h->z, h->x, n, at, cols);
-        xent_add(h->m->kern, h->sums, h->z, h->target, h->temperature, n, at, cols);
-    }
+    for (size_t at = 0; at < V; at += h->part)
+        add_part(h, n, at, least(h->part, V - at));
     xent_end(h->sums, logp, entropy, h->lse, h->temperature, n);
     if (entropy && h->entropy && entropy != h->entropy)
         memcpy(h->entropy, entropy, n * sizeof *entropy);
@@ -188,10 +187,9 @@ void head_forward(struct head *h, const float *hidden, const struct head_item *i
     }
 }
 
-/* From the chunk's logits their gradients; then those of rows and weight. */
-static void chunk_backward(struct head *h, const struct head_item *items, size_t n,
-                           const float *dlogp, const float *dentropy, float *dh,
-                           float *grads)
+/* From the chunk's logits their gradients; then those of rows and weight, unless dW is NULL. */
+static void logits_backward(struct head *h, size_t n, const float *dlogp,
+                            const float *dentropy, float *dW)
 {
     const struct arch *c = &h->m->arch;
     struct kern *k = h->m->kern;
@@ -203,11 +201,21 @@ static void chunk_backward(struct head *h, const struct head_item *items, size_t
     scale(h->m, h->dz, n, c->V);
     gemm_nn(k, h->d, c->C, h->dz, c->V, h->m->params + h->m->head, c->C, n, c->V, c->C,
             0);
-    if (grads && !h->m->adapter)
-        gemm_tn(k, grads + h->m->head, c->C, h->dz, c->V, h->x, c->C, n, c->V, c->C, 1);
+    if (dW)
+        gemm_tn(k, dW, c->C, h->dz, c->V, h->x, c->C, n, c->V, c->C, 1);
+}
+
+static void chunk_backward(struct head *h, const struct head_item *items, size_t n,
+                           const float *dlogp, const float *dentropy, float *dh,
+                           float *grads)
+{
+    const size_t C = h->m->arch.C;
+    float *dW = grads && !h->m->adapter ? grads + h->m->head : NULL;
+
+    (h->keeps ? head_kept_backward : logits_backward)(h, n, dlogp, dentropy, dW);
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < c->C; j++)
-            dh[items[i].row * c->C + j] += h->d[i * c->C + j];
+        for (size_t j = 0; j < C; j++)
+            dh[items[i].row * C + j] += h->d[i * C + j];
 }
 
 /* Logits of the first `held` items are there. */

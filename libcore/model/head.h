@@ -1,7 +1,9 @@
 /*
  * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
- * logits of all tokens never exist at once; where there is no way back, in parts of the
- * vocabulary, too, which the caches hold.
+ * logits of all tokens never exist at once; where there is no way back, or products have a unit for
+ * bfloat16 (kern/ordered.h) and logits no caps, in parts of the vocabulary, too, which the caches
+ * hold.  With such a unit the way back comes from bfloat16 (nn/xent_kept.h), and differs within its
+ * rounding from what the logits would give.
  *
  *     z = s W h + b, soft-capped where the model does,   s its out_scale, b if it has one,
  *     u = z / temperature,   logp = u_target - log sum exp(u)
@@ -25,15 +27,15 @@ struct head;
 enum head_mode { HEAD_SCORE, HEAD_TRAIN };
 
 /* m is borrowed until head_free; HEAD_TRAIN not of a MODEL_SAMPLE model.  Memory: one chunk of
- * logits, in HEAD_TRAIN head_rows() of them whole, twice that with soft caps; in HEAD_SCORE
- * 6 MiB.  Both give the same bits.  ERR_NOMEM. */
+ * logits, in HEAD_TRAIN head_rows() of them whole, in two bytes each or four, twice that with soft
+ * caps; in HEAD_SCORE 6 MiB.  Both give the same bits.  ERR_NOMEM. */
 int head_new(struct head **out, struct model *m, enum head_mode mode,
              struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */
 size_t head_bytes(const struct model *m, enum head_mode mode);
 
 /* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the
- * head's weights or 32 MiB, whatever is more. */
+ * head's weights or 32 MiB, whatever is more; twice as many where logits take two bytes. */
 size_t head_rows(const struct model *m);
 
 /* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are
