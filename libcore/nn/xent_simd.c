@@ -20,15 +20,12 @@ ISA_BODY float row_max(const float *z, size_t V)
     return vec_peak(m);
 }
 
-/* As many numbers of bfloat16 as a vector has floats. */
-typedef uint16_t vshort __attribute__((vector_size(VEC_BYTES / 2)));
-
 /* v rounded to nearest, ties to even, at element i of a row of n: all, or what is left of the row.
  * NaN may become a number (unlike half_of's): the row's sum is NaN then, and so are its gradients. */
 ISA_BODY void put_rounded(uint16_t *p, size_t i, size_t n, vfloat v)
 {
     const vword u = (vword)v, near = (u + 0x7fffu + (u >> 16 & 1)) >> 16;
-    const vshort h = __builtin_convertvector(near, vshort);
+    const vshort_half h = __builtin_convertvector(near, vshort_half);
     uint16_t lane[VEC];
 
     if (n - i >= VEC) {
@@ -44,16 +41,12 @@ ISA_BODY void put_rounded(uint16_t *p, size_t i, size_t n, vfloat v)
 ISA_BODY vfloat rounded_at(const uint16_t *p, size_t i, size_t n)
 {
     uint16_t lane[VEC] = {0};
-    vshort h;
 
-    if (n - i >= VEC) {
-        memcpy(&h, p + i, sizeof h);
-    } else {
-        for (size_t l = 0; l < n - i; l++)
-            lane[l] = p[i + l];
-        memcpy(&h, lane, sizeof h);
-    }
-    return (vfloat)(__builtin_convertvector(h, vword) << 16);
+    if (n - i >= VEC)
+        return widened(p + i);
+    for (size_t l = 0; l < n - i; l++)
+        lane[l] = p[i + l];
+    return widened(lane);
 }
 
 /* Adds n logits to a row's sums, with u - max = a <= 0:  e += exp(a),  eu += exp(a) a.  Keeps
