@@ -47,9 +47,10 @@ static const struct bf16_order *order_of(enum isa isa)
     return ISA_TABLE(isa, bf16_order);
 }
 
-void bf16_narrow(enum isa isa, uint16_t *h, const float *x, size_t n)
+void bf16_narrow(enum isa isa, uint16_t *h, size_t ldh, const float *x, size_t ldx,
+                 size_t rows, size_t n)
 {
-    order_of(isa)->along(h, x, n);
+    order_of(isa)->past(h, ldh, x, ldx, rows, n);
 }
 
 /* ---- packing ----------------------------------------------------------------------- */

@@ -86,9 +86,12 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
 /* y (n) = x rounded, as float32; y may be x. */
 void bf16_round(enum isa isa, float *y, const float *x, size_t n);
 
-/* h (n) = x rounded, as bfloat16, which is the upper half of a float32; and x (n) of it again.  By
- * the calling thread alone. */
-void bf16_narrow(enum isa isa, uint16_t *h, const float *x, size_t n);
+/* h (rows, n) = x rounded, as bfloat16, which is the upper half of a float32; rows ldh and ldx
+ * apart.  For what is not read again soon: where rows of h begin with a cache line it is written past
+ * the caches, which saves reading its old bytes first.  And x (n) of h again.  By the calling thread
+ * alone. */
+void bf16_narrow(enum isa isa, uint16_t *h, size_t ldh, const float *x, size_t ldx,
+                 size_t rows, size_t n);
 void bf16_widen(enum isa isa, float *x, const uint16_t *h, size_t n);
 
 #endif

@@ -5,8 +5,10 @@
  *
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
+ *     STORE_PAST(p, v)    64 bytes to a line, past the caches                    vmovntdq
+ *     PAST_STORED()       what was written so is there for other threads           sfence
  *
- * and get order_along, order_left, order_across, order_turn and order_rows: a struct bf16_order of
+ * and get order_past, order_left, order_across, order_turn and order_rows: a struct bf16_order of
  * kern/bf16_simd.h.
  */
 #ifndef CAGSR_KERN_BF16_ORDER_H
@@ -39,18 +41,31 @@ UNIT_TARGET ISA_BODY line_word last_neighbours(const float *x, size_t n)
     return neighbours(part);
 }
 
-UNIT_TARGET static void order_along(uint16_t *h, const float *x, size_t n)
+UNIT_TARGET ISA_BODY void past_row(uint16_t *h, const float *x, size_t n, int lines)
 {
     for (; n >= BF16_STEP; n -= BF16_STEP, x += BF16_STEP, h += BF16_STEP) {
         const line_word v = neighbours(x);
 
-        memcpy(h, &v, sizeof v);
+        if (lines)
+            STORE_PAST(h, v);
+        else
+            memcpy(h, &v, sizeof v);
     }
     if (n > 0) {
         const line_word v = last_neighbours(x, n);
 
         memcpy(h, &v, n * sizeof *h);
     }
+}
+
+UNIT_TARGET static void order_past(uint16_t *h, size_t ldh, const float *x, size_t ldx,
+                                   size_t rows, size_t n)
+{
+    const int lines = ((uintptr_t)h | ldh * sizeof *h) % 64 == 0;
+
+    for (size_t r = 0; r < rows; r++)
+        past_row(h + r * ldh, x + r * ldx, n, lines);
+    PAST_STORED();
 }
 
 UNIT_TARGET ISA_BODY void order_pieces(uint32_t *w, size_t step, const float *x,

@@ -21,6 +21,18 @@ ISA_BODY vword part(const float *x, size_t n)
     return half_of((vword)vec_load_part(x, n, 0));
 }
 
+/* As many words as halves take the place of, past the caches. */
+ISA_BODY void store_past(void *p, vword_half v)
+{
+#if defined(__AVX512F__)
+    _mm256_stream_si256(p, (__m256i)v);
+#elif defined(__AVX2__)
+    _mm_stream_si128(p, (__m128i)v);
+#else
+    memcpy(p, &v, sizeof v);
+#endif
+}
+
 static void along(uint16_t *h, const float *x, size_t n)
 {
     size_t i = 0;
@@ -35,6 +47,29 @@ static void along(uint16_t *h, const float *x, size_t n)
 
         memcpy(h + i, &two, (n - i) * sizeof *h);
     }
+}
+
+/* h begins with a line.  Whole lines go past the caches. */
+static void past_row(uint16_t *h, const float *x, size_t n)
+{
+    enum { LINE_HALVES = 64 / sizeof *h };
+
+    for (; n >= LINE_HALVES; n -= LINE_HALVES, x += LINE_HALVES, h += LINE_HALVES) {
+        UNROLL
+        for (size_t i = 0; i < LINE_HALVES; i += VEC)
+            store_past(h + i, join(rounded(x + i)));
+    }
+    along(h, x, n);
+}
+
+static void past(uint16_t *h, size_t ldh, const float *x, size_t ldx, size_t rows,
+                 size_t n)
+{
+    const int lines = ((uintptr_t)h | ldh * sizeof *h) % 64 == 0;
+
+    for (size_t r = 0; r < rows; r++)
+        (lines ? past_row : along)(h + r * ldh, x + r * ldx, n);
+    VEC_FENCE();
 }
 
 ISA_BODY void pieces(uint32_t *w, size_t step, const float *x, size_t n)
@@ -200,4 +235,4 @@ static void rows(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K)
     }
 }
 
-const struct bf16_order ISA_NAME(bf16_order) = {along, left, across, turn, rows};
+const struct bf16_order ISA_NAME(bf16_order) = {past, left, across, turn, rows};

@@ -10,8 +10,9 @@
 /* What puts a unit's operands in order: parts of what bf16.h's functions of the left operand and
  * of panels do. */
 struct bf16_order {
-    /* h (n) = x rounded: as words, those of neighbours. */
-    void (*along)(uint16_t *h, const float *x, size_t n);
+    /* bf16_narrow. */
+    void (*past)(uint16_t *h, size_t ldh, const float *x, size_t ldx, size_t rows,
+                 size_t n);
     /* A tile of the left operand: the words of neighbours of x (rows, n), rows ld apart, in pieces of
      * BF16_STEP numbers, those of a row behind those of the row before; from piece to piece `step`
      * words.  Behind n zeros. */

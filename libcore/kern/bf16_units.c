@@ -11,6 +11,8 @@
 
 #define UNIT_TARGET TARGET_AVX512_ORDER
 #define ROUND_TWO(lo, hi) _mm512_cvtne2ps_pbh((__m512)(hi), (__m512)(lo))
+#define STORE_PAST(p, v) _mm512_stream_si512((void *)(p), (__m512i)(v))
+#define PAST_STORED() _mm_sfence()
 #include "kern/bf16_order.h"
 #undef UNIT_TARGET
 
@@ -33,7 +35,7 @@
 #define TILE_STORE(t, p, n) _tile_stored(t, p, n)
 #include "kern/bf16_amx.h"
 
-const struct bf16_order bf16_avx512_order = {order_along, order_left, order_across,
+const struct bf16_order bf16_avx512_order = {order_past, order_left, order_across,
                                              order_turn, order_rows};
 const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply};
 const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply};

@@ -44,6 +44,13 @@ typedef __m256 vraw;
 #define VEC_CALL(op, ...) ((vfloat)_mm256_##op##_ps(__VA_ARGS__))
 #endif
 
+/* What was written past the caches is there for other threads. */
+#if defined(__AVX2__)
+#define VEC_FENCE() _mm_sfence()
+#else
+#define VEC_FENCE() ((void)0)
+#endif
+
 /* a - 0 is a, whatever a is, and compilers know: 0 + a would be an addition, for -0. */
 ISA_BODY vfloat vec_set(float a)
 {

@@ -169,8 +169,8 @@ static void narrow_rows(void *ctx, size_t from, size_t to)
 {
     const struct change *c = ctx;
 
-    bf16_narrow(c->isa, c->halves + from * c->width, c->floats + from * c->width,
-                (to - from) * c->width);
+    bf16_narrow(c->isa, c->halves + from * c->width, c->width,
+                c->floats + from * c->width, c->width, to - from, c->width);
 }
 
 static void widen_rows(void *ctx, size_t from, size_t to)

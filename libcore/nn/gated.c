@@ -73,14 +73,11 @@ static int fits(const struct gate *g)
 static void keep(const struct gate *g, const struct gemm_piece *p)
 {
     const enum isa isa = kern_isa(g->k);
+    const size_t ld = 2 * g->F;
+    uint16_t *to = g->kept + p->row * ld + p->col;
 
-    for (size_t r = 0; r < p->rows; r++) {
-        uint16_t *to = g->kept + (p->row + r) * 2 * g->F + p->col;
-        const float *x = p->x + r * p->ld;
-
-        bf16_narrow(isa, to, x, p->cols);
-        bf16_narrow(isa, to + g->F, x + p->across, p->cols);
-    }
+    bf16_narrow(isa, to, ld, p->x, p->ld, p->rows, p->cols);
+    bf16_narrow(isa, to + g->F, ld, p->x + p->across, p->ld, p->rows, p->cols);
 }
 
 /* What is to be in order takes the place of the gates first. */

@@ -62,19 +62,27 @@ static void expect_same(const uint32_t *a, const uint32_t *b, size_t n,
         cr_assert_eq(a[i], b[i], "%s: word %zu: %08x, not %08x", what, i, a[i], b[i]);
 }
 
+/* h (rows, n), rows ldh apart, beginning `off` halves behind a line. */
 TheoryDataPoints(bf16_order, halves) = {
     DataPoints(int, EMULATED, BF16, AVX512, AVX2),
-    DataPoints(size_t, 0, 1, 2, 15, 31, 32, 33, 95, 160),
+    DataPoints(size_t, 0, 1, 15, 31, 32, 33, 95, 160),
+    DataPoints(size_t, 160, 192, 193),
+    DataPoints(size_t, 0, 3),
 };
-Theory((int who, size_t n), bf16_order, halves)
+Theory((int who, size_t n, size_t ldh, size_t off), bf16_order, halves)
 {
-    float *x = numbers(n + 1);
-    uint32_t *a = blank(n / 2 + 1), *b = blank(n / 2 + 1);
+    enum { ROWS = 3 };
+    const size_t words = (off + ROWS * ldh) / 2 + 1;
+    float *x = numbers(ROWS * (n + 5)), *a = floats(words), *b = floats(words);
 
+    memset(a, 0xa5, words * sizeof *a);
+    memset(b, 0xa5, words * sizeof *b);
     if (order(who)) {
-        order(who)->along((void *)a, x, n);
-        bf16_order_plain.along((void *)b, x, n);
-        expect_same(a, b, n / 2 + 1, "halves");
+        order(who)->past((uint16_t *)(void *)a + off, ldh, x, n + 5, ROWS, n);
+        for (size_t r = 0; r < ROWS; r++)
+            bf16_order_plain.past((uint16_t *)(void *)b + off + r * ldh, 1,
+                                  x + r * (n + 5), 1, 1, n);
+        expect_same((void *)a, (void *)b, words, "halves");
     }
     free(b);
     free(a);
@@ -92,7 +100,7 @@ Theory((int isa, size_t n), bf16_order, there_and_back)
     uint32_t *h = blank(n / 2 + 1);
 
     if (isa_has((enum isa)isa)) {
-        bf16_narrow((enum isa)isa, (void *)h, x, n);
+        bf16_narrow((enum isa)isa, (void *)h, n, x, n, 1, n);
         bf16_widen((enum isa)isa, y, (void *)h, n);
         bf16_round((enum isa)isa, z, x, n);
         cr_expect_eq(memcmp(y, z, (n + 1) * sizeof *y), 0, "%zu", n);

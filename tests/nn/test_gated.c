@@ -152,7 +152,7 @@ static uint16_t *keep(float *x, size_t n)
     uint16_t *h = malloc(n * sizeof *h);
 
     cr_assert_not_null(h);
-    bf16_narrow(ISA_PLAIN, h, x, n);
+    bf16_narrow(ISA_PLAIN, h, n, x, n, 1, n);
     bf16_widen(ISA_PLAIN, x, h, n);
     return h;
 }

@@ -17,9 +17,11 @@
 #include "kern/bf16_amx.h"
 
 #define ROUND_TWO(lo, hi) vcvtne2ps2bf16(lo, hi)
+#define STORE_PAST(p, v) vmovntdq(p, v)
+#define PAST_STORED() ((void)0)
 #include "kern/bf16_order.h"
 
-const struct bf16_order emulated_order = {order_along, order_left, order_across,
+const struct bf16_order emulated_order = {order_past, order_left, order_across,
                                           order_turn, order_rows};
 
 const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};

@@ -71,6 +71,12 @@ static void fault_unless(int holds)
         abort();
 }
 
+void vmovntdq(void *p, lane_words v)
+{
+    fault_unless((uintptr_t)p % sizeof v == 0);
+    memcpy(p, &v, sizeof v);
+}
+
 void ldtilecfg(const void *config)
 {
     uint8_t c[64];
