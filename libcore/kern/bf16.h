@@ -47,12 +47,14 @@ size_t bf16_tile_words(size_t K);
 
 /* c (M, N) = beta c + a b, K deep.  a: tiles of the left operand, `tile` words apart; panels of
  * b, `step` words apart; each of the whole depth, or of more.  With beta 0 c need not be
- * initialised. */
+ * initialised.  past: c is not read again soon, beta is 0, and what fills whole cache lines goes past
+ * the caches, which saves reading the lines first. */
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
     size_t ldc, tile, step, M, N, K;
     float beta;
+    int past;
 };
 
 /* Who multiplies so.  Safe from many threads on different c. */

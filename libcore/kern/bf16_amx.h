@@ -3,13 +3,15 @@
  *
  *     UNIT_TARGET           the attribute of functions that use the instructions
  *     TILES_BEGIN(config)   64 bytes: the tiles' shapes; all tiles become 0        ldtilecfg
- *     TILES_STORED()        what was stored by other instructions is in memory
+ *     TILES_STORED()        what was stored, by these instructions or others, is in memory
  *     TILES_END()           the tiles are given up                              tilerelease
  *     TILE_ZERO(t)                                                                 tilezero
  *     TILE_LOAD(t, p, n)    16 rows of 16 words, n bytes apart                    tileloadd
  *     TILE_STREAM(t, p, n)  the same of what is not needed again soon           tileloaddt1
  *     TILE_DOT(c, a, b)     c += a b: 16 x 16 floats, 16 pairs deep               tdpbf16ps
  *     TILE_STORE(t, p, n)                                                        tilestored
+ *     STORE_PAST(p, from)   16 floats to a line, past the caches                   vmovntps
+ *     PAST_STORED()         what was written so is there for other threads           sfence
  *
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
@@ -76,10 +78,36 @@ UNIT_TARGET ISA_BODY void sums_begin(const struct bf16_tile *t, size_t second)
     }
 }
 
+/* A tile of sums in memory of ours, which lies in the first cache. */
+UNIT_TARGET ISA_BODY void tile_past(const struct bf16_tile *t, float *to,
+                                    const float *sum)
+{
+    for (size_t r = 0; r < BF16_HEIGHT; r++)
+        STORE_PAST(to + r * t->ldto, sum + r * LINE);
+}
+
+UNIT_TARGET ISA_BODY void sums_past(const struct bf16_tile *t, size_t second)
+{
+    enum { TILE = BF16_HEIGHT * LINE };
+    _Alignas(64) float sum[4 * TILE];
+
+    TILE_STORE(SUM_0, sum, ROW);
+    TILE_STORE(SUM_1, sum + TILE, ROW);
+    TILE_STORE(SUM_2, sum + 2 * TILE, ROW);
+    TILE_STORE(SUM_3, sum + 3 * TILE, ROW);
+    TILES_STORED();
+    for (size_t i = 0; i < 4; i++)
+        tile_past(t, t->to + i / 2 * second + i % 2 * LINE, sum + i * TILE);
+}
+
 UNIT_TARGET ISA_BODY void sums_end(const struct bf16_tile *t, size_t second)
 {
     const size_t row = t->ldto * sizeof(float);
 
+    if (t->past) {
+        sums_past(t, second);
+        return;
+    }
     TILE_STORE(SUM_0, t->to, row);
     TILE_STORE(SUM_1, t->to + LINE, row);
     TILE_STORE(SUM_2, t->to + second, row);
@@ -149,6 +177,8 @@ UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
     else
         bf16_blocks(p, &across);
     TILES_END();
+    if (p->past)
+        PAST_STORED();
 }
 
 #endif

@@ -4,6 +4,8 @@
  *     UNIT_TARGET           the attribute of functions that use the instruction
  *     PAIRS_DOT(s, w, v)    s + products of the words w and v, lane by lane, of 16 floats:
  *                           vdpbf16ps
+ *     STORE_PAST(p, from)   16 floats to a line, past the caches                   vmovntps
+ *     PAST_STORED()         what was written so is there for other threads           sfence
  *
  * A tile is gone through by at most 4 rows: for each pair in depth the four vectors of the
  * panel, and of each row one word in all lanes.  16 sums, the panel's vectors and the word fit
@@ -62,8 +64,14 @@ UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
-    for (size_t v = 0; v < LINES; v++)
-        memcpy(t->to + (row + r) * t->ldto + v * LINE, &sum[r][v], sizeof sum[r][v]);
+    for (size_t v = 0; v < LINES; v++) {
+        float *to = t->to + (row + r) * t->ldto + v * LINE;
+
+        if (t->past)
+            STORE_PAST(to, &sum[r][v]);
+        else
+            memcpy(to, &sum[r][v], sizeof sum[r][v]);
+    }
 }
 
 UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
@@ -83,6 +91,8 @@ UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
                                           pairs_tile};
 
     bf16_blocks(p, &form);
+    if (p->past)
+        PAST_STORED();
 }
 
 #endif

@@ -5,7 +5,7 @@
  *
  *     UNIT_TARGET         the attribute of functions that use the instruction
  *     ROUND_TWO(lo, hi)   bfloat16 of 16 floats, then of 16 more           vcvtne2ps2bf16
- *     STORE_PAST(p, v)    64 bytes to a line, past the caches                    vmovntdq
+ *     STORE_PAST(p, from) 64 bytes to a line, past the caches                    vmovntdq
  *     PAST_STORED()       what was written so is there for other threads           sfence
  *
  * and get order_past, order_left, order_across, order_turn and order_rows: a struct bf16_order of
@@ -47,7 +47,7 @@ UNIT_TARGET ISA_BODY void past_row(uint16_t *h, const float *x, size_t n, int li
         const line_word v = neighbours(x);
 
         if (lines)
-            STORE_PAST(h, v);
+            STORE_PAST(h, &v);
         else
             memcpy(h, &v, sizeof v);
     }

@@ -35,7 +35,8 @@ typedef uint32_t line_word __attribute__((vector_size(64)));
 /* A tile of sums, as high and wide as the form says: to = from + a b, `steps` times BF16_STEP
  * deep, rows of sums ldto and ldfrom apart; from NULL: 0.  Only the first `rows` rows are wanted;
  * all may be written.  In a form of two tiles of the left operand the second one lies `below`
- * words behind a; 0, the first one again, where the operand ends.  The strips of b lie `apart`
+ * words behind a; 0, the first one again, where the operand ends.  past: `to` is whole lines, to go
+ * past the caches.  The strips of b lie `apart`
  * words apart.  With each step `share` lines are asked for of every strip of the block
  * `ahead`. */
 struct bf16_tile {
@@ -43,6 +44,7 @@ struct bf16_tile {
     float *to;
     const uint32_t *a, *b, *ahead;
     size_t ldfrom, ldto, rows, below, apart, steps, share;
+    int past;
 };
 
 /* What a unit's function computes at once, TILE_SUMS sums: the rows of one or two tiles of the
@@ -100,6 +102,11 @@ ISA_BODY struct bf16_place place_of(const struct bf16_product *p,
 ISA_BODY int is_whole(const struct bf16_place *at, const struct bf16_form *f)
 {
     return at->rows == f->rows && at->cols == f->cols;
+}
+
+ISA_BODY int is_lines(const struct bf16_place *at)
+{
+    return ((uintptr_t)at->c | at->ldc * sizeof *at->c) % (LINE * sizeof *at->c) == 0;
 }
 
 ISA_BODY void take_sums(const struct bf16_form *f, float *sum,
@@ -189,8 +196,9 @@ ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
     tile_from(r, t, &at, sum, k);
     t->to = whole ? at.c : sum;
     t->ldto = whole ? at.ldc : f->cols;
+    t->past = whole && r->p->past && is_lines(&at);
     tile_left(r->p, t, m, at.rows, k);
-    if ((t->from == at.c || t->to == at.c) && m + 2 * f->rows <= r->p->M)
+    if ((t->from == at.c || t->to == at.c) && !t->past && m + 2 * f->rows <= r->p->M)
         ask_rows(f, at.c + f->rows * at.ldc, at.ldc);
     f->tile(t);
     if (last && !whole)

@@ -459,5 +459,6 @@ int gemm_nn_pieces(struct kern *k, const struct gemm_pieces *to, const float *dy
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
              const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta)
 {
-    multiply((struct product){k, TRANS_A, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
+    multiply(
+        (struct product){k, TRANS_A | PAST, dy, x, dW, lddy, ldx, lddw, N, K, M, beta});
 }

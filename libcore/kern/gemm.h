@@ -124,7 +124,8 @@ int gemm_nn_pieces(struct kern *k, const struct gemm_pieces *to, const float *dy
                    size_t lddy, const float *W, size_t ldw, size_t M, size_t N,
                    size_t K) MUST_CHECK;
 
-/* dW (N, K) = beta dW + dy (M, N)^T x (M, K):   the gradient of the weight. */
+/* dW (N, K) = beta dW + dy (M, N)^T x (M, K):   the gradient of the weight.  A large one that is not
+ * added to is not in the caches afterwards, with a unit. */
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,
              const float *x, size_t ldx, size_t M, size_t N, size_t K, float beta);
 

@@ -46,8 +46,8 @@ void kern_share(const struct kern *k, size_t multiplications, size_t n,
  * the whole depth with PACKED_B, or, with PACKED_B and b NULL, `pairs`: of kern/narrow.h, or
  * of kern/bf16.h if k has a unit.  With ROUNDED in bf16 arithmetic.  With PAIRS, of columns half
  * of cols apart, of which both go to `to` at once: not with panels still to be packed from
- * columns. */
-enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4, ROUNDED = 8, PAIRS = 16 };
+ * columns.  With PAST c is not read again soon. */
+enum { TRANS_A = 1, TRANS_B = 2, PACKED_B = 4, ROUNDED = 8, PAIRS = 16, PAST = 32 };
 struct product {
     const struct kern *k;
     unsigned how;

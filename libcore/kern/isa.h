@@ -90,7 +90,7 @@ int isa_parse(enum isa *out, const char *name);
 #endif
 #define TARGET_AVX512_BF16 __attribute__((target("avx512f,avx512bf16,prfchw")))
 #define TARGET_AVX512_ORDER __attribute__((target("avx512f,avx512bw,avx512bf16")))
-#define TARGET_AMX __attribute__((target("amx-tile,amx-bf16,prfchw")))
+#define TARGET_AMX __attribute__((target("amx-tile,amx-bf16,avx,prfchw")))
 #define ISA_DECLARE(name, params)                                                      \
     void name##_plain params;                                                          \
     void name##_avx2 params;                                                           \

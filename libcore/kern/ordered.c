@@ -92,6 +92,7 @@ void ordered_tn_left(struct kern *k, float *dW, size_t lddw, const struct ordere
                      const float *x, size_t ldx, size_t N, float beta)
 {
     multiply((struct product){.k = k,
+                              .how = PAST,
                               .left = dy->columns,
                               .b = x,
                               .c = dW,
@@ -107,7 +108,7 @@ void ordered_tn_right(struct kern *k, float *dW, size_t lddw, const float *dy,
                       size_t lddy, const struct ordered *x, size_t N, float beta)
 {
     multiply((struct product){.k = k,
-                              .how = TRANS_A | PACKED_B,
+                              .how = TRANS_A | PACKED_B | PAST,
                               .a = dy,
                               .pairs = x->panels,
                               .c = dW,
@@ -124,7 +125,7 @@ void ordered_tn(struct kern *k, float *dW, size_t lddw, const struct ordered *dy
 {
     assert(dy->M == x->M);
     multiply((struct product){.k = k,
-                              .how = PACKED_B,
+                              .how = PACKED_B | PAST,
                               .left = dy->columns,
                               .pairs = x->panels,
                               .c = dW,

@@ -37,7 +37,8 @@ enum {
     TASK_PANELS = 16,
     TASKS_PER_THREAD = 8,
     UNIT_ROWS_LEAST = 128, /* of a task of a unit */
-    UNIT_ROWS_MOST = 512
+    UNIT_ROWS_MOST = 512,
+    PAST_LEAST = 1 << 18 /* floats of c */
 };
 
 size_t product_scratch(const struct kern *k)
@@ -248,6 +249,16 @@ struct area {
     size_t ldc, r0, rows, c0, cols;
 };
 
+/* 1 if c goes past the caches: it is not read again soon, nor for the next block of depth, and so
+ * large that a later reader would not find it there. */
+static int goes_past(const struct part *t)
+{
+    const struct product *p = t->p;
+
+    return p->how & PAST && p->beta == 0 && t->deep == p->depth &&
+           p->rows * p->cols >= PAST_LEAST;
+}
+
 static void multiply_unit(const struct part *t, struct area a)
 {
     const struct product *p = t->p;
@@ -268,7 +279,8 @@ static void multiply_unit(const struct part *t, struct area a)
                                              .M = a.rows,
                                              .N = a.cols,
                                              .K = t->deep,
-                                             .beta = t->k0 == 0 ? p->beta : 1});
+                                             .beta = t->k0 == 0 ? p->beta : 1,
+                                             .past = goes_past(t)});
 }
 
 static void multiply_floats(const struct part *t, struct area a)

@@ -158,7 +158,7 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
  * into fewer. */
 static void multiply_at_once(const struct bf16_unit *u, float *c, size_t ldc,
                              const float *x, const float *W, size_t M, size_t N,
-                             size_t K, float beta)
+                             size_t K, float beta, int past)
 {
     const size_t pairs = bf16_pairs(K);
     uint32_t *a = (void *)floats(round_up(M, BF16_HEIGHT) * pairs);
@@ -175,7 +175,8 @@ static void multiply_at_once(const struct bf16_unit *u, float *c, size_t ldc,
                                        .M = M,
                                        .N = N,
                                        .K = K,
-                                       .beta = beta});
+                                       .beta = beta,
+                                       .past = past});
     free(b);
     free(a);
 }
@@ -221,11 +222,66 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
 
     for (size_t i = 0; beta == 0 && i < M * N; i++)
         y[i / N * ld + i % N] = NAN; /* need not be initialised */
-    multiply_at_once(units[which].unit, y, ld, x, W, M, N, K, beta);
+    multiply_at_once(units[which].unit, y, ld, x, W, M, N, K, beta, 0);
     check_elements(which, y, was, ld, rx, rW, M, N, K, beta);
     float *const all[] = {x, W, y, rx, rW, was};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
+}
+
+/* The same bits past the caches, which is for whole tiles whose rows begin with a line. */
+TheoryDataPoints(bf16, what_goes_past_the_caches) = {
+    DataPoints(int, 0, 1),        DataPoints(size_t, 20, 129, 310),
+    DataPoints(size_t, 70, 128),  DataPoints(size_t, 33, 700),
+    DataPoints(size_t, 128, 133),
+};
+Theory((int which, size_t M, size_t N, size_t K, size_t ld), bf16,
+       what_goes_past_the_caches)
+{
+    float *x = normals(M * K, 1), *W = normals(N * K, 2), *y = normals((M + 1) * ld, 3);
+    float *rx = rounded_copy(x, M * K), *rW = rounded_copy(W, N * K),
+          *was = normals((M + 1) * ld, 3);
+    const size_t before = lines_past();
+
+    multiply_at_once(units[which].unit, y, ld, x, W, M, N, K, 0, 1);
+    const size_t lines = lines_past() - before;
+    cr_expect(ld % 16 ? lines == 0 : lines >= M / 32 * 32 * (N / 64 * 4),
+              "%s: %zu %zu %zu: %zu", units[which].unit->name, M, N, ld, lines);
+    check_elements(which, y, was, ld, rx, rW, M, N, K, 0);
+    float *const all[] = {x, W, y, rx, rW, was};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+/* A large gradient that is set does; one that is added to, a small one, and a result that is read
+ * next do not. */
+Test(bf16, gradients_go_past_the_caches)
+{
+    enum { N = 512, K = 520, M = 40 };
+
+    for (size_t which = 0; which < 2; which++) {
+        struct machine m;
+        float *dy = normals(M * N, 1), *x = normals(M * K, 2), *dW = zeros(N * K);
+        float *again = zeros(N * K);
+
+        cr_assert(machine_new(
+            &m, 2, &(struct kern_opts){.dtype = KERN_BF16, .unit = units[which].unit}));
+        size_t before = lines_past();
+        gemm_tn(m.k, again, K, dy, N, x, K, M, N, K, 1);
+        gemm_tn(m.k, dW, K, dy, N, x, K, M, N, 256, 0);
+        gemm_nn(m.k, dW, K, dy, N, x, K, M, M, K, 0);
+        cr_expect_eq(lines_past(), before, "%s", units[which].unit->name);
+        gemm_tn(m.k, dW, K, dy, N, x, K, M, N, 512, 0);
+        cr_expect_eq(lines_past(), before, "rows that do not begin with a line");
+        gemm_tn(m.k, dW, 512, dy, N, x, K, M, N, 512, 0);
+        cr_expect_eq(lines_past() - before, (size_t)N * 512 / 16);
+        for (size_t i = 0; i < (size_t)N * 512; i++)
+            cr_assert_eq(dW[i], again[i / 512 * K + i % 512]);
+        float *const all[] = {dy, x, dW, again};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            free(all[i]);
+        machine_free(&m);
+    }
 }
 
 /* ---- every way of bf16 arithmetic ------------------------------------------------------ */
@@ -398,16 +454,19 @@ Theory((size_t M, float beta), bf16, the_compiled_tiles_do_what_they_should)
     (void)M;
     (void)beta;
 #if ISA_BF16
-    enum { N = 131, K = 650 };
+    enum { N = 131, LINES_N = 128, K = 650 };
 
     if (!tiles_trap())
         return;
     float *x = normals(M * K, 1), *W = normals(N * K, 2);
     float *y = normals(M * N, 3), *z = normals(M * N, 3);
 
-    multiply_at_once(&emulated_amx, y, N, x, W, M, N, K, beta);
-    multiply_at_once(&bf16_amx_unit, z, N, x, W, M, N, K, beta);
+    multiply_at_once(&emulated_amx, y, N, x, W, M, N, K, beta, 0);
+    multiply_at_once(&bf16_amx_unit, z, N, x, W, M, N, K, beta, 0);
     cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "%zu %g", M, (double)beta);
+    multiply_at_once(&bf16_amx_unit, z, LINES_N, x, W, M, LINES_N, K, 0, 1);
+    multiply_at_once(&bf16_amx_unit, y, LINES_N, x, W, M, LINES_N, K, 0, 0);
+    cr_expect_eq(memcmp(y, z, M * LINES_N * sizeof *y), 0, "past the caches: %zu", M);
     free(z);
     free(y);
     free(W);

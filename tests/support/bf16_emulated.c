@@ -3,6 +3,8 @@
 #include "tiles.h"
 
 #define UNIT_TARGET
+#define STORE_PAST(p, from) vmovntdq(p, from)
+#define PAST_STORED() ((void)0)
 #define PAIRS_DOT(s, w, v) vdpbf16ps(s, w, v)
 #include "kern/bf16_avx512.h"
 
@@ -17,8 +19,6 @@
 #include "kern/bf16_amx.h"
 
 #define ROUND_TWO(lo, hi) vcvtne2ps2bf16(lo, hi)
-#define STORE_PAST(p, v) vmovntdq(p, v)
-#define PAST_STORED() ((void)0)
 #include "kern/bf16_order.h"
 
 const struct bf16_order emulated_order = {order_past, order_left, order_across,

@@ -3,6 +3,7 @@
 #include "tensor/dtype.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,10 +72,18 @@ static void fault_unless(int holds)
         abort();
 }
 
-void vmovntdq(void *p, lane_words v)
+static atomic_size_t lines;
+
+void vmovntdq(void *p, const void *from)
 {
-    fault_unless((uintptr_t)p % sizeof v == 0);
-    memcpy(p, &v, sizeof v);
+    fault_unless((uintptr_t)p % 64 == 0);
+    memcpy(p, from, 64);
+    atomic_fetch_add(&lines, 1);
+}
+
+size_t lines_past(void)
+{
+    return atomic_load(&lines);
 }
 
 void ldtilecfg(const void *config)

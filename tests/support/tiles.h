@@ -19,8 +19,9 @@ lanes vdpbf16ps(lanes s, lane_words w, lane_words v);
 /* The numbers of lo, then those of hi, rounded to nearest, ties to even; below 2^-126: 0. */
 lane_halves vcvtne2ps2bf16(lanes lo, lanes hi);
 
-/* v to p, which must be aligned to 64 bytes. */
-void vmovntdq(void *p, lane_words v);
+/* 64 bytes to p, which must be aligned to as many; and how often that was done. */
+void vmovntdq(void *p, const void *from);
+size_t lines_past(void);
 
 void ldtilecfg(const void *config); /* 64 bytes */
 void tilerelease(void);
