@@ -15,13 +15,13 @@
  * of the sums. */
 enum { SCORE_ROWS = 512, PART = XENT_BLOCK };
 
-size_t head_rows(const struct model *m)
+size_t head_rows(const struct model *m, size_t rows)
 {
     const size_t small = ((size_t)8 << 20) / m->arch.V;
     const size_t fit = small > m->arch.C ? small : m->arch.C;
-    const size_t rows = fit < 16 ? 16 : fit > 512 ? 512 : fit;
+    const size_t some = fit < 16 ? 16 : fit > 512 ? 512 : fit;
 
-    return head_keeps(m) ? 2 * rows : rows; /* of half as many bytes */
+    return head_keeps(m) ? greatest(some, rows / 4 * 3) : some;
 }
 
 static void carve(struct head *h, struct arena *a)
@@ -46,25 +46,26 @@ static void carve(struct head *h, struct arena *a)
 }
 
 /* Without memory yet. */
-static struct head head_of(const struct model *m, enum head_mode mode)
+static struct head head_of(const struct model *m, enum head_mode mode, size_t rows)
 {
     const int train = mode == HEAD_TRAIN, keeps = train && head_keeps(m);
 
     return (struct head){.m = (struct model *)m,
                          .mode = mode,
                          .keeps = keeps,
-                         .rows = train ? head_rows(m) : SCORE_ROWS,
+                         .rows = train ? head_rows(m, rows) : SCORE_ROWS,
                          .part = train && !keeps ? m->arch.V : least(PART, m->arch.V)};
 }
 
-int head_new(struct head **out, struct model *m, enum head_mode mode, struct err *e)
+int head_new(struct head **out, struct model *m, enum head_mode mode, size_t rows,
+             struct err *e)
 {
     struct head *h = calloc(1, sizeof *h);
 
     *out = NULL;
     if (!h)
         return err_set(e, ERR_NOMEM, "no memory for the head");
-    *h = head_of(m, mode);
+    *h = head_of(m, mode, rows);
     carve(h, &h->arena);
     const int rc = arena_alloc(&h->arena, "logits", e);
     if (rc < 0) {
@@ -84,9 +85,9 @@ void head_free(struct head *h)
     free(h);
 }
 
-size_t head_bytes(const struct model *m, enum head_mode mode)
+size_t head_bytes(const struct model *m, enum head_mode mode, size_t rows)
 {
-    struct head h = head_of(m, mode);
+    struct head h = head_of(m, mode, rows);
     struct arena a = {0};
 
     carve(&h, &a);

@@ -26,17 +26,19 @@ struct head;
 
 enum head_mode { HEAD_SCORE, HEAD_TRAIN };
 
-/* m is borrowed until head_free; HEAD_TRAIN not of a MODEL_SAMPLE model.  Memory: one chunk of
+/* m is borrowed until head_free; HEAD_TRAIN not of a MODEL_SAMPLE model.  rows: as head_rows, 0 for
+ * HEAD_SCORE.  Memory: one chunk of
  * logits, in HEAD_TRAIN head_rows() of them whole, in two bytes each or four, twice that with soft
  * caps; in HEAD_SCORE 6 MiB.  Both give the same bits.  ERR_NOMEM. */
-int head_new(struct head **out, struct model *m, enum head_mode mode,
+int head_new(struct head **out, struct model *m, enum head_mode mode, size_t rows,
              struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */
-size_t head_bytes(const struct model *m, enum head_mode mode);
+size_t head_bytes(const struct model *m, enum head_mode mode, size_t rows);
 
 /* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the
- * head's weights or 32 MiB, whatever is more; twice as many where logits take two bytes. */
-size_t head_rows(const struct model *m);
+ * head's weights or 32 MiB, whatever is more; where logits take two bytes three quarters of `rows`,
+ * those of the passes whose hidden states it reads, if that is more. */
+size_t head_rows(const struct model *m, size_t rows);
 
 /* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are
  * the caller's to check (pass_forward does it for the rows'). */

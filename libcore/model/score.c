@@ -39,7 +39,7 @@ int scorer_new(struct scorer **out, struct model *m, const struct capture_spec *
     s->max_rows = max_rows ? max_rows : ROWS_DEFAULT;
     s->shared_rows = max_rows ? max_rows : SHARED_DEFAULT;
     if ((rc = pass_new(&s->pass, m, 0, PASS_SCORE, e)) < 0 ||
-        (rc = head_new(&s->head, m, HEAD_SCORE, e)) < 0)
+        (rc = head_new(&s->head, m, HEAD_SCORE, 0, e)) < 0)
         scorer_free(s);
     else
         *out = s;

@@ -34,7 +34,7 @@ int train_reference_new(struct train_reference **out, struct model *m,
     r->kind = kind;
     r->rows = rows ? rows : DEFAULT_ROWS;
     if ((rc = pass_new(&r->pass, m, r->rows, PASS_SCORE, e)) < 0 ||
-        (rc = head_new(&r->head, m, HEAD_SCORE, e)) < 0) {
+        (rc = head_new(&r->head, m, HEAD_SCORE, 0, e)) < 0) {
         train_reference_free(r);
         return rc;
     }

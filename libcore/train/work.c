@@ -98,7 +98,7 @@ int train_new(struct train **out, struct model *m, const struct train_opts *o,
     layout(t, &w->arena);
     if ((rc = arena_alloc(&w->arena, "gradients and moments", e)) < 0 ||
         (rc = pass_new(&w->pass, m, w->max_rows, mode(o), e)) < 0 ||
-        (rc = head_new(&w->head, m, HEAD_TRAIN, e)) < 0) {
+        (rc = head_new(&w->head, m, HEAD_TRAIN, o->rows, e)) < 0) {
         train_free(t);
         return rc;
     }
@@ -136,7 +136,7 @@ size_t train_bytes(const struct model *m, const struct train_opts *o)
 {
     return 3 * model_trained(m)->size * sizeof(float) +
            o->rows * m->arch.C * sizeof(float) + pass_bytes(m, o->rows, mode(o)) +
-           head_bytes(m, HEAD_TRAIN);
+           head_bytes(m, HEAD_TRAIN, o->rows);
 }
 
 static int resize(float **p, size_t n)

@@ -221,7 +221,7 @@ static int prepare_train(struct bench *b, struct err *e)
         t->dlogp[i] = -1.0f / (float)(b->s.groups * (rows - 1));
     if (rc >= 0)
         rc = pass_new(&t->pass, b->m, most, PASS_TRAIN, e);
-    return rc < 0 ? rc : head_new(&t->head, b->m, HEAD_TRAIN, e);
+    return rc < 0 ? rc : head_new(&t->head, b->m, HEAD_TRAIN, most, e);
 }
 
 /* The sequences from..to-1 into the batch. */

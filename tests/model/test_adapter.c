@@ -80,7 +80,7 @@ static void open_pass(struct fixture *f, enum pass_mode mode)
         f->weight[i] = .3f + .2f * (float)(i % 3);
     }
     ok(pass_new(&f->p, f->m, 0, mode, &e), &e);
-    ok(head_new(&f->h, f->m, HEAD_TRAIN, &e), &e);
+    ok(head_new(&f->h, f->m, HEAD_TRAIN, 0, &e), &e);
 }
 
 static void close_fixture(struct fixture *f)

@@ -181,7 +181,7 @@ ParameterizedTest(size_t *i, encdec, forward)
 
     open_fixture(&f, *i);
     cr_assert_geq(pass_new(&p, f.g.m, 0, PASS_TRAIN, &e), 0);
-    cr_assert_geq(head_new(&h, f.g.m, HEAD_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&h, f.g.m, HEAD_TRAIN, 0, &e), 0);
     cr_assert_geq(pass_forward(p, &f.g.b, NULL, &hidden, &e), 0, "%s", e.text);
     check_states(&f, p);
     for (int s = 0; s < SEQS; s++)

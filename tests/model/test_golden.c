@@ -72,7 +72,7 @@ ParameterizedTest(size_t *i, golden, forward)
 
     open_fixture(&f, *i);
     cr_assert_geq(pass_new(&p, f.g.m, 0, PASS_TRAIN, &e), 0);
-    cr_assert_geq(head_new(&h, f.g.m, HEAD_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&h, f.g.m, HEAD_TRAIN, 0, &e), 0);
     cr_assert_geq(pass_forward(p, &f.g.b, NULL, &hidden, &e), 0, "%s", e.text);
     if (*i < WHOLE)
         check_states(&f, p, hidden);
@@ -183,7 +183,7 @@ static void check_gguf(const char *dir, const char *file)
     int32_t *ids = golden_ids(&g.want, &T, "%s.input_ids", file);
     cr_assert_eq(batch_add(&g.b, BATCH_ALONE, ids, T, &e), 0);
     cr_assert_geq(pass_new(&p, g.m, 0, PASS_SCORE, &e), 0);
-    cr_assert_geq(head_new(&h, g.m, HEAD_SCORE, &e), 0);
+    cr_assert_geq(head_new(&h, g.m, HEAD_SCORE, 0, &e), 0);
     cr_assert_geq(pass_forward(p, &g.b, NULL, &hidden, &e), 0, "%s", e.text);
     float *z = floats(T * g.m->arch.V);
     head_logits(h, hidden, 0, T, z);

@@ -35,7 +35,7 @@ static struct numbers score(struct model *m, enum head_mode mode, const float *h
 
     for (size_t i = 0; i < ITEMS; i++)
         item[i] = item_of(i);
-    cr_assert_geq(head_new(&h, m, mode, &e), 0, "%s", e.text);
+    cr_assert_geq(head_new(&h, m, mode, 0, &e), 0, "%s", e.text);
     head_forward(h, hidden, item, ITEMS, out.logp, out.entropy);
     head_free(h);
     return out;
@@ -81,7 +81,7 @@ static struct numbers of_logits(struct model *m, const float *hidden)
     float *z = floats(ROWS * V), lse;
     struct err e = {0};
 
-    cr_assert_geq(head_new(&h, m, HEAD_SCORE, &e), 0, "%s", e.text);
+    cr_assert_geq(head_new(&h, m, HEAD_SCORE, 0, &e), 0, "%s", e.text);
     head_logits(h, hidden, 0, ROWS, z);
     for (size_t i = 0; i < ITEMS; i++) {
         const struct head_item it = item_of(i);

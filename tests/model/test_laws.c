@@ -101,7 +101,7 @@ static struct group group_new(struct fixture *f, int shared, enum pass_mode mode
     struct err e = {0};
 
     cr_assert_geq(pass_new(&g.p, f->m, 0, mode, &e), 0);
-    cr_assert_geq(head_new(&g.h, f->m, HEAD_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&g.h, f->m, HEAD_TRAIN, 0, &e), 0);
     pack(&g, shared);
     return g;
 }
@@ -309,7 +309,7 @@ Test(laws, logits_at_hand_give_the_same_bits)
         struct group g = group_new(&f, 1, PASS_TRAIN);
         const size_t n = g.b.B * f.m->arch.C, size = f.m->plan.size;
 
-        cr_assert_gt((size_t)MANY, 2 * head_rows(f.m));
+        cr_assert_gt((size_t)MANY, 2 * head_rows(f.m, 0));
         for (size_t i = 0; i < MANY; i++) {
             item[i] = g.items[i % g.n];
             item[i].temperature = 0.5f + (float)i / MANY;

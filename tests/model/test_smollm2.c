@@ -102,7 +102,7 @@ static void check_top(struct model *m, const json_t *row)
 
     cr_assert_eq(batch_add(&b, BATCH_ALONE, prompt, P, &e), 0);
     cr_assert_geq(pass_new(&p, m, 0, PASS_SCORE, &e), 0);
-    cr_assert_geq(head_new(&h, m, HEAD_SCORE, &e), 0);
+    cr_assert_geq(head_new(&h, m, HEAD_SCORE, 0, &e), 0);
     cr_assert_geq(pass_forward(p, &b, NULL, &hidden, &e), 0);
     head_logits(h, hidden, P - 1, 1, z);
     for (size_t i = 0; i < json_array_size(top); i++) {

@@ -146,7 +146,7 @@ double golden_loss_gradient(const struct golden_model *g, const struct head_item
     double loss = 0;
 
     cr_assert_geq(pass_new(&p, g->m, 0, PASS_TRAIN, &e), 0);
-    cr_assert_geq(head_new(&h, g->m, HEAD_TRAIN, &e), 0);
+    cr_assert_geq(head_new(&h, g->m, HEAD_TRAIN, 0, &e), 0);
     cr_assert_geq(pass_forward(p, &g->b, NULL, &hidden, &e), 0, "%s", e.text);
     for (size_t i = 0; i < n; i++)
         dlogp[i] = -1.0f / (float)n;
