@@ -21,7 +21,7 @@ ISA_BODY vword part(const float *x, size_t n)
     return half_of((vword)vec_load_part(x, n, 0));
 }
 
-/* As many words as halves take the place of, past the caches. */
+/* The halves of a vector, two in a word, past the caches. */
 ISA_BODY void store_past(void *p, vword_half v)
 {
 #if defined(__AVX512F__)

@@ -34,11 +34,10 @@ typedef uint32_t line_word __attribute__((vector_size(64)));
 
 /* A tile of sums, as high and wide as the form says: to = from + a b, `steps` times BF16_STEP
  * deep, rows of sums ldto and ldfrom apart; from NULL: 0.  Only the first `rows` rows are wanted;
- * all may be written.  In a form of two tiles of the left operand the second one lies `below`
- * words behind a; 0, the first one again, where the operand ends.  past: `to` is whole lines, to go
- * past the caches.  The strips of b lie `apart`
- * words apart.  With each step `share` lines are asked for of every strip of the block
- * `ahead`. */
+ * all may be written.  past: `to` is whole lines, to go past the caches.  In a form of two tiles of
+ * the left operand the second one lies `below` words behind a; 0, the first one again, where the
+ * operand ends.  The strips of b lie `apart` words apart.  With each step `share` lines are asked
+ * for of every strip of the block `ahead`. */
 struct bf16_tile {
     const float *from;
     float *to;

@@ -94,8 +94,8 @@ struct gemm_piece {
 };
 
 /* Who takes pieces: they cover y once; many threads call at a time.  A piece is the taker's to
- * write on.  Where operands can be in order (kern/ordered.h) row is a
- * multiple of 32, and so are rows but the last. */
+ * write on.  Where operands can be in order (kern/ordered.h) row is a multiple of 32, and so are
+ * rows but the last. */
 struct gemm_pieces {
     void (*take)(void *ctx, const struct gemm_piece *p);
     void *ctx;

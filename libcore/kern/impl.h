@@ -56,9 +56,8 @@ struct product {
     size_t lda, ldb, ldc, rows, cols, depth;
     float beta;
     const uint32_t *pairs;
-    const struct gemm_pieces
-        *to;              /* or NULL; instead of c, by way of memory of a thread */
-    const uint32_t *left; /* instead of a: for the unit, of the whole depth */
+    const struct gemm_pieces *to; /* instead of c, by way of memory of a thread */
+    const uint32_t *left;         /* instead of a: for the unit, of the whole depth */
 };
 
 /* KERN_PACK: product.c.  Floats of scratch; the product, depth > 0. */

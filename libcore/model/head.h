@@ -27,9 +27,9 @@ struct head;
 enum head_mode { HEAD_SCORE, HEAD_TRAIN };
 
 /* m is borrowed until head_free; HEAD_TRAIN not of a MODEL_SAMPLE model.  rows: as head_rows, 0 for
- * HEAD_SCORE.  Memory: one chunk of
- * logits, in HEAD_TRAIN head_rows() of them whole, in two bytes each or four, twice that with soft
- * caps; in HEAD_SCORE 6 MiB.  Both give the same bits.  ERR_NOMEM. */
+ * HEAD_SCORE.  Memory: one chunk of logits, in HEAD_TRAIN head_rows() of them whole, in two bytes
+ * each or four, twice that with soft caps; in HEAD_SCORE 6 MiB.  Both give the same bits.
+ * ERR_NOMEM. */
 int head_new(struct head **out, struct model *m, enum head_mode mode, size_t rows,
              struct err *e) MUST_CHECK;
 void head_free(struct head *h); /* NULL is fine */

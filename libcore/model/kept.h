@@ -30,8 +30,7 @@ struct kept {
     enum pass_mode mode;
     struct kept_matrix of[KEPT_MATRICES];
     size_t n;
-    float *
-        x; /* inputs of all layers and what the last one makes, or two that take turns */
+    float *x; /* (L + 1) inputs of layers and what the last one makes, or two in turn */
     uint16_t *up; /* block_acts' up_halves, or NULL */
     size_t x_apart, up_apart;
 };
