@@ -36,11 +36,12 @@ struct kept {
 };
 
 /* Takes room for B rows, E of the encoder's, from a.  scratch: a block_back's dup, which lies in
- * for `up` where that is kept as halves; else NULL. */
+ * for `up` where that is kept as halves, and is not looked at elsewhere. */
 void kept_carve(struct kept *k, const struct model *m, enum pass_mode mode, size_t B,
                 size_t E, float *scratch, struct arena *a);
 
-/* Those of layer l: for block_forward, and, once they are opened, for block_backward. */
+/* Those of layer l: for block_forward, and, once they are opened, for block_backward.  What the
+ * model has not is NULL. */
 struct block_acts kept_acts(const struct kept *k, size_t l);
 
 /* After block_forward of layer l, with B rows, E of the encoder's: what is kept of it; and it is
