@@ -207,12 +207,23 @@ void block_leave(const struct block *b, float *out, float *made, const float *x,
     add_forward(b->m->kern, out, x, b->B, c->C);
 }
 
-void block_forward(const struct block *b, size_t l, const struct block_acts *a)
+void block_forward_attention(const struct block *b, size_t l,
+                             const struct block_acts *a)
 {
     self_forward(b, l, a);
     if (b->m->arch.encoder.L)
         cross_forward(b, l, a);
+}
+
+void block_forward_mlp(const struct block *b, size_t l, const struct block_acts *a)
+{
     mlp_forward(b, l, a);
+}
+
+void block_forward(const struct block *b, size_t l, const struct block_acts *a)
+{
+    block_forward_attention(b, l, a);
+    block_forward_mlp(b, l, a);
 }
 
 /* ---- backward ---------------------------------------------------------------------- */
@@ -261,15 +272,21 @@ void block_enter_backward(const struct block *b, const struct block_back *w, flo
 
 /* In sequence, mid's gradient is out's and what goes through the MLP; in parallel it is
  * out's alone, and the MLP's share goes to x. */
-void block_backward(const struct block *b, const struct block_back *w, size_t l,
-                    const struct block_acts *a, float *dx, float *grads)
+void block_backward_mlp(const struct block *b, const struct block_back *w, size_t l,
+                        const struct block_acts *a, float *dx, float *grads)
+{
+    assert(b->products == BLOCK_FREE && !b->capture);
+    if (b->m->arch.parallel)
+        self_out_backward(b, w, l, a, dx, grads);
+    mlp_backward(b, w, l, a, dx, grads);
+}
+
+void block_backward_attention(const struct block *b, const struct block_back *w,
+                              size_t l, const struct block_acts *a, float *dx,
+                              float *grads)
 {
     const struct model *m = b->m;
 
-    assert(b->products == BLOCK_FREE && !b->capture);
-    if (m->arch.parallel)
-        self_out_backward(b, w, l, a, dx, grads);
-    mlp_backward(b, w, l, a, dx, grads);
     if (m->arch.encoder.L)
         cross_backward(b, w, l, a, dx, grads);
     if (!m->arch.parallel)

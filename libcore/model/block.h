@@ -118,8 +118,12 @@ size_t mlp_act_floats(const struct model *m, size_t B);
 size_t mlp_dact_floats(const struct model *m, size_t B);
 size_t mlp_dup_floats(const struct model *m, size_t B);
 
-/* Layer l over all rows: a->x in, the next layer's input out. */
+/* Layer l over all rows: a->x in, the next layer's input out; or its two halves, one after the
+ * other: the first makes all but `up`, `down` and `out`. */
 void block_forward(const struct block *b, size_t l, const struct block_acts *a);
+void block_forward_attention(const struct block *b, size_t l,
+                             const struct block_acts *a);
+void block_forward_mlp(const struct block *b, size_t l, const struct block_acts *a);
 
 /* Scratch of the way back. */
 struct block_back {
@@ -147,12 +151,16 @@ void block_embed_backward(const struct model *m, const struct block_back *w,
                           const float *dx, const float *raw, const int32_t *ids,
                           const int32_t *pos, size_t B, float *grads);
 
-/* dx (B, C): the gradient of out on entry, of x on return.  Adds to grads, and to w->beta
- * times those of the layer's matrices (model_matrices); NULL: those of the model's
- * parameters are not wanted (b->lora has the adapter's).  BLOCK_FREE; stores
- * are not cached, runs hold whole sequences. */
-void block_backward(const struct block *b, const struct block_back *w, size_t l,
-                    const struct block_acts *a, float *dx, float *grads);
+/* dx (B, C): the gradient of out on entry, of x on return of the second half.  Adds to grads, and to
+ * w->beta times those of the layer's matrices (model_matrices); NULL: those of the model's
+ * parameters are not wanted (b->lora has the adapter's).  BLOCK_FREE; stores are not cached, runs
+ * hold whole sequences.  The MLP's half reads mid or xmid, up and down, and, where both halves read
+ * the same x (arch.parallel), everything; attention's half the rest. */
+void block_backward_mlp(const struct block *b, const struct block_back *w, size_t l,
+                        const struct block_acts *a, float *dx, float *grads);
+void block_backward_attention(const struct block *b, const struct block_back *w,
+                              size_t l, const struct block_acts *a, float *dx,
+                              float *grads);
 
 /* The norm at offsets w, bias (or MODEL_NONE; without w, y is x): r, mean (B) out, or
  * NULL. */

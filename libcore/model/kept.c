@@ -195,27 +195,42 @@ void kept_widen(struct kern *k, float *x, const uint16_t *h, size_t B, size_t wi
     kern_rows(k, B, width, widen_rows, &c);
 }
 
-void kept_close(const struct kept *k, size_t l, size_t B, size_t E)
+/* Made by this half of the layer; and, on the way back, read by it first. */
+static int made_by(const struct kept_matrix *x, enum kept_half half)
+{
+    return (half == KEPT_MLP) == (x->member == MEMBER(down));
+}
+
+static int read_by(const struct kept *k, const struct kept_matrix *x,
+                   enum kept_half half)
+{
+    const int mlp = x->member == MEMBER(down) || x->member == MEMBER(mid) ||
+                    x->member == MEMBER(xmid) || k->m->arch.parallel;
+
+    return (half == KEPT_MLP) == mlp;
+}
+
+void kept_close(const struct kept *k, size_t l, enum kept_half half, size_t B, size_t E)
 {
     struct block_acts acts = kept_acts(k, l);
 
     for (size_t i = 0; i < k->n; i++) {
         const struct kept_matrix *x = &k->of[i];
 
-        if (x->halves)
+        if (x->halves && made_by(x, half))
             kept_narrow(k->m->kern, x->halves + place(k, l) * x->apart,
                         *member(&acts, x), x->source ? E : B, x->width);
     }
 }
 
-void kept_open(const struct kept *k, size_t l, size_t B, size_t E)
+void kept_open(const struct kept *k, size_t l, enum kept_half half, size_t B, size_t E)
 {
     struct block_acts acts = kept_acts(k, l);
 
     for (size_t i = 0; i < k->n; i++) {
         const struct kept_matrix *x = &k->of[i];
 
-        if (x->halves)
+        if (x->halves && read_by(k, x, half))
             kept_widen(k->m->kern, *member(&acts, x),
                        x->halves + place(k, l) * x->apart, x->source ? E : B, x->width);
     }

@@ -44,10 +44,13 @@ void kept_carve(struct kept *k, const struct model *m, enum pass_mode mode, size
  * model has not is NULL. */
 struct block_acts kept_acts(const struct kept *k, size_t l);
 
-/* After block_forward of layer l, with B rows, E of the encoder's: what is kept of it; and it is
- * there again. */
-void kept_close(const struct kept *k, size_t l, size_t B, size_t E);
-void kept_open(const struct kept *k, size_t l, size_t B, size_t E);
+/* After a half of layer l's way forward, with B rows, E of the encoder's: what is kept of it; and
+ * before a half of its way back, the MLP's first: it is there again.  One half at a time, for it
+ * to be in the caches still. */
+enum kept_half { KEPT_ATTENTION, KEPT_MLP };
+void kept_close(const struct kept *k, size_t l, enum kept_half half, size_t B,
+                size_t E);
+void kept_open(const struct kept *k, size_t l, enum kept_half half, size_t B, size_t E);
 
 /* The residual stream before layer l; after the last one for l = L. */
 float *kept_residual(const struct kept *k, size_t l);

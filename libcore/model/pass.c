@@ -340,8 +340,10 @@ static void layer_forward(struct pass *p, size_t l)
 {
     const struct block_acts a = kept_acts(&p->kept, l);
 
-    block_forward(&p->block, l, &a);
-    kept_close(&p->kept, l, p->block.B, p->block.source.E);
+    block_forward_attention(&p->block, l, &a);
+    kept_close(&p->kept, l, KEPT_ATTENTION, p->block.B, p->block.source.E);
+    block_forward_mlp(&p->block, l, &a);
+    kept_close(&p->kept, l, KEPT_MLP, p->block.B, p->block.source.E);
 }
 
 int pass_forward(struct pass *p, const struct batch *b, struct capture *capture,
@@ -431,8 +433,10 @@ static void layer_backward(struct pass *p, size_t l, float *grads)
 
     if (p->mode == PASS_RECOMPUTE && l + 1 < p->m->arch.L)
         layer_forward(p, l);
-    kept_open(&p->kept, l, p->block.B, p->block.source.E);
-    block_backward(&p->block, &p->back, l, &a, p->dx, grads);
+    kept_open(&p->kept, l, KEPT_MLP, p->block.B, p->block.source.E);
+    block_backward_mlp(&p->block, &p->back, l, &a, p->dx, grads);
+    kept_open(&p->kept, l, KEPT_ATTENTION, p->block.B, p->block.source.E);
+    block_backward_attention(&p->block, &p->back, l, &a, p->dx, grads);
 }
 
 void pass_backward(struct pass *p, const struct batch *b, const float *dh, float *grads,
