@@ -88,6 +88,12 @@ void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t 
 /* y (n) = x rounded, as float32; y may be x. */
 void bf16_round(enum isa isa, float *y, const float *x, size_t n);
 
+/* 1 if rows that lie `apart` bytes apart, the first at p, all begin with a cache line. */
+static inline int bf16_lines(const void *p, size_t apart)
+{
+    return ((uintptr_t)p | apart) % 64 == 0;
+}
+
 /* h (rows, n) = x rounded, as bfloat16, which is the upper half of a float32; rows ldh and ldx
  * apart.  For what is not read again soon: where rows of h begin with a cache line it is written past
  * the caches, which saves reading its old bytes first.  And x (n) of h again.  By the calling thread

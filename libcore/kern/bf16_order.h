@@ -61,7 +61,7 @@ UNIT_TARGET ISA_BODY void past_row(uint16_t *h, const float *x, size_t n, int li
 UNIT_TARGET static void order_past(uint16_t *h, size_t ldh, const float *x, size_t ldx,
                                    size_t rows, size_t n)
 {
-    const int lines = ((uintptr_t)h | ldh * sizeof *h) % 64 == 0;
+    const int lines = bf16_lines(h, ldh * sizeof *h);
 
     for (size_t r = 0; r < rows; r++)
         past_row(h + r * ldh, x + r * ldx, n, lines);

@@ -65,7 +65,7 @@ static void past_row(uint16_t *h, const float *x, size_t n)
 static void past(uint16_t *h, size_t ldh, const float *x, size_t ldx, size_t rows,
                  size_t n)
 {
-    const int lines = ((uintptr_t)h | ldh * sizeof *h) % 64 == 0;
+    const int lines = bf16_lines(h, ldh * sizeof *h);
 
     for (size_t r = 0; r < rows; r++)
         (lines ? past_row : along)(h + r * ldh, x + r * ldx, n);

@@ -103,11 +103,6 @@ ISA_BODY int is_whole(const struct bf16_place *at, const struct bf16_form *f)
     return at->rows == f->rows && at->cols == f->cols;
 }
 
-ISA_BODY int is_lines(const struct bf16_place *at)
-{
-    return ((uintptr_t)at->c | at->ldc * sizeof *at->c) % (LINE * sizeof *at->c) == 0;
-}
-
 ISA_BODY void take_sums(const struct bf16_form *f, float *sum,
                         const struct bf16_place *at)
 {
@@ -195,7 +190,7 @@ ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
     tile_from(r, t, &at, sum, k);
     t->to = whole ? at.c : sum;
     t->ldto = whole ? at.ldc : f->cols;
-    t->past = whole && r->p->past && is_lines(&at);
+    t->past = whole && r->p->past && bf16_lines(at.c, at.ldc * sizeof *at.c);
     tile_left(r->p, t, m, at.rows, k);
     if ((t->from == at.c || t->to == at.c) && !t->past && m + 2 * f->rows <= r->p->M)
         ask_rows(f, at.c + f->rows * at.ldc, at.ldc);

@@ -39,7 +39,7 @@ struct block_store {
 struct block_run {
     size_t row0, n;
     size_t at;        /* position of the first */
-    size_t pre, pre0; /* length of its prefix; for block_backward: its first row */
+    size_t pre, pre0; /* length of its prefix; for the way back: its first row */
     struct block_store prefix, own;
     size_t src, src0; /* the same of the encoder's sequence that it looks at */
     struct block_store source;

@@ -103,7 +103,8 @@ static float beta(const struct back *b)
 static void by_order(const struct back *b)
 {
     const struct head *h = b->h;
-    const size_t C = h->m->arch.C, words = ordered_bytes(b->n, b->cols) / 4;
+    const size_t C = h->m->arch.C,
+                 words = ordered_bytes(b->n, b->cols) / sizeof(uint32_t);
     uint32_t *z = (void *)h->z;
     const struct ordered dz = {
         .M = b->n, .K = b->cols, .rows = z, .columns = b->dW ? z + words : NULL};

@@ -40,7 +40,7 @@ struct kept {
 void kept_carve(struct kept *k, const struct model *m, enum pass_mode mode, size_t B,
                 size_t E, float *scratch, struct arena *a);
 
-/* Those of layer l: for block_forward, and, once they are opened, for block_backward.  What the
+/* Those of layer l: for its way forward, and, once they are opened, for its way back.  What the
  * model has not is NULL. */
 struct block_acts kept_acts(const struct kept *k, size_t l);
 

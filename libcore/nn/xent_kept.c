@@ -12,7 +12,7 @@ static void keep_range(void *ctx, size_t from, size_t to)
 {
     const struct xent_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), xent_rows_keep, (j, from, to));
+    ISA_CALL(kern_isa(j->k), xent_rows_add, (j, from, to));
 }
 
 void xent_keep(struct kern *k, struct xent_sums *sums, const struct xent_kept *part,

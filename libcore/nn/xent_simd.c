@@ -95,6 +95,7 @@ ISA_BODY void add_block(struct xent_sums *s, const float *z, size_t n, double in
     add_exps(s, z, n, s->max > -INFINITY ? s->max : 0, (float)inv, kept);
 }
 
+/* Exponentials are kept where there is room for them: of a part, a block with one peak. */
 void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
 {
     for (size_t n = from; n < to; n++) {
@@ -103,20 +104,10 @@ void ISA_NAME(xent_rows_add)(const struct xent_job *j, size_t from, size_t to)
         const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
 
         for (size_t i = 0; i < j->V; i += XENT_BLOCK)
-            add_block(&j->sums[n], z + i, least(j->V - i, XENT_BLOCK), inv, NULL);
-        if (at < j->V)
-            j->sums[n].target = z[at];
-    }
-}
-
-void ISA_NAME(xent_rows_keep)(const struct xent_job *j, size_t from, size_t to)
-{
-    for (size_t n = from; n < to; n++) {
-        const float *z = j->z + n * j->V;
-        const size_t at = (size_t)j->target[n] - j->from; /* large, if not here */
-
-        add_block(&j->sums[n], z, j->V, 1 / (double)j->temperature[n], j->e + n * j->V);
-        j->peak[n] = j->sums[n].max;
+            add_block(&j->sums[n], z + i, least(j->V - i, XENT_BLOCK), inv,
+                      j->e ? j->e + n * j->V + i : NULL);
+        if (j->e)
+            j->peak[n] = j->sums[n].max;
         if (at < j->V)
             j->sums[n].target = z[at];
     }

@@ -13,13 +13,12 @@ struct xent_job {
     float *dz;
     const float *z, *temperature, *lse, *entropy, *dlogp, *dentropy;
     const int32_t *target;
-    uint16_t *e; /* what is kept of a part: nn/xent_kept.h */
+    uint16_t *e; /* or NULL; what is kept of a part: nn/xent_kept.h */
     float *peak;
     size_t V, from; /* columns of z, and the first one's id */
 };
 
 ISA_DECLARE(xent_rows_add, (const struct xent_job *j, size_t from, size_t to));
-ISA_DECLARE(xent_rows_keep, (const struct xent_job *j, size_t from, size_t to));
 ISA_DECLARE(xent_rows_back, (const struct xent_job *j, size_t from, size_t to));
 
 /* A row's gradient from its kept e: what e is multiplied with, and what e log e is. */
