@@ -175,6 +175,16 @@ int kern_rounds_both(const struct kern *k)
     return k->both;
 }
 
+const struct bf16_unit *kern_unit(const struct kern *k)
+{
+    return k->unit;
+}
+
+enum isa kern_orders(const struct kern *k)
+{
+    return k->orders;
+}
+
 const char *kern_name(const struct kern *k)
 {
     return k->name;

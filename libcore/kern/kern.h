@@ -61,6 +61,11 @@ enum kern_backend kern_backend(const struct kern *k);
 enum kern_dtype kern_dtype(const struct kern *k);
 int kern_rounds_both(const struct kern *k); /* what weights are multiplied with, too */
 
+/* Who multiplies where k rounds both operands (kern/bf16.h), NULL: by widening; and whose loops put
+ * its operands in order. */
+const struct bf16_unit *kern_unit(const struct kern *k);
+enum isa kern_orders(const struct kern *k);
+
 /* E.g. "f32 pack/avx512" or "f32 openblas-0.3.21/SkylakeX avx512"; with both operands in
  * bfloat16 "bf16 pack/amx" or, by widening, "bf16 both pack/avx2", with weights alone "bf16
  * pack/avx2": what has to be equal for equal bytes.  Lives as long as k. */

@@ -51,11 +51,15 @@ const struct attn_bias *block_bias_fill(const struct attn_bias *b,
 
 size_t block_attn_scratch(const struct model *m, size_t S)
 {
-    struct attn_shape s = block_attn_shape(m, 0);
+    const struct attn_shape plain = block_attn_shape(m, 0);
     const struct attn_bias any = {0};
+    struct attn_shape biased = plain;
 
-    s.bias = m->arch.position == POS_RELATIVE ? &any : NULL;
-    return attn_scratch(m->kern, &s, S);
+    if (m->arch.position != POS_RELATIVE)
+        return attn_scratch(m->kern, &plain, S);
+    biased.bias = &any; /* not that of cross-attention, though */
+    return greatest(attn_scratch(m->kern, &plain, S),
+                    attn_scratch(m->kern, &biased, S));
 }
 
 size_t block_qkv_width(const struct model *m)

@@ -156,17 +156,20 @@ static void attention_backward(const struct block *b, const struct block_back *w
     const struct attn_shape s = shape_of(b->m, l);
     float *dpre = w->dpre;
 
-    fill_stores(b, l, a->xkv);
+    if (!attn_by_unit(b->m->kern, &s))
+        fill_stores(b, l, a->xkv);
     prepare(b, l, a);
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
+        const float *keys = a->xkv + r->src0 * 2 * kv;
 
-        w->grad[i] = (struct attn_grad){.dout = w->datt + r->row0 * width,
+        w->grad[i] = (struct attn_grad){.prefix = {keys, keys + kv},
+                                        .dout = w->datt + r->row0 * width,
                                         .dq = w->dqkv + r->row0 * width,
                                         .dpre = dpre};
         dpre += 2 * r->src * kv;
     }
-    attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, width, width, 0,
+    attn_backward(b->m->kern, &s, b->attn, w->grad, b->n, width, width, 2 * kv,
                   b->attn_scratch);
     collect_sources(b, w);
 }

@@ -45,26 +45,31 @@ static void fill_store(void *ctx, size_t i, size_t worker)
                       r->own.kv.cap);
 }
 
-/* Everything that attention needs of layer l, from turned rows of q, k, v. */
-static void prepare(const struct block *b, size_t l, const struct block_acts *a,
-                    const float *qkv)
+/* The stores of layer l from turned rows of q, k, v. */
+static void fill_stores(const struct block *b, size_t l, const struct attn_shape *s,
+                        const float *qkv)
 {
-    const struct attn_shape s = shape_of(b, l);
     const struct capture_spec *spec = block_captured(b, l, CAPTURE_SELF);
     struct filling f = {.b = b,
-                        .s = &s,
+                        .s = s,
                         .l = l,
                         .qkv = qkv,
                         .norms = spec && spec->reduce == CAPTURE_NORM ? spec : NULL};
 
     par_for(kern_par(b->m->kern), b->n, fill_store, &f);
+}
+
+/* What attention wants to know of the runs, with rows of q, k, v. */
+static void make_runs(const struct block *b, size_t l, const struct attn_shape *s,
+                      const struct block_acts *a, const float *qkv)
+{
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
 
         b->attn[i] = (struct attn_run){
             .q = qkv + r->row0 * block_qkv_width(b->m),
-            .out = a->att + r->row0 * s.H * s.D,
-            .lse = a->lse ? a->lse + r->row0 * s.H : NULL,
+            .out = a->att + r->row0 * s->H * s->D,
+            .lse = a->lse ? a->lse + r->row0 * s->H : NULL,
             .n = r->n,
             .at = r->at,
             .pre = r->pre,
@@ -139,7 +144,9 @@ void self_forward(const struct block *b, size_t l, const struct block_acts *a)
     const float *h = block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
 
     block_product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
-    prepare(b, l, a, turn(b, l, a, NULL));
+    const float *turned = turn(b, l, a, NULL);
+    fill_stores(b, l, &s, turned);
+    make_runs(b, l, &s, a, turned);
     attn_forward(m->kern, &s, b->attn, b->n, qkv, att,
                  block_captured(b, l, CAPTURE_SELF) ? &at : NULL, b->attn_scratch);
     block_product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
@@ -201,15 +208,21 @@ static void attention_backward(const struct block *b, const struct block_back *w
     const struct arch *c = &b->m->arch;
     const size_t ld = block_qkv_width(b->m), att = c->H * c->D, kv = c->G * c->D;
     const struct attn_shape s = shape_of(b, l);
+    /* without norms the rows are kept turned */
+    const float *qkv = c->qk_norm == QK_PLAIN ? a->qkv : turn(b, l, a, w->qk_r);
     float *dpre = w->dpre;
 
-    /* without norms the rows are kept turned */
-    prepare(b, l, a, c->qk_norm == QK_PLAIN ? a->qkv : turn(b, l, a, w->qk_r));
+    if (!attn_by_unit(b->m->kern, &s))
+        fill_stores(b, l, &s, qkv);
+    make_runs(b, l, &s, a, qkv);
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
+        const float *own = qkv + r->row0 * ld + att, *prefix = qkv + r->pre0 * ld + att;
         float *row = w->dqkv + r->row0 * ld;
 
         w->grad[i] = (struct attn_grad){
+            .own = {own, own + kv},
+            .prefix = {prefix, prefix + kv},
             .dout = w->datt + r->row0 * att,
             .dq = row,
             .dk = row + att,

@@ -106,14 +106,24 @@ void attn_forward(struct kern *k, const struct attn_shape *s,
                   const struct attn_run *runs, size_t n, size_t ldq, size_t ldout,
                   const struct attn_tap *tap, float *scratch);
 
+/* Rows of keys and of values, (n, G D), as they were computed. */
+struct attn_kv {
+    const float *k, *v;
+};
+
 /*
  * The gradient.  Runs as in forward (q, out, lse hold what forward left), each with
  *   dout (n, H D)    ldout apart
  *   dq   (n, H D)    ldq apart, overwritten
  *   dk, dv           gradients of own's keys and values: (pre + ..., see below)
  * Probabilities are computed again from lse; nothing of the size (T, T) is kept.
+ *
+ * With stores that are ATTN_ROUNDED all operands of its five products are rounded to bfloat16, as
+ * torch's are under autocast: q, k, v and dout, probabilities where they are summed to dv, gradients
+ * of scores where they are summed to dq and dk.  Scores, exponentials and sums are float32.
  */
 struct attn_grad {
+    struct attn_kv own, prefix; /* rows ldkv apart, of attn_by_unit */
     const float *dout;
     float *dq;
     float *dk, *dv; /* (n, G D), ldkv apart, overwritten: of the run's own positions,
@@ -122,6 +132,14 @@ struct attn_grad {
         *dpre; /* (2, pre, G D) out: of the prefix, keys then values; NULL: pre is 0 */
     float *dbias; /* (H, bias->n) out: of the bias, by bucket; NULL without one */
 };
+
+/* 1 if a unit (kern/bf16.h) makes the five products.  Stores are not looked at then, and need not
+ * be filled: keys and values are taken from their rows.  But for the order in which a unit sums the
+ * gradients are those of stores that are ATTN_ROUNDED. */
+int attn_by_unit(const struct kern *k, const struct attn_shape *s);
+
+/* All runs; the work is shared out over k's threads, each run with each key/value head by one of
+ * them. */
 void attn_backward(struct kern *k, const struct attn_shape *s,
                    const struct attn_run *runs, const struct attn_grad *grads, size_t n,
                    size_t ldq, size_t ldout, size_t ldkv, float *scratch);

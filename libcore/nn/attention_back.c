@@ -1,6 +1,7 @@
 #include "nn/attention.h"
 
 #include "nn/attention_back_simd.h"
+#include "nn/attention_unit.h"
 #include "tensor/dims.h"
 
 #include <assert.h>
@@ -10,16 +11,35 @@ static size_t slots_max(size_t S)
     return round_up(S + ATTN_PANEL, ATTN_PANEL) + ATTN_PANEL;
 }
 
-size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S)
+/* Floats of a task by vectors; a bias wants room above every position, too. */
+static size_t vectors_floats(const struct attn_shape *s, size_t S)
 {
     const size_t n = slots_max(S), W = round_up(s->D, ATTN_PANEL);
     const size_t bias = s->bias ? 2 * (s->H / s->G) : 0;
 
-    return par_threads(kern_par(k)) *
-           (n * (2 * ATTN_SET + s->D + 3 * W + bias) + 3 * ATTN_SET * W);
+    return n * (2 * ATTN_SET + s->D + 3 * W + bias) + 3 * ATTN_SET * W;
 }
 
-static void backward_task(void *ctx, size_t i, size_t worker)
+int attn_by_unit(const struct kern *k, const struct attn_shape *s)
+{
+    return kern_unit(k) && !s->bias;
+}
+
+/* Of either. */
+static size_t task_floats(const struct kern *k, const struct attn_shape *s, size_t S)
+{
+    const size_t vectors = vectors_floats(s, S);
+    const size_t unit = attn_by_unit(k, s) ? attn_unit_bytes(s, S) / sizeof(float) : 0;
+
+    return round_up(greatest(vectors, unit), ATTN_PANEL);
+}
+
+size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S)
+{
+    return par_threads(kern_par(k)) * task_floats(k, s, S);
+}
+
+static void vectors_task(void *ctx, size_t i, size_t worker)
 {
     const struct attn_backward_job *b = ctx;
 
@@ -27,18 +47,40 @@ static void backward_task(void *ctx, size_t i, size_t worker)
              (b, i / b->s->G, i % b->s->G, b->scratch + worker * b->per_worker));
 }
 
+/* By a unit: whose, and the most keys of a run. */
+struct unit_job {
+    const struct attn_backward_job *b;
+    const struct kern *k;
+    size_t keys;
+};
+
+static void unit_task(void *ctx, size_t i, size_t worker)
+{
+    const struct unit_job *u = ctx;
+    const struct attn_backward_job *b = u->b;
+
+    attn_unit_run(b, u->k, i / b->s->G, i % b->s->G, u->keys,
+                  b->scratch + worker * b->per_worker);
+}
+
+/* Above what the rows of a run see; with a bias, above their positions as well. */
+static size_t above(const struct attn_shape *s, const struct attn_run *r)
+{
+    return s->bias ? greatest(attn_seen(r), r->at + r->n) : attn_seen(r);
+}
+
 void attn_backward(struct kern *k, const struct attn_shape *s,
                    const struct attn_run *runs, const struct attn_grad *grads, size_t n,
                    size_t ldq, size_t ldout, size_t ldkv, float *scratch)
 {
+    const int unit = attn_by_unit(k, s);
     size_t S = 0;
 
     for (size_t r = 0; r < n; r++) {
         assert(runs[r].all || runs[r].at == runs[r].pre);
-        assert(runs[r].own.keep != ATTN_HALVES && runs[r].prefix.keep != ATTN_HALVES);
-        S = attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
-        if (s->bias && runs[r].at + runs[r].n > S)
-            S = runs[r].at + runs[r].n;
+        assert(unit ||
+               (runs[r].own.keep != ATTN_HALVES && runs[r].prefix.keep != ATTN_HALVES));
+        S = greatest(S, above(s, &runs[r]));
     }
     struct attn_backward_job b = {.s = s,
                                   .runs = runs,
@@ -47,8 +89,12 @@ void attn_backward(struct kern *k, const struct attn_shape *s,
                                   .ldout = ldout,
                                   .ldkv = ldkv,
                                   .scratch = scratch,
-                                  .per_worker =
-                                      attn_scratch(k, s, S) / par_threads(kern_par(k)),
+                                  .per_worker = task_floats(k, s, S),
                                   .isa = kern_isa(k)};
-    par_for(kern_par(k), n * s->G, backward_task, &b);
+    struct unit_job u = {&b, k, S};
+
+    if (unit)
+        par_for(kern_par(k), n * s->G, unit_task, &u);
+    else
+        par_for(kern_par(k), n * s->G, vectors_task, &b);
 }

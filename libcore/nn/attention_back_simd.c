@@ -1,5 +1,6 @@
 #include "nn/attention_back_simd.h"
 
+#include "kern/halves.h"
 #include "nn/attention_lanes.h"
 
 /* What one task works in: all (slots, W) but the panels (slots, D), the rows of weights
@@ -141,25 +142,36 @@ static void bias_gradient(float *dbias, const float *ds, size_t h,
         by[ks->pre + j - ks->top] += ds[j];
 }
 
-/* The lanes' rows of q and dout, as far as they go. */
-static void room_rows(const struct attn_backward_job *b, const struct attn_grad *gr,
-                      const struct keys *ks, const struct set *l, const struct room *m)
+/* x (n), whole vectors, rounded to bfloat16. */
+ISA_BODY void round_all(float *x, size_t n)
 {
+    for (size_t i = 0; i < n; i += VEC)
+        vec_store(x + i, lower(rounded(x + i)));
+}
+
+/* The lanes' rows of q and dout, as far as they go; `delta` of each is dout . out. */
+static void room_rows(const struct attn_backward_job *b, size_t run,
+                      const struct keys *ks, const struct set *l, const struct room *m,
+                      float *delta)
+{
+    const size_t D = ks->D, W = ks->W;
+
     for (size_t x = 0; x < l->n; x++) {
-        memcpy(m->q + x * ks->W, l->q[x], ks->D * sizeof *m->q);
-        memcpy(m->dout + x * ks->W,
-               gr->dout + l->row[x] * b->ldout + l->head[x] * ks->D,
-               ks->D * sizeof *m->dout);
+        const size_t at = l->row[x] * b->ldout + l->head[x] * D;
+
+        memcpy(m->q + x * W, l->q[x], D * sizeof *m->q);
+        memcpy(m->dout + x * W, b->grads[run].dout + at, D * sizeof *m->dout);
+        delta[x] = dot(m->dout + x * W, b->runs[run].out + at, D);
     }
-    memset(m->dq, 0, l->n * ks->W * sizeof *m->dq);
+    memset(m->dq, 0, l->n * W * sizeof *m->dq);
 }
 
 /* Scores and dP of all lanes, in m->p and m->ds, become P and dS. */
 ISA_BODY void set_gradient(const struct attn_backward_job *b, const struct attn_run *r,
                            const struct keys *ks, const struct set *l,
-                           const struct room *m)
+                           const struct room *m, const float *delta)
 {
-    const size_t D = ks->D, share = b->s->H / b->s->G;
+    const size_t share = b->s->H / b->s->G;
 
     finish_scores(m->p, ks, l);
     mask(m->ds, l, 0);
@@ -167,12 +179,16 @@ ISA_BODY void set_gradient(const struct attn_backward_job *b, const struct attn_
         const size_t i = l->row[x], h = l->head[x];
         float *ds = m->ds + x * l->slots;
 
-        score_gradient(m->p + x * l->slots, ds, l, x, r->lse[i * b->s->H + h],
-                       dot(m->dout + x * ks->W, r->out + i * b->ldout + h * D, D),
+        score_gradient(m->p + x * l->slots, ds, l, x, r->lse[i * b->s->H + h], delta[x],
                        ks->cap);
         if (ks->bias)
             bias_gradient(m->dbias, ds, h % share, ks, l, x, m->span);
     }
+}
+
+static int is_rounded(const struct attn_run *r)
+{
+    return r->own.keep == ATTN_ROUNDED || r->prefix.keep == ATTN_ROUNDED;
 }
 
 ISA_BODY void backward_set(const struct attn_backward_job *b, size_t run,
@@ -180,19 +196,31 @@ ISA_BODY void backward_set(const struct attn_backward_job *b, size_t run,
                            const struct room *m)
 {
     const struct attn_grad *gr = &b->grads[run];
+    const int round = is_rounded(&b->runs[run]);
     const size_t W = ks->W;
-    const float *dout[SET];
+    const float *q[SET], *dout[SET];
+    float delta[SET];
 
-    room_rows(b, gr, ks, l, m);
-    for (size_t x = 0; x < l->n; x++)
+    room_rows(b, run, ks, l, m, delta);
+    if (round) {
+        round_all(m->q, l->n * W);
+        round_all(m->dout, l->n * W);
+    }
+    for (size_t x = 0; x < l->n; x++) {
+        q[x] = m->q + x * W;
         dout[x] = m->dout + x * W;
+    }
     for (size_t i = 0; i < l->parts; i++) {
         const struct part *p = &l->part[i];
 
-        products(m->p, l->q, p->k, ks, l, p);
+        products(m->p, q, p->k, ks, l, p);
         products(m->ds, dout, m->v + p->base * ks->D, ks, l, p);
     }
-    set_gradient(b, &b->runs[run], ks, l, m);
+    set_gradient(b, &b->runs[run], ks, l, m, delta);
+    if (round) {
+        round_all(m->p, l->n * l->slots);
+        round_all(m->ds, l->n * l->slots);
+    }
     for (size_t i = 0; i < l->parts; i++) {
         const struct part *p = &l->part[i];
 

@@ -3,8 +3,8 @@
     python make_bf16.py            in tests/golden, with torch and transformers
 
 Every product of a linear layer has both operands rounded to bfloat16, on the way there and
-on both ways back, and attention sees keys and values so (their gradients pass as if they
-were not).  What norms, attention and activations of layers read is kept as bfloat16: their ways
+on both ways back; attention sees keys and values so (their gradients pass as if they
+were not), and on its way back whatever it multiplies.  What norms, attention and activations of layers read is kept as bfloat16: their ways
 back begin with that, and what they made of it is made again of that.  Products and all else are
 float64.  So what differs from ours are the roundings of float32, and the few numbers that these
 move across a tie.
@@ -74,8 +74,10 @@ class Attention(torch.autograd.Function):
     def backward(ctx, dout):
         q, k, v, lse, out = ctx.saved_tensors
         p = (q @ k.transpose(-1, -2) * ctx.scale - lse).exp() * ctx.seen
-        ds = p * (dout @ v.transpose(-1, -2) - (dout * out).sum(-1, keepdim=True)) * ctx.scale
-        return ds @ k, ds.transpose(-1, -2) @ q, p.transpose(-1, -2) @ dout, None
+        delta, dout = (dout * out).sum(-1, keepdim=True), rounded(dout)
+        ds = rounded(p * (dout @ v.transpose(-1, -2) - delta))
+        dk, dv = ds.transpose(-1, -2) @ q * ctx.scale, rounded(p).transpose(-1, -2) @ dout
+        return ds @ k * ctx.scale, dk, dv, None
 
 
 def attention(module, q, k, v, mask, scaling=None, **kwargs):  # (1, heads, T, D)
