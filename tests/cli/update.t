@@ -257,3 +257,11 @@ status cagsr-update -q -m "$M" --publish v run.rec
 kill $holder
 wait $holder 2>/dev/null || :
 
+echo "-- versions of a GGUF file have its tokenizer, the later ones from the one before"
+char_model chars
+cagsr-convert -q --gguf -o chars.gguf chars
+cagsr-convert -q -o once chars.gguf
+for answer in to be or; do echo '{"prompt":"hi there","response":"'$answer'"}'; done >said.jsonl
+cagsr-update -q -m chars.gguf --algo sft --batch 1 --keep 2 --publish w said.jsonl >few.rec
+ls w w/current/
+for file in tokenizer tokenizer_config generation_config; do cmp once/$file.json w/current/$file.json; done

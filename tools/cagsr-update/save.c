@@ -116,13 +116,14 @@ static int save(struct output *out, struct source *s, struct err *e)
 }
 
 /* The version that was just published has the tokenizer's files too, and stays; the one
- * that the run started from may be pruned. */
+ * that the run started from may be pruned, and those of a GGUF file would be made anew each
+ * time. */
 static int move_files(struct output *out, struct err *e)
 {
     struct model *m = out->t->m;
     char *path = NULL;
 
-    if (!m->dir || m->adapter)
+    if (m->adapter)
         return 0;
     const int rc = checkpoint_current(NULL, &path, out->o->publish, e);
     if (rc > 0) {
@@ -154,8 +155,12 @@ static int publish(struct output *out, struct source *s, size_t version, int who
     out->published_at = out->t->iterations;
     if (whole)
         out->saved = out->t->iterations;
-    if ((rc = move_files(out, e)) < 0)
-        return rc;
+    return move_files(out, e);
+}
+
+/* Behind what is said: the sampler goes on while old versions are removed. */
+static int prune(const struct output *out, struct err *e)
+{
     return checkpoint_prune(out->o->publish, out->o->keep, 2, e);
 }
 
@@ -188,7 +193,7 @@ void output_end(struct output *out)
 int output_first(struct output *out, struct source *s, const char *start, struct err *e)
 {
     char *current = NULL;
-    int rc;
+    int rc, news;
 
     out->saved = out->published_at = out->t->iterations;
     s->cursor.batches = 0;
@@ -196,12 +201,14 @@ int output_first(struct output *out, struct source *s, const char *start, struct
         return 0;
     if ((rc = checkpoint_current(&out->version, &current, out->o->publish, e)) < 0)
         return rc;
-    if (rc == 0)
-        rc = publish(out, s, 0, 0, e);
-    else if (strcmp(current, start)) /* another model is current: ours goes on top */
-        rc = publish(out, s, out->version + 1, 0, e);
+    /* ours goes on top of another that is current */
+    news = rc == 0 || strcmp(current, start);
+    if (news)
+        rc = publish(out, s, rc == 0 ? 0 : out->version + 1, 0, e);
     free(current);
-    return rc < 0 ? rc : say(out, s, 0, e);
+    if (rc >= 0)
+        rc = say(out, s, 0, e);
+    return rc >= 0 && news ? prune(out, e) : rc;
 }
 
 static int save_is_due(const struct output *out)
@@ -224,11 +231,12 @@ int output_step(struct output *out, struct source *s, int last, struct err *e)
 {
     int rc = 0;
 
-    if (out->o->publish) {
-        if (last || !out->marked)
-            rc = publish_news(out, s, last, e);
+    if (out->o->publish && (last || !out->marked)) {
+        rc = publish_news(out, s, last, e);
         if (rc >= 0 && last)
             rc = say(out, s, 1, e);
+        if (rc >= 0)
+            rc = prune(out, e);
     }
     if (rc >= 0 && out->o->out && (last || save_is_due(out)))
         rc = save(out, s, e);
@@ -243,6 +251,7 @@ int output_mark(struct output *out, struct source *s, struct err *e)
     s->cursor.batches++;
     if (!out->o->publish)
         return 0;
-    rc = publish_news(out, s, 0, e);
-    return rc < 0 ? rc : say(out, s, 0, e);
+    if ((rc = publish_news(out, s, 0, e)) >= 0)
+        rc = say(out, s, 0, e);
+    return rc < 0 ? rc : prune(out, e);
 }
