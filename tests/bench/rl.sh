@@ -4,10 +4,11 @@
 # With -b, --dtype bf16 wherever a model is:  ours-bf16 ...
 #
 #   step          GRPO, 4 prompts x 8 candidates x 64 tokens, from samples to the next
-#                 version, as one pipe: the time between two versions' metric records,
-#                 the first step left out.  Versions are handed over in memory, in
-#                 BENCH_SHM (/dev/shm, where it can be written), so that no disk is waited
-#                 for.  Memory: that of the four programs together
+#                 version, as one pipe: the time between two versions' metric records.
+#                 Versions are handed over in memory, in BENCH_SHM (/dev/shm, where it can
+#                 be written), so that no disk is waited for; the first steps, whose
+#                 versions the kernel has to find memory for, are left out: it goes around
+#                 from then on.  Memory: that of the four programs together
 #   step-files    the same as four commands with files between them, models read and
 #                 written each time.  Memory: the largest of the four
 #   step-own, step-own-files   the same without a reference model, as TRL's step is: rewards are
@@ -57,8 +58,9 @@ options() {
     esac
 }
 
+KEEP=2 # versions: one more is being written
 step_pipe() {
-    steps=$((times + 1)) policy=$shm/policy peaks=$dir/peaks
+    steps=$((times + KEEP + 1)) policy=$shm/policy peaks=$dir/peaks
     rm -rf "$policy" "$peaks"
     prompts "$steps" >"$dir/prompts.jsonl"
     "$out/wall" -p "$peaks" cagsr-sample -q --dtype "$dtype" -n 8 --max-tokens 64 $draws \
@@ -66,10 +68,10 @@ step_pipe() {
         scored |
         "$out/wall" -p "$peaks" cagsr-reward -q $rewards |
         "$out/wall" -p "$peaks" cagsr-update -q --dtype "$dtype" -m "$model" --algo grpo \
-            $learns --batch 4 --publish "$policy" | stamps >"$dir/stamps"
+            $learns --batch 4 --keep $KEEP --publish "$policy" | stamps >"$dir/stamps"
     [ "$(wc -l <"$dir/stamps")" -eq "$steps" ] || die "step: not $steps updates"
-    awk -v units=$TOKENS -v who="$who" -v work="$work" 'FNR == NR { kb += $1; next }
-        FNR > 1 { printf "%s %s %.6f %d %d\n", who, work, $1 - last, units, kb }
+    awk -v units=$TOKENS -v who="$who" -v work="$work" -v out=$KEEP 'FNR == NR { kb += $1; next }
+        FNR > out + 1 { printf "%s %s %.6f %d %d\n", who, work, $1 - last, units, kb }
         { last = $1 }' \
         "$peaks" "$dir/stamps"
 }
