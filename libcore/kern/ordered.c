@@ -12,7 +12,7 @@ _Static_assert(ORDERED_COLUMNS == (int)BF16_WIDTH && ORDERED_COLUMNS % BF16_STEP
 
 int ordered_wanted(const struct kern *k)
 {
-    return k->both && k->unit;
+    return kern_unit(k) != NULL;
 }
 
 size_t ordered_bytes(size_t M, size_t K)

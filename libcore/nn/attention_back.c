@@ -43,24 +43,15 @@ static void vectors_task(void *ctx, size_t i, size_t worker)
 {
     const struct attn_backward_job *b = ctx;
 
-    ISA_CALL(b->isa, attn_backward_run,
+    ISA_CALL(kern_isa(b->k), attn_backward_run,
              (b, i / b->s->G, i % b->s->G, b->scratch + worker * b->per_worker));
 }
 
-/* By a unit: whose, and the most keys of a run. */
-struct unit_job {
-    const struct attn_backward_job *b;
-    const struct kern *k;
-    size_t keys;
-};
-
 static void unit_task(void *ctx, size_t i, size_t worker)
 {
-    const struct unit_job *u = ctx;
-    const struct attn_backward_job *b = u->b;
+    const struct attn_backward_job *b = ctx;
 
-    attn_unit_run(b, u->k, i / b->s->G, i % b->s->G, u->keys,
-                  b->scratch + worker * b->per_worker);
+    attn_unit_run(b, i / b->s->G, i % b->s->G, b->scratch + worker * b->per_worker);
 }
 
 /* Above what the rows of a run see; with a bias, above their positions as well. */
@@ -82,19 +73,15 @@ void attn_backward(struct kern *k, const struct attn_shape *s,
                (runs[r].own.keep != ATTN_HALVES && runs[r].prefix.keep != ATTN_HALVES));
         S = greatest(S, above(s, &runs[r]));
     }
-    struct attn_backward_job b = {.s = s,
+    struct attn_backward_job b = {.k = k,
+                                  .s = s,
                                   .runs = runs,
                                   .grads = grads,
                                   .ldq = ldq,
                                   .ldout = ldout,
                                   .ldkv = ldkv,
+                                  .keys = S,
                                   .scratch = scratch,
-                                  .per_worker = task_floats(k, s, S),
-                                  .isa = kern_isa(k)};
-    struct unit_job u = {&b, k, S};
-
-    if (unit)
-        par_for(kern_par(k), n * s->G, unit_task, &u);
-    else
-        par_for(kern_par(k), n * s->G, vectors_task, &b);
+                                  .per_worker = task_floats(k, s, S)};
+    par_for(kern_par(k), n * s->G, unit ? unit_task : vectors_task, &b);
 }

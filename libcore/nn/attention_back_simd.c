@@ -1,6 +1,5 @@
 #include "nn/attention_back_simd.h"
 
-#include "kern/halves.h"
 #include "nn/attention_lanes.h"
 
 /* What one task works in: all (slots, W) but the panels (slots, D), the rows of weights
@@ -51,15 +50,6 @@ static void room_fill(const struct room *m, const struct keys *ks,
             m->v[base * D + key] =
                 st->v[g * st->cap * W + attn_value_at(st->cap, j, d)];
         }
-}
-
-ISA_BODY float dot(const float *a, const float *b, size_t n)
-{
-    vfloat s = {0};
-
-    for (size_t i = 0; i < n; i += VEC)
-        s += vec_at(a, i, n, 0) * vec_at(b, i, n, 0);
-    return vec_sum(s);
 }
 
 enum { SLOTS = 4, SPREAD = VEC == 16 ? 4 : 2 }; /* vectors: 8 sums or 16 */
@@ -161,7 +151,7 @@ static void room_rows(const struct attn_backward_job *b, size_t run,
 
         memcpy(m->q + x * W, l->q[x], D * sizeof *m->q);
         memcpy(m->dout + x * W, b->grads[run].dout + at, D * sizeof *m->dout);
-        delta[x] = dot(m->dout + x * W, b->runs[run].out + at, D);
+        delta[x] = row_dot(m->dout + x * W, b->runs[run].out + at, D);
     }
     memset(m->dq, 0, l->n * W * sizeof *m->dq);
 }

@@ -5,13 +5,14 @@
 #include "nn/attention_simd.h"
 
 struct attn_backward_job {
+    const struct kern *k;
     const struct attn_shape *s;
     const struct attn_run *runs;
     const struct attn_grad *grads;
     size_t ldq, ldout, ldkv;
+    size_t keys; /* above what the rows of a run see */
     float *scratch;
     size_t per_worker; /* floats of it */
-    enum isa isa;
 };
 
 /* One run with key/value head g, in scratch of its own. */

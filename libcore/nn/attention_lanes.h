@@ -34,6 +34,7 @@
 
 #include "kern/halves.h"
 #include "nn/attention_set.h"
+#include "nn/attention_vec.h"
 #include "nn/softcap_vec.h"
 
 #include <math.h>
@@ -347,13 +348,6 @@ ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t 
                                                          n, block, step, s, ks->W);
         }
     }
-}
-
-/* out (D) = by * y. */
-ISA_BODY void put_row(float *out, const float *y, size_t D, float by)
-{
-    for (size_t c = 0; c < D; c += VEC)
-        vec_put(out, c, D, vec_load(y + c) * by);
 }
 
 #endif

@@ -291,20 +291,20 @@ static void give_keys(const struct task *t)
     }
 }
 
-void attn_unit_run(const struct attn_backward_job *b, const struct kern *k, size_t run,
-                   size_t g, size_t keys, float *scratch)
+void attn_unit_run(const struct attn_backward_job *b, size_t run, size_t g,
+                   float *scratch)
 {
-    struct arena a = {(char *)scratch, 0, attn_unit_bytes(b->s, keys)};
+    struct arena a = {(char *)scratch, 0, b->per_worker * sizeof *scratch};
     struct task t = {.j = b,
                      .r = &b->runs[run],
                      .grad = &b->grads[run],
                      .g = g,
                      .seen = attn_seen(&b->runs[run]),
-                     .unit = kern_unit(k),
-                     .isa = kern_isa(k),
-                     .orders = kern_orders(k)};
+                     .unit = kern_unit(b->k),
+                     .isa = kern_isa(b->k),
+                     .orders = kern_orders(b->k)};
 
-    carve(&t.m, &a, b->s, keys);
+    carve(&t.m, &a, b->s, b->keys);
     t.m.T = round_up(t.seen, BF16_STEP);
     take_keys(&t);
     for (size_t i = 0; i < t.r->n; i += BLOCK)

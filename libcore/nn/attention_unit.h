@@ -16,8 +16,8 @@
 /* Scratch bytes of a task, whose queries see at most `keys` keys. */
 size_t attn_unit_bytes(const struct attn_shape *s, size_t keys);
 
-/* One run with key/value head g, in scratch of its own, for at most `keys` keys. */
-void attn_unit_run(const struct attn_backward_job *b, const struct kern *k, size_t run,
-                   size_t g, size_t keys, float *scratch);
+/* One run with key/value head g, in scratch of its own. */
+void attn_unit_run(const struct attn_backward_job *b, size_t run, size_t g,
+                   float *scratch);
 
 #endif

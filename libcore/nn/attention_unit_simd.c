@@ -1,5 +1,6 @@
 #include "nn/attention_unit_simd.h"
 
+#include "nn/attention_vec.h"
 #include "nn/softcap_vec.h"
 #include "tensor/dims.h"
 
@@ -68,19 +69,13 @@ void ISA_NAME(attn_chunk_weights)(const struct attn_chunk *c)
 void ISA_NAME(attn_chunk_dots)(float *y, const float *a, size_t lda, const float *b,
                                size_t ldb, size_t rows, size_t n)
 {
-    for (size_t r = 0; r < rows; r++) {
-        vfloat s = {0};
-
-        for (size_t i = 0; i < n; i += VEC)
-            s += vec_at(a + r * lda, i, n, 0) * vec_at(b + r * ldb, i, n, 0);
-        y[r] = vec_sum(s);
-    }
+    for (size_t r = 0; r < rows; r++)
+        y[r] = row_dot(a + r * lda, b + r * ldb, n);
 }
 
 void ISA_NAME(attn_chunk_give)(float *y, size_t ldy, const float *x, size_t ldx,
                                size_t rows, size_t n, float by)
 {
     for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < n; i += VEC)
-            vec_put(y + r * ldy, i, n, by * vec_at(x + r * ldx, i, n, 0));
+        put_row(y + r * ldy, x + r * ldx, n, by);
 }

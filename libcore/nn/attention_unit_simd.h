@@ -25,7 +25,7 @@ ISA_DECLARE(attn_chunk_weights, (const struct attn_chunk *c));
 ISA_DECLARE(attn_chunk_dots, (float *y, const float *a, size_t lda, const float *b,
                               size_t ldb, size_t rows, size_t n));
 
-/* y (rows, n) = by x, rows ldy and ldx apart. */
+/* y (rows, n) = by x, rows ldy and ldx apart; x is there in whole vectors. */
 ISA_DECLARE(attn_chunk_give, (float *y, size_t ldy, const float *x, size_t ldx,
                               size_t rows, size_t n, float by));
 
