@@ -7,88 +7,148 @@
  *     STORE_PAST(p, from)   16 floats to a line, past the caches                   vmovntps
  *     PAST_STORED()         what was written so is there for other threads           sfence
  *
- * A tile is gone through by at most 4 rows: for each pair in depth the four vectors of the
- * panel, and of each row one word in all lanes.  16 sums, the panel's vectors and the word fit
- * the 32 registers.
+ * A tile is gone through by at most 8 rows, with two strips: for each pair in depth a vector of
+ * both, and of each row one word in all lanes.  16 sums hide the latency of one; and eight rows,
+ * candidates that are decoded together, take from memory every line of the panel once.
  */
 #ifndef CAGSR_KERN_BF16_AVX512_H
 #define CAGSR_KERN_BF16_AVX512_H
 
 #include "kern/bf16_tile.h"
 
-enum { PAIRS_HEIGHT = 4 };
+/* Rows and strips of the sums; depth of a block, 37 kB of the first cache's 48 (32, without
+ * harm: rows of a pass are long enough for the second cache). */
+enum { PAIRS_HEIGHT = 8, PAIRS_STRIPS = 2, PAIRS_DEPTH = 768 };
 
-/* The rows' pairs of one step of depth.  R is a constant, so that the sums stay in
- * registers. */
-UNIT_TARGET ISA_BODY void pairs_step(line_sum sum[PAIRS_HEIGHT][LINES],
-                                     const uint32_t *a, const uint32_t *b, size_t apart,
-                                     size_t R)
+/* Lines to ask for, in the order of memory, which gives neighbours sooner than a line of
+ * each strip in turn: `share` of a strip, then of the next, `apart` words from it. */
+struct pairs_ahead {
+    const uint32_t *p, *end;
+    size_t share, apart, left;
+};
+
+/* Those of strips from..to-1 with a step of depth. */
+ISA_BODY struct pairs_ahead pairs_ahead(const struct bf16_tile *t, size_t step,
+                                        size_t from, size_t to)
 {
-    for (size_t k = 0; k < STEP_PAIRS; k++, b += BF16_STRIP) {
-        line_word w[LINES];
+    const uint32_t *p = t->ahead + from * t->apart + step * t->share * LINE;
 
-        UNROLL
-        for (size_t v = 0; v < LINES; v++)
-            memcpy(&w[v], b + v * apart, sizeof w[v]);
-        UNROLL
-        for (size_t r = 0; r < R; r++) {
-            const line_word x = (line_word){0} + a[r * STEP_PAIRS + k];
+    return (struct pairs_ahead){p, p + t->share * LINE, t->share, t->apart,
+                                (to - from) * t->share};
+}
 
-            UNROLL
-            for (size_t v = 0; v < LINES; v++)
-                sum[r][v] = PAIRS_DOT(sum[r][v], w[v], x);
+/* At most n of them, into the first cache: they are read once or soon. */
+ISA_BODY void pairs_ask(struct pairs_ahead *h, size_t n)
+{
+    for (; n > 0 && h->left > 0; n--, h->left--) {
+        __builtin_prefetch(h->p, 0, 3);
+        h->p += LINE;
+        if (h->p == h->end) {
+            h->p += h->apart - h->share * LINE;
+            h->end += h->apart;
         }
     }
 }
 
-/* Rows row..row+R-1 of the tile. */
-UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size_t R)
+/* One pair in depth of R rows, a constant, so that the sums stay in registers. */
+UNIT_TARGET ISA_BODY void pairs_dots(line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS],
+                                     const uint32_t *a, const uint32_t *b, size_t apart,
+                                     size_t R)
 {
-    line_sum sum[PAIRS_HEIGHT][LINES];
+    line_word w[PAIRS_STRIPS];
 
+    UNROLL
+    for (size_t v = 0; v < PAIRS_STRIPS; v++)
+        memcpy(&w[v], b + v * apart, sizeof w[v]);
+    UNROLL
+    for (size_t r = 0; r < R; r++) {
+        const line_word x = (line_word){0} + a[r * STEP_PAIRS];
+
+        UNROLL
+        for (size_t v = 0; v < PAIRS_STRIPS; v++)
+            sum[r][v] = PAIRS_DOT(sum[r][v], w[v], x);
+    }
+}
+
+UNIT_TARGET ISA_BODY void pairs_begin(line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS],
+                                      const float *from, size_t ld, size_t R)
+{
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
-    for (size_t v = 0; v < LINES; v++)
-        if (t->from)
-            memcpy(&sum[r][v], t->from + (row + r) * t->ldfrom + v * LINE,
-                   sizeof sum[r][v]);
+    for (size_t v = 0; v < PAIRS_STRIPS; v++)
+        if (from)
+            memcpy(&sum[r][v], from + r * ld + v * LINE, sizeof sum[r][v]);
         else
             sum[r][v] = (line_sum){0};
-    for (size_t i = 0; i < t->steps; i++) {
-        if (row == 0)
-            ask_strips(t->ahead + i * t->share * LINE, t->apart, t->share, LINES);
-        pairs_step(sum, t->a + i * STEP_LEFT + row * STEP_PAIRS, t->b + i * STEP_STRIP,
-                   t->apart, R);
-    }
+}
+
+UNIT_TARGET ISA_BODY void pairs_end(line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS], float *to,
+                                    size_t ld, int past, size_t R)
+{
     UNROLL
     for (size_t r = 0; r < R; r++)
         UNROLL
-    for (size_t v = 0; v < LINES; v++) {
-        float *to = t->to + (row + r) * t->ldto + v * LINE;
-
-        if (t->past)
-            STORE_PAST(to, &sum[r][v]);
+    for (size_t v = 0; v < PAIRS_STRIPS; v++)
+        if (past)
+            STORE_PAST(to + r * ld + v * LINE, &sum[r][v]);
         else
-            memcpy(to, &sum[r][v], sizeof sum[r][v]);
+            memcpy(to + r * ld + v * LINE, &sum[r][v], sizeof sum[r][v]);
+}
+
+/* Rows row..row+R-1 of the tile, which ask for strips from..to-1 of what is ahead. */
+UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size_t R,
+                                     size_t from, size_t to)
+{
+    line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS];
+    const uint32_t *a = t->a + row * STEP_PAIRS, *b = t->b;
+    const size_t apart = t->apart, asks = ceil_div((to - from) * t->share, STEP_PAIRS);
+
+    pairs_begin(sum, t->from ? t->from + row * t->ldfrom : NULL, t->ldfrom, R);
+    for (size_t i = 0; i < t->steps; i++, a += STEP_LEFT, b += STEP_STRIP) {
+        struct pairs_ahead ahead = pairs_ahead(t, i, from, to);
+
+        for (size_t k = 0; k < STEP_PAIRS; k++) {
+            pairs_ask(&ahead, asks);
+            pairs_dots(sum, a + k, b + k * BF16_STRIP, apart, R);
+        }
+    }
+    pairs_end(sum, t->to + row * t->ldto, t->ldto, t->past, R);
+}
+
+/* Some rows of the tile, at most PAIRS_HEIGHT. */
+UNIT_TARGET static void pairs_some(const struct bf16_tile *t, size_t row, size_t rows,
+                                   size_t from, size_t to)
+{
+    switch (rows) {
+    case 1: pairs_rows(t, row, 1, from, to); break;
+    case 2: pairs_rows(t, row, 2, from, to); break;
+    case 3: pairs_rows(t, row, 3, from, to); break;
+    case 4: pairs_rows(t, row, 4, from, to); break;
+    case 5: pairs_rows(t, row, 5, from, to); break;
+    case 6: pairs_rows(t, row, 6, from, to); break;
+    case 7: pairs_rows(t, row, 7, from, to); break;
+    default: pairs_rows(t, row, PAIRS_HEIGHT, from, to); break;
     }
 }
 
 UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
 {
-    for (size_t row = 0; row < t->rows; row += PAIRS_HEIGHT)
-        switch (t->rows - row) {
-        case 1: pairs_rows(t, row, 1); break;
-        case 2: pairs_rows(t, row, 2); break;
-        case 3: pairs_rows(t, row, 3); break;
-        default: pairs_rows(t, row, PAIRS_HEIGHT); break;
-        }
+    const size_t half = ceil_div(t->rows, 2);
+
+    if (t->rows <= PAIRS_HEIGHT) {
+        pairs_some(t, 0, t->rows, 0, PAIRS_STRIPS);
+        return;
+    }
+    pairs_some(t, 0, half, 0, 1);
+    pairs_some(t, half, t->rows - half, 1, PAIRS_STRIPS);
 }
+_Static_assert(2 * PAIRS_HEIGHT == BF16_HEIGHT, "a tile is two times as many rows");
 
 UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form form = {BF16_HEIGHT, BF16_WIDTH, PANEL_DEPTH,
-                                          pairs_tile};
+    static const struct bf16_form form = {BF16_HEIGHT, PAIRS_STRIPS * BF16_STRIP,
+                                          PAIRS_DEPTH, pairs_tile};
 
     bf16_blocks(p, &form);
     if (p->past)
