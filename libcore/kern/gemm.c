@@ -137,6 +137,36 @@ void gemm_weight_release(struct gemm_weight *w)
     *w = (struct gemm_weight){0};
 }
 
+/* Portions as they are handed out: large shares first, for what lies one behind the other in memory
+ * comes faster, and then small ones, with which threads end together. */
+struct shares {
+    size_t all, large, nlarge, small;
+};
+
+enum { SMALL_PER_THREAD = 32, LARGE = 4, LARGE_PART = 4 /* all but a fourth */ };
+
+static struct shares share_of(size_t all, size_t threads)
+{
+    struct shares s = {.all = all, .small = ceil_div(all, SMALL_PER_THREAD * threads)};
+
+    s.large = LARGE * s.small;
+    s.nlarge = (all - all / LARGE_PART) / s.large;
+    return s;
+}
+
+static size_t share_count(const struct shares *s)
+{
+    return s->nlarge + ceil_div(s->all - s->nlarge * s->large, s->small);
+}
+
+/* The first portion of share i; of the one behind the last: all. */
+static size_t share_from(const struct shares *s, size_t i)
+{
+    if (i <= s->nlarge)
+        return i * s->large;
+    return least(s->nlarge * s->large + (i - s->nlarge) * s->small, s->all);
+}
+
 struct rows_job {
     const struct kern *k;
     float *y;
@@ -145,7 +175,8 @@ struct rows_job {
     const uint32_t *left; /* x for the unit */
     size_t ldy, ldx, M;
     const struct gemm_weight *w;
-    size_t run; /* panels of a task, one behind the other in memory */
+    size_t portion; /* columns */
+    struct shares of;
 };
 
 /* Panel j to c. */
@@ -164,22 +195,35 @@ static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
                       pack_depth(w->K), 0);
 }
 
-static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t from,
-                      size_t to)
+/* Columns n.. of w, `cols` of them, of one panel or of whole ones. */
+static void unit_columns(const struct rows_job *r, float *c, size_t ldc, size_t n,
+                         size_t cols)
 {
     const struct gemm_weight *w = r->w;
     const size_t step = pairs_words(r->k, w->K);
 
-    r->k->unit->multiply(
-        &(struct bf16_product){.c = c,
-                               .a = r->left,
-                               .b = w->pairs + from * step,
-                               .ldc = ldc,
-                               .tile = bf16_tile_words(w->K),
-                               .step = step,
-                               .M = r->M,
-                               .N = least(to * BF16_WIDTH, w->N) - from * BF16_WIDTH,
-                               .K = w->K});
+    r->k->unit->multiply(&(struct bf16_product){
+        .c = c,
+        .a = r->left,
+        .b = w->pairs + n / BF16_WIDTH * step + n % BF16_WIDTH * bf16_pairs(w->K),
+        .ldc = ldc,
+        .tile = bf16_tile_words(w->K),
+        .step = step,
+        .M = r->M,
+        .N = cols,
+        .K = w->K});
+}
+
+/* Columns from..to-1, of which the first and the last may lie within a panel. */
+static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t from,
+                      size_t to)
+{
+    for (size_t n = from, cols; n < to; n += cols) {
+        const size_t in = n % BF16_WIDTH;
+
+        cols = in ? least(BF16_WIDTH - in, to - n) : to - n;
+        unit_columns(r, c + (n - from), ldc, n, cols);
+    }
 }
 
 static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t from,
@@ -192,59 +236,60 @@ static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t 
                  least(to * width, w->N) - n, w->K);
 }
 
-/* Panels from..to-1 to c. */
-static void rows_panels(const struct rows_job *r, float *c, size_t ldc, size_t from,
-                        size_t to)
+/* Columns from..to-1, whole portions of w's, to c. */
+static void rows_columns(const struct rows_job *r, float *c, size_t ldc, size_t from,
+                         size_t to)
 {
+    const size_t width = pack_width(r->k->isa);
+
     if (r->left)
         rows_unit(r, c, ldc, from, to);
     else if (!r->w->pairs && few_rows(r->k->isa, r->M))
-        rows_streams(r, c, ldc, from, to);
+        rows_streams(r, c, ldc, from / width, ceil_div(to, width));
     else
-        for (size_t j = from; j < to; j++)
-            rows_panel(r, c + (j - from) * pack_width(r->k->isa), ldc, j);
+        for (size_t n = from; n < to; n += width)
+            rows_panel(r, c + (n - from), ldc, n / width);
 }
 
 static void rows_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
-    const size_t width = width_of(r->k, r->w), from = i * r->run;
+    const size_t from = share_from(&r->of, i) * r->portion;
+    const size_t to = least(share_from(&r->of, i + 1) * r->portion, r->w->N);
 
     (void)worker;
-    rows_panels(r, r->y + from * width, r->ldy, from,
-                least(from + r->run, ceil_div(r->w->N, width)));
+    rows_columns(r, r->y + from, r->ldy, from, to);
 }
 
 /* Of panels that halves consist of, pieces by way of memory of this thread. */
 static void pairs_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
-    const size_t width = width_of(r->k, r->w), half = r->w->N / 2 / width;
-    const size_t end = least((i + 1) * r->run, half);
-    const size_t most = PIECE_FLOATS / (2 * r->M * width);
+    const size_t half = r->w->N / 2;
+    const size_t end = share_from(&r->of, i + 1) * r->portion;
+    const size_t most = PIECE_FLOATS / (2 * r->M * r->portion) * r->portion;
     float *piece = r->k->pieces + worker * PIECE_FLOATS;
 
-    for (size_t j = i * r->run; j < end; j += most) {
-        const size_t to = least(j + most, end), cols = (to - j) * width;
+    for (size_t n = share_from(&r->of, i) * r->portion; n < end; n += most) {
+        const size_t cols = least(most, end - n);
 
-        rows_panels(r, piece, 2 * cols, j, to);
-        rows_panels(r, piece + cols, 2 * cols, half + j, half + to);
-        r->to->take(r->to->ctx, &(struct gemm_piece){piece, 2 * cols, cols, 0, r->M,
-                                                     j * width, cols});
+        rows_columns(r, piece, 2 * cols, n, n + cols);
+        rows_columns(r, piece + cols, 2 * cols, half + n, half + n + cols);
+        r->to->take(r->to->ctx,
+                    &(struct gemm_piece){piece, 2 * cols, cols, 0, r->M, n, cols});
     }
 }
 
-/* Several panels a task: while one is computed with, the next is asked for (kern/pack.c). */
-enum { TASKS_PER_THREAD = 8 };
-
+/* A unit's portions are half a panel, for nine panels are not shared out evenly; but pieces are
+ * whole ones. */
 static void rows_few(struct kern *k, struct rows_job *r)
 {
-    const size_t all = ceil_div(r->w->N, width_of(k, r->w));
-    const size_t tasks = TASKS_PER_THREAD * par_threads(k->par);
-    const size_t n = r->to ? all / 2 : all;
+    const size_t width = width_of(k, r->w);
 
-    r->run = ceil_div(n, tasks);
-    kern_share(k, r->M * r->w->N * r->w->K, ceil_div(n, r->run),
+    r->portion = r->left && !r->to ? width / 2 : width;
+    r->of = share_of(ceil_div(r->to ? r->w->N / 2 : r->w->N, r->portion),
+                     par_threads(k->par));
+    kern_share(k, r->M * r->w->N * r->w->K, share_count(&r->of),
                r->to ? pairs_task : rows_task, r);
 }
 
