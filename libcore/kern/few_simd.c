@@ -7,9 +7,11 @@
 /*
  * A tile is TILE_ROWS rows at most times two panels, or one row times four: the sums, the
  * panels' vectors and one broadcast number fit the registers (AVX2: 12 of 16 are sums, AVX-512:
- * 24 of 32).
+ * 24 of 32).  With AVX-512 seven rows or eight, ALONE_ROWS, go with one panel: a second tile would
+ * read its panels once more.
  */
 enum { TILE_ROWS = VEC == 16 ? 6 : 3, STREAMS = 4, VECS = WIDTH / VEC };
+enum { ALONE_ROWS = VEC == 16 ? 8 : TILE_ROWS };
 static const size_t line = 16; /* floats */
 
 /* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
@@ -42,9 +44,9 @@ ISA_BODY void take(vfloat w[STREAMS * VECS], const struct streams *s, size_t k,
     for (size_t p = 0; p < P; p++) {
         const float *b = s->b + p * s->step, *ahead = b + s->ahead + k * s->share;
 
-        __builtin_prefetch(ahead, 0, 2);
+        __builtin_prefetch(ahead, 0, 3);
         if (WIDTH > line && s->share > line)
-            __builtin_prefetch(ahead + line, 0, 2);
+            __builtin_prefetch(ahead + line, 0, 3);
         UNROLL
         for (size_t v = 0; v < VECS; v++)
             w[p * VECS + v] = vec_load(b + k * WIDTH + v * VEC);
@@ -55,8 +57,8 @@ ISA_BODY void take(vfloat w[STREAMS * VECS], const struct streams *s, size_t k,
 ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
                    const struct streams *s, size_t N, int add, size_t R, size_t P)
 {
-    vfloat acc[TILE_ROWS][STREAMS * VECS];
-    float sum[TILE_ROWS][STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
+    vfloat acc[ALONE_ROWS][STREAMS * VECS];
+    float sum[ALONE_ROWS][STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
 
     UNROLL
     for (size_t r = 0; r < R; r++)
@@ -90,7 +92,8 @@ ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
 ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
                    size_t M, size_t N, int add, size_t P)
 {
-    const size_t tiles = ceil_div(M, TILE_ROWS), most = ceil_div(M, tiles);
+    const size_t tiles = ceil_div(M, P == 1 ? ALONE_ROWS : TILE_ROWS);
+    const size_t most = ceil_div(M, tiles);
 
     /* the panels that come next, by all tiles together */
     s.share = WIDTH / tiles;
@@ -107,9 +110,19 @@ ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct stre
         case 4: tile(cm, ldc, am, lda, &s, N, add, 4, P); break;
         case 5: tile(cm, ldc, am, lda, &s, N, add, 5, P); break;
         case 6: tile(cm, ldc, am, lda, &s, N, add, 6, P); break;
+        case 7: tile(cm, ldc, am, lda, &s, N, add, 7, 1); break; /* P is 1 */
+        case 8: tile(cm, ldc, am, lda, &s, N, add, 8, 1); break;
 #endif
         }
     }
+}
+
+/* How many panels of those left M rows take at once. */
+static size_t streams_of(size_t M, size_t left)
+{
+    if (M == 1 && left >= STREAMS)
+        return STREAMS;
+    return M > TILE_ROWS && M <= ALONE_ROWS ? 1 : least(left, 2);
 }
 
 void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
@@ -119,9 +132,7 @@ void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
     struct streams s = {.b = b, .step = step, .K = K};
 
     for (size_t n = 0, P; n < N; n += P * WIDTH, s.b += P * step) {
-        const size_t left = ceil_div(N - n, WIDTH);
-
-        P = M == 1 && left >= STREAMS ? STREAMS : least(left, 2);
+        P = streams_of(M, ceil_div(N - n, WIDTH));
         if (P == STREAMS) /* of one row */
             tile(c + n, ldc, a, lda, &(struct streams){s.b, step, K, P * step, WIDTH},
                  N - n, add, 1, STREAMS);

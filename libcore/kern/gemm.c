@@ -299,31 +299,45 @@ static int rounds(const struct kern *k, const struct gemm_weight *w)
     return k->both && w->pairs;
 }
 
-/* Rows of x in the scratch, rounded: as words for the unit, or as float32. */
-static void round_rows(void *arg, size_t i, size_t worker)
+/* Rows of x in the scratch, rounded: for the unit some depth of a tile, as words, */
+enum { ROUND_DEEP = 9 * BF16_STEP, ROUNDING = 4 /* as so many multiplications */ };
+
+static void round_tile(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
-    const size_t K = r->w->K, m = i * BF16_HEIGHT;
-    const size_t end = least(m + BF16_HEIGHT, r->M);
+    const size_t K = r->w->K, parts = ceil_div(K, ROUND_DEEP);
+    const size_t m = i / parts * BF16_HEIGHT, d = i % parts * ROUND_DEEP;
     uint32_t *left = (void *)r->k->scratch;
 
     (void)worker;
-    if (r->k->unit)
-        bf16_left_from_rows(r->k->orders, left + m * bf16_pairs(K), bf16_tile_words(K),
-                            r->x + m * r->ldx, r->ldx, end - m, K);
-    else
-        for (size_t row = m; row < end; row++)
-            bf16_round(r->k->isa, r->k->scratch + row * K, r->x + row * r->ldx, K);
+    bf16_left_from_rows(
+        r->k->orders, left + m * bf16_pairs(K) + d / 2 * BF16_HEIGHT,
+        bf16_tile_words(K), r->x + m * r->ldx + d, r->ldx,
+        least(BF16_HEIGHT, r->M - m), least(ROUND_DEEP, K - d));
+}
+
+/* or as float32. */
+static void round_row(void *arg, size_t row, size_t worker)
+{
+    const struct rows_job *r = arg;
+    const size_t K = r->w->K;
+
+    (void)worker;
+    bf16_round(r->k->isa, r->k->scratch + row * K, r->x + row * r->ldx, K);
 }
 
 static void round_left(struct kern *k, struct rows_job *r)
 {
-    kern_share(k, r->M * r->w->K, ceil_div(r->M, BF16_HEIGHT), round_rows, r);
+    const size_t K = r->w->K, floats = r->M * K;
+
     if (k->unit) {
+        kern_share(k, ROUNDING * floats,
+                   ceil_div(r->M, BF16_HEIGHT) * ceil_div(K, ROUND_DEEP), round_tile, r);
         r->left = (const void *)k->scratch;
     } else {
+        kern_share(k, ROUNDING * floats, r->M, round_row, r);
         r->x = k->scratch;
-        r->ldx = r->w->K;
+        r->ldx = K;
     }
 }
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Rows are shared out in ranges of about this many floats: a few microseconds, which
- * is what waking a thread may cost. */
-enum { RANGE_FLOATS = 16384 };
+/* Rows are shared out in ranges of at most about so many floats, the same for each thread; fewer than
+ * ALONE_FLOATS are the caller's alone, who would wait for others as long. */
+enum { RANGE_FLOATS = 16384, ALONE_FLOATS = 8192 };
 
 const char *const kern_dtype_names[] = {"f32", "bf16", NULL};
 
@@ -214,21 +214,26 @@ static void share(const struct kern *k, struct ranges r)
         r.fn(r.ctx, 0, r.n);
 }
 
-static size_t items(size_t work)
+/* Rows of a range, of n that are `work` floats each. */
+static size_t items(const struct kern *k, size_t n, size_t work)
 {
-    return work < RANGE_FLOATS ? RANGE_FLOATS / (work ? work : 1) : 1;
+    const size_t all = n * work, threads = par_threads(k->par);
+
+    if (all < ALONE_FLOATS)
+        return n;
+    return ceil_div(n, round_up(ceil_div(all, RANGE_FLOATS), threads));
 }
 
 void kern_rows(const struct kern *k, size_t n, size_t work,
                void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
-    share(k, (struct ranges){fn, ctx, n, items(work)});
+    share(k, (struct ranges){fn, ctx, n, items(k, n, work)});
 }
 
 void kern_columns(const struct kern *k, size_t n, size_t work,
                   void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
-    share(k, (struct ranges){fn, ctx, n, round_up(items(work), 16)});
+    share(k, (struct ranges){fn, ctx, n, round_up(items(k, n, work), 16)});
 }
 
 /* Below this many multiplications, waking the others takes longer than the work. */
