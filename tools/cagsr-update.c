@@ -70,7 +70,7 @@ static const struct cli_option options[] = {
     {"steps", 0, CLI_SIZE, AT(steps), "N", "stop after N updates in all", .lo = 1,
      .hi = 1e12},
     {"rows", 0, CLI_SIZE, AT(rows), "N",
-     "rows of a forward pass; more is accumulated (1024; with --dtype bf16 2048)",
+     "rows of a forward pass; more is accumulated (1024)",
      .lo = 1, .hi = 1e7},
     {"recompute", 0, CLI_FLAG, AT(recompute), NULL,
      "keep one layer's activations, compute the others twice"},
@@ -211,6 +211,7 @@ static const struct opts defaults = {
     .agg = AUTO,
     .kl_type = KL_K3,
     .batch = 16,
+    .rows = 1024,
     .keep = 3,
     .kl_stop = 10,
 };
@@ -305,8 +306,6 @@ static void settle(struct opts *o)
         o->lr = a->lr;
     if (!given(o, "epochs"))
         o->epochs = a->epochs;
-    if (!given(o, "rows")) /* in bf16 half as much is kept of each */
-        o->rows = o->dtype == KERN_BF16 ? 2048 : 1024;
     if (!given(o, "reward-clip") && o->algo == ALGO_RLOO)
         g->reward_clip = 10;
     g->kind = (enum algo_kind)o->algo;

@@ -196,12 +196,8 @@ static void step(struct bench *b, double scale)
 }
 
 /* Whole sequences without padding; every token but the first is predicted.  They go through
- * in micro-batches, as cagsr-update's --rows cuts them: of twice the rows in bf16, of which half
- * as much is kept. */
-static size_t micro_rows(const struct bench *b)
-{
-    return kern_rounds_both(b->m->kern) ? 1024 : 512;
-}
+ * in micro-batches of so many rows, as cagsr-update's --rows cuts them. */
+enum { MICRO_ROWS = 512 };
 
 static int prepare_train(struct bench *b, struct err *e)
 {
@@ -209,7 +205,7 @@ static int prepare_train(struct bench *b, struct err *e)
     struct trainer *t = &b->t;
     int rc = prepare_optimizer(b, e);
 
-    t->seqs = rows < micro_rows(b) ? micro_rows(b) / rows : 1;
+    t->seqs = rows < MICRO_ROWS ? MICRO_ROWS / rows : 1;
     t->seqs = t->seqs < b->s.groups ? t->seqs : b->s.groups;
     const size_t most = t->seqs * rows;
     t->item = take(most, sizeof *t->item);

@@ -28,9 +28,9 @@ if [ -w "$shm" ]; then shm=$(mktemp -d "$shm/cagsr-bench.XXXXXX"); else shm=$dir
 trap 'rm -rf "$dir" "$shm"' EXIT
 trap 'exit 130' INT TERM
 RECORDS=32 TOKENS=2048 # of a step
-who=ours dtype=f32 rows=
+who=ours dtype=f32
 if [ "${1:-}" = -b ]; then
-    who=ours-bf16 dtype=bf16 rows='--rows 2560' # a step is one pass
+    who=ours-bf16 dtype=bf16
     shift
 fi
 
@@ -52,9 +52,9 @@ scored() {
 
 # Options of cagsr-sample, cagsr-reward and cagsr-update for the work.
 options() {
-    draws='' rewards='' learns=$rows
+    draws='' rewards='' learns=''
     case $work in
-    step-own*) draws=--attn rewards='--weights +coherence=0' learns="$learns --kl 0" ;;
+    step-own*) draws=--attn rewards='--weights +coherence=0' learns='--kl 0' ;;
     esac
 }
 
