@@ -6,6 +6,7 @@
 #include "kern/pack.h"
 #include "tensor/dims.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- batch-invariant ------------------------------------------------------------- */
@@ -195,35 +196,24 @@ static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
                       pack_depth(w->K), 0);
 }
 
-/* Columns n.. of w, `cols` of them, of one panel or of whole ones. */
-static void unit_columns(const struct rows_job *r, float *c, size_t ldc, size_t n,
-                         size_t cols)
-{
-    const struct gemm_weight *w = r->w;
-    const size_t step = pairs_words(r->k, w->K);
-
-    r->k->unit->multiply(&(struct bf16_product){
-        .c = c,
-        .a = r->left,
-        .b = w->pairs + n / BF16_WIDTH * step + n % BF16_WIDTH * bf16_pairs(w->K),
-        .ldc = ldc,
-        .tile = bf16_tile_words(w->K),
-        .step = step,
-        .M = r->M,
-        .N = cols,
-        .K = w->K});
-}
-
-/* Columns from..to-1, of which the first and the last may lie within a panel. */
+/* Columns from..to-1, which may begin and end within a panel: strips lie one behind the other, from
+ * panel to panel too. */
 static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t from,
                       size_t to)
 {
-    for (size_t n = from, cols; n < to; n += cols) {
-        const size_t in = n % BF16_WIDTH;
+    const struct gemm_weight *w = r->w;
 
-        cols = in ? least(BF16_WIDTH - in, to - n) : to - n;
-        unit_columns(r, c + (n - from), ldc, n, cols);
-    }
+    assert(from % BF16_STRIP == 0);
+    r->k->unit->multiply(
+        &(struct bf16_product){.c = c,
+                               .a = r->left,
+                               .b = w->pairs + from * bf16_pairs(w->K),
+                               .ldc = ldc,
+                               .tile = bf16_tile_words(w->K),
+                               .step = pairs_words(r->k, w->K),
+                               .M = r->M,
+                               .N = to - from,
+                               .K = w->K});
 }
 
 static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t from,
