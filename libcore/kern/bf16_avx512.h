@@ -16,8 +16,8 @@
 
 #include "kern/bf16_tile.h"
 
-/* Rows and strips of the sums; depth of a block, 37 kB of the first cache's 48 (32, without
- * harm: rows of a pass are long enough for the second cache). */
+/* Rows and strips of the sums; and a block's depth, 48 kB: what of it has left the first cache when
+ * the next rows go by comes from the second in time, and sums wait between blocks less often. */
 enum { PAIRS_HEIGHT = 8, PAIRS_STRIPS = 2, PAIRS_DEPTH = 768 };
 
 /* Lines to ask for, in the order of memory, which gives neighbours sooner than a line of

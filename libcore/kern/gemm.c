@@ -256,7 +256,7 @@ static void pairs_task(void *arg, size_t i, size_t worker)
 {
     const struct rows_job *r = arg;
     const size_t half = r->w->N / 2;
-    const size_t end = share_from(&r->of, i + 1) * r->portion;
+    const size_t end = least(share_from(&r->of, i + 1) * r->portion, half);
     const size_t most = PIECE_FLOATS / (2 * r->M * r->portion) * r->portion;
     float *piece = r->k->pieces + worker * PIECE_FLOATS;
 
@@ -270,13 +270,21 @@ static void pairs_task(void *arg, size_t i, size_t worker)
     }
 }
 
-/* A unit's portions are half a panel, for nine panels are not shared out evenly; but pieces are
- * whole ones. */
-static void rows_few(struct kern *k, struct rows_job *r)
+/* Columns of a portion: of a unit half a panel, for nine panels are not shared out evenly; but pieces
+ * are whole ones.  Two narrow panels, which are read side by side. */
+enum { PORTION = 32 };
+_Static_assert(BF16_WIDTH % PORTION == 0 && PORTION % BF16_STRIP == 0, "whole strips");
+
+static size_t portion_of(const struct kern *k, const struct rows_job *r)
 {
     const size_t width = width_of(k, r->w);
 
-    r->portion = r->left && !r->to ? width / 2 : width;
+    return r->left && !r->to ? (size_t)PORTION : round_up(PORTION, width);
+}
+
+static void rows_few(struct kern *k, struct rows_job *r)
+{
+    r->portion = portion_of(k, r);
     r->of = share_of(ceil_div(r->to ? r->w->N / 2 : r->w->N, r->portion),
                      par_threads(k->par));
     kern_share(k, r->M * r->w->N * r->w->K, share_count(&r->of),
