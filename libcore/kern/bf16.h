@@ -57,10 +57,12 @@ struct bf16_product {
     int past;
 };
 
-/* Who multiplies so.  Safe from many threads on different c. */
+/* Who multiplies so.  Safe from many threads on different c.  b may begin and end within a panel, where
+ * that is whole `columns`: it reads so many at once. */
 struct bf16_unit {
     const char *name;
     void (*multiply)(const struct bf16_product *p);
+    size_t columns;
 };
 
 /* The unit of an instruction set that this processor has; NULL: it has none. */

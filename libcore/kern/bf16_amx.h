@@ -162,7 +162,7 @@ UNIT_TARGET static void square_tile(const struct bf16_tile *t)
 }
 
 /* SQUARE_DEPTH: the most of a block of two strips, 40 kB of the first cache's 48. */
-enum { ACROSS_ROWS_MOST = 128, SQUARE_DEPTH = 640 };
+enum { ACROSS_ROWS_MOST = 128, SQUARE_DEPTH = 640, TILES_COLUMNS = BF16_WIDTH };
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {

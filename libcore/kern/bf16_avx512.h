@@ -19,6 +19,7 @@
 /* Rows and strips of the sums; and a block's depth, 48 kB: what of it has left the first cache when
  * the next rows go by comes from the second in time, and sums wait between blocks less often. */
 enum { PAIRS_HEIGHT = 8, PAIRS_STRIPS = 2, PAIRS_DEPTH = 768 };
+enum { PAIRS_COLUMNS = PAIRS_STRIPS * BF16_STRIP };
 
 /* Lines to ask for, in the order of memory, which gives neighbours sooner than a line of
  * each strip in turn: `share` of a strip, then of the next, `apart` words from it. */
@@ -147,8 +148,8 @@ _Static_assert(2 * PAIRS_HEIGHT == BF16_HEIGHT, "a tile is two times as many row
 
 UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form form = {BF16_HEIGHT, PAIRS_STRIPS * BF16_STRIP,
-                                          PAIRS_DEPTH, pairs_tile};
+    static const struct bf16_form form = {BF16_HEIGHT, PAIRS_COLUMNS, PAIRS_DEPTH,
+                                          pairs_tile};
 
     bf16_blocks(p, &form);
     if (p->past)

@@ -45,8 +45,9 @@
 
 const struct bf16_order bf16_avx512_order = {order_past, order_left, order_across,
                                              order_turn, order_rows};
-const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply};
-const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply};
+const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply,
+                                           PAIRS_COLUMNS};
+const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply, TILES_COLUMNS};
 #else
 typedef int no_units; /* a file wants something in it */
 #endif

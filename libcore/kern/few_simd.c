@@ -11,7 +11,10 @@
  * read its panels once more.
  */
 enum { TILE_ROWS = VEC == 16 ? 6 : 3, STREAMS = 4, VECS = WIDTH / VEC };
-enum { ALONE_ROWS = VEC == 16 ? 8 : TILE_ROWS, NEAR = 64 /* numbers in depth, of one panel */ };
+enum {
+    ALONE_ROWS = VEC == 16 ? 8 : TILE_ROWS,
+    NEAR = 64 /* numbers in depth, of one panel */
+};
 static const size_t line = 16; /* floats */
 
 /* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
@@ -101,8 +104,7 @@ ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct stre
         float *cm = c + m * ldc;
         const float *am = a + m * lda;
 
-        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH
-                                       : P * s.step + i * s.share * s.K;
+        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH : P * s.step + i * s.share * s.K;
         switch (least(most, M - m)) {
         case 1: tile(cm, ldc, am, lda, &s, N, add, 1, P); break;
         case 2: tile(cm, ldc, am, lda, &s, N, add, 2, P); break;

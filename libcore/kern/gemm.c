@@ -145,6 +145,7 @@ struct shares {
 };
 
 enum { SMALL_PER_THREAD = 32, LARGE = 4, LARGE_PART = 4 /* all but a fourth */ };
+enum { PORTION = 32 };
 
 static struct shares share_of(size_t all, size_t threads)
 {
@@ -203,17 +204,16 @@ static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t fro
 {
     const struct gemm_weight *w = r->w;
 
-    assert(from % BF16_STRIP == 0);
-    r->k->unit->multiply(
-        &(struct bf16_product){.c = c,
-                               .a = r->left,
-                               .b = w->pairs + from * bf16_pairs(w->K),
-                               .ldc = ldc,
-                               .tile = bf16_tile_words(w->K),
-                               .step = pairs_words(r->k, w->K),
-                               .M = r->M,
-                               .N = to - from,
-                               .K = w->K});
+    assert(from % r->k->unit->columns == 0);
+    r->k->unit->multiply(&(struct bf16_product){.c = c,
+                                                .a = r->left,
+                                                .b = w->pairs + from * bf16_pairs(w->K),
+                                                .ldc = ldc,
+                                                .tile = bf16_tile_words(w->K),
+                                                .step = pairs_words(r->k, w->K),
+                                                .M = r->M,
+                                                .N = to - from,
+                                                .K = w->K});
 }
 
 static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t from,
@@ -270,16 +270,13 @@ static void pairs_task(void *arg, size_t i, size_t worker)
     }
 }
 
-/* Columns of a portion: of a unit half a panel, for nine panels are not shared out evenly; but pieces
- * are whole ones.  Two narrow panels, which are read side by side. */
-enum { PORTION = 32 };
-_Static_assert(BF16_WIDTH % PORTION == 0 && PORTION % BF16_STRIP == 0, "whole strips");
-
+/* Columns of a portion: of a unit what it reads at once, for nine panels are not shared out evenly;
+ * but pieces are whole panels.  Two narrow panels, which are read side by side. */
 static size_t portion_of(const struct kern *k, const struct rows_job *r)
 {
     const size_t width = width_of(k, r->w);
 
-    return r->left && !r->to ? (size_t)PORTION : round_up(PORTION, width);
+    return r->left && !r->to ? k->unit->columns : round_up(PORTION, width);
 }
 
 static void rows_few(struct kern *k, struct rows_job *r)
@@ -308,10 +305,9 @@ static void round_tile(void *arg, size_t i, size_t worker)
     uint32_t *left = (void *)r->k->scratch;
 
     (void)worker;
-    bf16_left_from_rows(
-        r->k->orders, left + m * bf16_pairs(K) + d / 2 * BF16_HEIGHT,
-        bf16_tile_words(K), r->x + m * r->ldx + d, r->ldx,
-        least(BF16_HEIGHT, r->M - m), least(ROUND_DEEP, K - d));
+    bf16_left_from_rows(r->k->orders, left + m * bf16_pairs(K) + d / 2 * BF16_HEIGHT,
+                        bf16_tile_words(K), r->x + m * r->ldx + d, r->ldx,
+                        least(BF16_HEIGHT, r->M - m), least(ROUND_DEEP, K - d));
 }
 
 /* or as float32. */
@@ -330,7 +326,8 @@ static void round_left(struct kern *k, struct rows_job *r)
 
     if (k->unit) {
         kern_share(k, ROUNDING * floats,
-                   ceil_div(r->M, BF16_HEIGHT) * ceil_div(K, ROUND_DEEP), round_tile, r);
+                   ceil_div(r->M, BF16_HEIGHT) * ceil_div(K, ROUND_DEEP), round_tile,
+                   r);
         r->left = (const void *)k->scratch;
     } else {
         kern_share(k, ROUNDING * floats, r->M, round_row, r);

@@ -24,8 +24,9 @@
 const struct bf16_order emulated_order = {order_past, order_left, order_across,
                                           order_turn, order_rows};
 
-const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply};
-const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply};
+const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply,
+                                          PAIRS_COLUMNS};
+const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply, TILES_COLUMNS};
 
 static void wrong_multiply(const struct bf16_product *p)
 {
@@ -33,4 +34,4 @@ static void wrong_multiply(const struct bf16_product *p)
     p->c[(p->M - 1) * p->ldc + p->N - 1] += 1;
 }
 
-const struct bf16_unit emulated_wrong = {"wrong", wrong_multiply};
+const struct bf16_unit emulated_wrong = {"wrong", wrong_multiply, BF16_WIDTH};
