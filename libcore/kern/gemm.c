@@ -145,7 +145,10 @@ struct shares {
 };
 
 enum { SMALL_PER_THREAD = 32, LARGE = 4, LARGE_PART = 4 /* all but a fourth */ };
-enum { PORTION = 32 };
+enum {
+    PORTION =
+        32 /* columns of a portion of narrow panels, which are read side by side */
+};
 
 static struct shares share_of(size_t all, size_t threads)
 {
@@ -271,7 +274,7 @@ static void pairs_task(void *arg, size_t i, size_t worker)
 }
 
 /* Columns of a portion: of a unit what it reads at once, for nine panels are not shared out evenly;
- * but pieces are whole panels.  Two narrow panels, which are read side by side. */
+ * but pieces are whole panels. */
 static size_t portion_of(const struct kern *k, const struct rows_job *r)
 {
     const size_t width = width_of(k, r->w);

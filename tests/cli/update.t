@@ -79,6 +79,7 @@ cagsr-update -q -m "$M" --batch 8 -o out.m run.rec | cagsr-cat -p -n 1 | jq -r '
 echo "-- instead of a run"
 cagsr-update -m "$M" --dry-run --batch 8 run.rec 2>&1 >/dev/null |
     sed 's/f32 .*/f32 .../; s/[0-9][0-9.]* s\b/... s/g; s/[0-9][0-9.]* MiB/... MiB/g; s/[0-9]* tokens/... tokens/'
+cagsr-update -m "$M" --dry-run --dtype bf16 run.rec 2>&1 >/dev/null | grep -o "([0-9]* rows)"
 cagsr-update -m "$M" --dry-run --dtype bf16 --rows 100 run.rec 2>&1 >/dev/null |
     grep -o "([0-9]* rows)"
 ls -d .*tmp* 2>/dev/null || echo "nothing left"
