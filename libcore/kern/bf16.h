@@ -52,6 +52,7 @@ size_t bf16_tile_words(size_t K);
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
+    const uint32_t *then; /* strips that are asked for at the end, as far apart; NULL: none */
     size_t ldc, tile, step, M, N, K;
     float beta;
     int past;

@@ -199,6 +199,14 @@ ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
         give_sums(f, &at, sum);
 }
 
+/* What is asked for with the last block of some strips. */
+ISA_BODY const uint32_t *strips_behind(const struct bf16_area *r)
+{
+    const size_t n = r->n + r->f->cols;
+
+    return n >= r->p->N && r->p->then ? r->p->then : block_of(r->p, n, 0);
+}
+
 /* The block at depth k, `deep` deep; the next one is asked for: of one tile's rows nothing of a
  * panel is used twice, so no whole block has to be there when it begins. */
 enum { AHEAD_STEPS = 4 };
@@ -207,8 +215,8 @@ ISA_BODY void one_block(const struct bf16_area *r, size_t k, size_t deep, int la
 {
     const struct bf16_product *p = r->p;
     struct bf16_tile t = {.b = block_of(p, r->n, k),
-                          .ahead = last ? block_of(p, r->n + r->f->cols, 0)
-                                        : block_of(p, r->n, k + deep),
+                          .ahead =
+                              last ? strips_behind(r) : block_of(p, r->n, k + deep),
                           .apart = strips_apart(p),
                           .steps = ceil_div(deep, BF16_STEP),
                           .share = ceil_div(STEP_LINES, r->tiles)};

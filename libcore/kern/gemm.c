@@ -7,6 +7,7 @@
 #include "tensor/dims.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- batch-invariant ------------------------------------------------------------- */
@@ -182,6 +183,7 @@ struct rows_job {
     const struct gemm_weight *w;
     size_t portion; /* columns */
     struct shares of;
+    atomic_size_t *next; /* the first share that nobody has taken */
 };
 
 /* Panel j to c. */
@@ -200,23 +202,29 @@ static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
                       pack_depth(w->K), 0);
 }
 
-/* Columns from..to-1, which may begin and end within a panel: strips lie one behind the other, from
- * panel to panel too. */
-static void rows_unit(const struct rows_job *r, float *c, size_t ldc, size_t from,
-                      size_t to)
+/* Columns from..to-1; and the first of those that come then, which are asked for at the end. */
+struct columns {
+    size_t from, to, then;
+};
+
+/* They may begin and end within a panel: strips lie one behind the other, from panel to panel
+ * too. */
+static void rows_unit(const struct rows_job *r, float *c, size_t ldc, struct columns n)
 {
     const struct gemm_weight *w = r->w;
 
-    assert(from % r->k->unit->columns == 0);
-    r->k->unit->multiply(&(struct bf16_product){.c = c,
-                                                .a = r->left,
-                                                .b = w->pairs + from * bf16_pairs(w->K),
-                                                .ldc = ldc,
-                                                .tile = bf16_tile_words(w->K),
-                                                .step = pairs_words(r->k, w->K),
-                                                .M = r->M,
-                                                .N = to - from,
-                                                .K = w->K});
+    assert(n.from % r->k->unit->columns == 0);
+    r->k->unit->multiply(&(struct bf16_product){
+        .c = c,
+        .a = r->left,
+        .b = w->pairs + n.from * bf16_pairs(w->K),
+        .then = n.then < w->N ? w->pairs + n.then * bf16_pairs(w->K) : NULL,
+        .ldc = ldc,
+        .tile = bf16_tile_words(w->K),
+        .step = pairs_words(r->k, w->K),
+        .M = r->M,
+        .N = n.to - n.from,
+        .K = w->K});
 }
 
 static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t from,
@@ -229,35 +237,33 @@ static void rows_streams(const struct rows_job *r, float *c, size_t ldc, size_t 
                  least(to * width, w->N) - n, w->K);
 }
 
-/* Columns from..to-1, whole portions of w's, to c. */
-static void rows_columns(const struct rows_job *r, float *c, size_t ldc, size_t from,
-                         size_t to)
+/* Whole portions of w's columns, to c. */
+static void rows_columns(const struct rows_job *r, float *c, size_t ldc,
+                         struct columns n)
 {
     const size_t width = pack_width(r->k->isa);
 
     if (r->left)
-        rows_unit(r, c, ldc, from, to);
+        rows_unit(r, c, ldc, n);
     else if (!r->w->pairs && few_rows(r->k->isa, r->M))
-        rows_streams(r, c, ldc, from / width, ceil_div(to, width));
+        rows_streams(r, c, ldc, n.from / width, ceil_div(n.to, width));
     else
-        for (size_t n = from; n < to; n += width)
-            rows_panel(r, c + (n - from), ldc, n / width);
+        for (size_t i = n.from; i < n.to; i += width)
+            rows_panel(r, c + (i - n.from), ldc, i / width);
 }
 
-static void rows_task(void *arg, size_t i, size_t worker)
+static void rows_share(const struct rows_job *r, size_t i, size_t then, size_t worker)
 {
-    const struct rows_job *r = arg;
     const size_t from = share_from(&r->of, i) * r->portion;
     const size_t to = least(share_from(&r->of, i + 1) * r->portion, r->w->N);
 
     (void)worker;
-    rows_columns(r, r->y + from, r->ldy, from, to);
+    rows_columns(r, r->y + from, r->ldy, (struct columns){from, to, then});
 }
 
 /* Of panels that halves consist of, pieces by way of memory of this thread. */
-static void pairs_task(void *arg, size_t i, size_t worker)
+static void pairs_share(const struct rows_job *r, size_t i, size_t then, size_t worker)
 {
-    const struct rows_job *r = arg;
     const size_t half = r->w->N / 2;
     const size_t end = least(share_from(&r->of, i + 1) * r->portion, half);
     const size_t most = PIECE_FLOATS / (2 * r->M * r->portion) * r->portion;
@@ -266,10 +272,27 @@ static void pairs_task(void *arg, size_t i, size_t worker)
     for (size_t n = share_from(&r->of, i) * r->portion; n < end; n += most) {
         const size_t cols = least(most, end - n);
 
-        rows_columns(r, piece, 2 * cols, n, n + cols);
-        rows_columns(r, piece + cols, 2 * cols, half + n, half + n + cols);
+        rows_columns(r, piece, 2 * cols, (struct columns){n, n + cols, half + n});
+        rows_columns(r, piece + cols, 2 * cols,
+                     (struct columns){half + n, half + n + cols,
+                                      n + cols < end ? n + cols : then});
         r->to->take(r->to->ctx,
                     &(struct gemm_piece){piece, 2 * cols, cols, 0, r->M, n, cols});
+    }
+}
+
+/* Share i first, and then whatever nobody has taken: which is known before the share in front of it
+ * is computed, so that it can be asked for. */
+static void shares_task(void *arg, size_t i, size_t worker)
+{
+    const struct rows_job *r = arg;
+    const size_t count = share_count(&r->of);
+
+    for (size_t next; i < count; i = next) {
+        next = atomic_fetch_add(r->next, 1);
+        (r->to ? pairs_share : rows_share)(
+            r, i, next < count ? share_from(&r->of, next) * r->portion : SIZE_MAX,
+            worker);
     }
 }
 
@@ -287,8 +310,11 @@ static void rows_few(struct kern *k, struct rows_job *r)
     r->portion = portion_of(k, r);
     r->of = share_of(ceil_div(r->to ? r->w->N / 2 : r->w->N, r->portion),
                      par_threads(k->par));
-    kern_share(k, r->M * r->w->N * r->w->K, share_count(&r->of),
-               r->to ? pairs_task : rows_task, r);
+    const size_t tasks = least(share_count(&r->of), par_threads(k->par));
+    atomic_size_t next = tasks;
+
+    r->next = &next;
+    kern_share(k, r->M * r->w->N * r->w->K, tasks, shares_task, r);
 }
 
 /* Does a product with w round the other operand too? */
