@@ -52,17 +52,31 @@ size_t bf16_tile_words(size_t K);
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
-    const uint32_t *then; /* strips that are asked for at the end, as far apart; NULL: none */
+    const uint32_t
+        *then; /* strips that are asked for at the end, as far apart; NULL: none */
     size_t ldc, tile, step, M, N, K;
     float beta;
     int past;
 };
 
+/* c (M, N) = a b, or with `add` c + a b, of a few rows as they are: M <= BF16_FEW, each `pairs` words,
+ * lda apart; b: N / BF16_STRIP strips, `apart` words from one to the next, of which as many rows are
+ * read.  N is whole strips.  What is summed, and how, is written above. */
+enum { BF16_FEW = 6 };
+struct bf16_few {
+    float *c;
+    const uint32_t *a, *b;
+    size_t ldc, lda, apart, M, N, pairs;
+    int add;
+};
+
 /* Who multiplies so.  Safe from many threads on different c.  b may begin and end within a panel, where
- * that is whole `columns`: it reads so many at once. */
+ * that is whole `columns`: it reads so many at once.  Products of a few rows are AVX512_BF16's in AMX
+ * too, whose tiles would be empty. */
 struct bf16_unit {
     const char *name;
     void (*multiply)(const struct bf16_product *p);
+    void (*few)(const struct bf16_few *p);
     size_t columns;
 };
 

@@ -4,17 +4,6 @@
 #include "kern/halves.h"
 #include "tensor/dims.h"
 
-typedef uint64_t vlong __attribute__((vector_size(VEC_BYTES)));
-typedef uint32_t vword_half __attribute__((vector_size(VEC_BYTES / 2)));
-
-/* Of the halves of a vector, in the lower halves of words, neighbours: a word each. */
-ISA_BODY vword_half join(vword h)
-{
-    const vlong two = (vlong)h;
-
-    return __builtin_convertvector(two | two >> 16, vword_half);
-}
-
 /* The last, partial vector is loaded over zeros. */
 ISA_BODY vword part(const float *x, size_t n)
 {

@@ -10,6 +10,7 @@
 #define PAIRS_DOT(s, w, v)                                                             \
     ((line_sum)_mm512_dpbf16_ps((__m512)(s), (__m512bh)(w), (__m512bh)(v)))
 #include "kern/bf16_avx512.h"
+#include "kern/bf16_few.h"
 #undef UNIT_TARGET
 
 #define UNIT_TARGET TARGET_AVX512_ORDER
@@ -45,9 +46,10 @@
 
 const struct bf16_order bf16_avx512_order = {order_past, order_left, order_across,
                                              order_turn, order_rows};
-const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply,
+const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply, pairs_few,
                                            PAIRS_COLUMNS};
-const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply, TILES_COLUMNS};
+const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply, pairs_few,
+                                        TILES_COLUMNS};
 #else
 typedef int no_units; /* a file wants something in it */
 #endif

@@ -8,6 +8,8 @@
 #include "kern/vec.h"
 
 typedef uint32_t vword __attribute__((vector_size(VEC_BYTES)));
+typedef uint64_t vlong __attribute__((vector_size(VEC_BYTES)));
+typedef uint32_t vword_half __attribute__((vector_size(VEC_BYTES / 2)));
 typedef uint16_t vshort_half __attribute__((vector_size(VEC_BYTES / 2)));
 
 ISA_BODY vword words(const void *p)
@@ -43,6 +45,14 @@ ISA_BODY vword half_of(vword u)
 ISA_BODY vword rounded(const float *p)
 {
     return half_of(words(p));
+}
+
+/* Of the halves of a vector, in the lower halves of words, neighbours: a word each. */
+ISA_BODY vword_half join(vword h)
+{
+    const vlong two = (vlong)h;
+
+    return __builtin_convertvector(two | two >> 16, vword_half);
 }
 
 /* Of VEC halves side by side the numbers. */

@@ -17,11 +17,17 @@ struct attn_shape block_attn_shape(const struct model *m, size_t l)
         a->H, a->G, a->D, a->attn_scale, a->kind[a->layer[l]].window, a->attn_cap};
 }
 
-enum attn_keep block_keep(const struct model *m, int sampling)
+enum attn_keep block_keep(const struct model *m, int sampling, enum capture_kind of)
 {
+    const struct attn_bias any = {0};
+    struct attn_shape s = block_attn_shape(m, 0);
+
+    if (of == CAPTURE_SELF && m->arch.position == POS_RELATIVE)
+        s.bias = &any;
     if (!kern_rounds_both(m->kern))
         return ATTN_EXACT;
-    return sampling && m->arch.D % 2 == 0 ? ATTN_HALVES : ATTN_ROUNDED;
+    return s.D % 2 == 0 && (sampling || attn_by_unit(m->kern, &s)) ? ATTN_HALVES
+                                                                   : ATTN_ROUNDED;
 }
 
 void block_bias_carve(struct attn_bias *b, const struct model *m, struct arena *a,

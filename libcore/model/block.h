@@ -97,8 +97,9 @@ struct block {
 
 struct attn_shape block_attn_shape(const struct model *m, size_t l);
 /* How keys and values are kept where they are read by attention alone (`sampling`), or where a
- * gradient wants them, too: rounded if products round what they multiply. */
-enum attn_keep block_keep(const struct model *m, int sampling);
+ * gradient wants them, too: rounded if products round what they multiply.  Where a unit makes its
+ * products the gradient does not look at them. */
+enum attn_keep block_keep(const struct model *m, int sampling, enum capture_kind of);
 size_t block_qkv_width(const struct model *m);
 size_t block_up_width(const struct model *m); /* 2 F if gated, else F */
 

@@ -145,7 +145,7 @@ struct block_store decoder_store(const struct decoder *d, struct arena *a, size_
 {
     const struct arch *c = &d->m->arch;
     const struct attn_shape s = block_attn_shape(d->m, 0);
-    const enum attn_keep keep = block_keep(d->m, 1);
+    const enum attn_keep keep = block_keep(d->m, 1, kind);
     struct block_store st = {.cached = 1};
 
     st.kv.cap = attn_store_cap(n);
@@ -163,7 +163,7 @@ struct block_store decoder_store(const struct decoder *d, struct arena *a, size_
 static void encoder_carve(struct encoder *n, const struct decoder *d, size_t P)
 {
     const struct attn_shape s = block_attn_shape(n->d.m, 0);
-    const enum attn_keep keep = block_keep(n->d.m, 1);
+    const enum attn_keep keep = block_keep(n->d.m, 1, CAPTURE_SELF);
     const size_t f = sizeof(float);
 
     n->store.kv = (struct attn_store){.cap = attn_store_cap(P), .keep = keep};

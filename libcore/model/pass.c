@@ -84,10 +84,11 @@ static void carve_sources(struct pass *p, struct arena *a, const struct need *n)
 {
     const struct arch *c = &p->m->arch;
     const struct attn_shape s = block_attn_shape(p->m, 0);
+    const enum attn_keep keep = block_keep(p->m, 0, CAPTURE_CROSS);
     const size_t f = sizeof(float);
 
-    p->xk = arena_take(a, attn_store_k(&s, n->source_slots, block_keep(p->m, 0)), f);
-    p->xv = arena_take(a, attn_store_v(&s, n->source_slots, block_keep(p->m, 0)), f);
+    p->xk = arena_take(a, attn_store_k(&s, n->source_slots, keep), f);
+    p->xv = arena_take(a, attn_store_v(&s, n->source_slots, keep), f);
     p->xnorms = trains(p) ? NULL : arena_take(a, c->H * n->source_slots, f);
     p->sources = arena_take(a, n->sources, sizeof *p->sources);
 }
@@ -97,6 +98,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     const struct model *m = p->m;
     const struct arch *c = &m->arch;
     const struct attn_shape s = block_attn_shape(m, 0);
+    const enum attn_keep keep = block_keep(m, 0, CAPTURE_SELF);
     const int train = trains(p);
     const size_t f = sizeof(float);
 
@@ -107,8 +109,8 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->hidden = arena_take(a, n->B * c->C, f);
     for (size_t k = 0; k < ARCH_KINDS; k++)
         p->cs[k] = m->freq[k] ? arena_take(a, n->B * c->R, f) : NULL;
-    p->k = arena_take(a, attn_store_k(&s, n->slots, block_keep(m, 0)), f);
-    p->v = arena_take(a, attn_store_v(&s, n->slots, block_keep(m, 0)), f);
+    p->k = arena_take(a, attn_store_k(&s, n->slots, keep), f);
+    p->v = arena_take(a, attn_store_v(&s, n->slots, keep), f);
     p->norms = train ? NULL : arena_take(a, c->H * n->slots, f);
     p->runs = arena_take(a, n->seqs, sizeof *p->runs);
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);
@@ -267,6 +269,7 @@ static struct need needs(const struct batch *b)
 /* Memory that all sequences of a batch share out. */
 struct stores {
     float *k, *v, *norms;
+    enum attn_keep keep;
 };
 
 /* The store of sequence i; it holds all heads, one after the other. */
@@ -274,13 +277,14 @@ static struct block_store store(const struct pass *p, const struct stores *of,
                                 const struct batch *b, size_t i)
 {
     const struct arch *c = &p->m->arch;
+    const struct attn_shape s = block_attn_shape(p->m, 0);
     const size_t slot = slots_of(b, i);
 
     return (struct block_store){
-        .kv = {.k = of->k + slot * c->G * c->D,
-               .v = of->v + slot * c->G * round_up(c->D, 16),
+        .kv = {.k = of->k + attn_store_k(&s, slot, of->keep),
+               .v = of->v + attn_store_v(&s, slot, of->keep),
                .cap = attn_store_cap(b->seqs[i].rows),
-               .keep = block_keep(p->m, 0)},
+               .keep = of->keep},
         .norms = of->norms ? of->norms + slot * c->H : NULL,
     };
 }
@@ -288,7 +292,8 @@ static struct block_store store(const struct pass *p, const struct stores *of,
 /* The encoder's output as the layers of p look at it. */
 static void make_source(struct pass *p, const struct batch *b, const float *hidden)
 {
-    const struct stores cross = {p->xk, p->xv, p->xnorms};
+    const struct stores cross = {p->xk, p->xv, p->xnorms,
+                                 block_keep(p->m, 0, CAPTURE_CROSS)};
 
     for (size_t i = 0; i < b->n; i++)
         p->sources[i] = (struct block_run){.row0 = b->seqs[i].row0,
@@ -300,7 +305,8 @@ static void make_source(struct pass *p, const struct batch *b, const float *hidd
 /* Sequences without rows of their own do nothing. */
 static size_t make_runs(struct pass *p, const struct batch *b)
 {
-    const struct stores self = {p->k, p->v, p->norms};
+    const struct stores self = {p->k, p->v, p->norms,
+                                block_keep(p->m, 0, CAPTURE_SELF)};
     size_t n = 0;
 
     for (size_t i = 0; i < b->n; i++) {

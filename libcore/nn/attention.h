@@ -43,7 +43,7 @@ struct attn_shape {
 enum attn_keep {
     ATTN_EXACT,
     ATTN_ROUNDED,
-    ATTN_HALVES, /* for even D, and not for attn_backward */
+    ATTN_HALVES, /* for even D, and not for attn_backward, unless attn_by_unit() */
 };
 
 /* Keys and values of up to `cap` positions.  Private layout: for each head g, keys in
@@ -101,7 +101,10 @@ struct attn_tap {
  * S keys; with a bias, S is above every position as well. */
 size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S);
 
-/* All runs; the work is shared out over k's threads.  tap may be NULL. */
+/* All runs; the work is shared out over k's threads.  tap may be NULL.  Where attn_by_unit(), products
+ * with stores that are ATTN_HALVES are the unit's (struct bf16_few): queries are rounded to bfloat16
+ * then, and exp(s_j - the largest) where it weighs v_j.  lse and the tap's p are of exponentials that
+ * are not. */
 void attn_forward(struct kern *k, const struct attn_shape *s,
                   const struct attn_run *runs, size_t n, size_t ldq, size_t ldout,
                   const struct attn_tap *tap, float *scratch);
@@ -133,7 +136,8 @@ struct attn_grad {
     float *dbias; /* (H, bias->n) out: of the bias, by bucket; NULL without one */
 };
 
-/* 1 if a unit (kern/bf16.h) makes the five products.  Stores are not looked at then, and need not
+/* 1 if a unit (kern/bf16.h) makes the products, those of the way back and, with stores that are
+ * ATTN_HALVES, forward.  On the way back stores are not looked at then, and need not
  * be filled: keys and values are taken from their rows.  But for the order in which a unit sums the
  * gradients are those of stores that are ATTN_ROUNDED. */
 int attn_by_unit(const struct kern *k, const struct attn_shape *s);

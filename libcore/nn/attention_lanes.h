@@ -17,6 +17,10 @@
  * hide the latency of one (SUMS); the order within a sum is the same for all, and does not
  * depend on where a block ends.
  *
+ * Where a unit multiplies bfloat16 (kern/bf16.h) and so keys and values are kept, a panel of either is a
+ * strip of its: both products are the unit's then, of queries and of exponentials as words, two
+ * neighbours in depth or two positions.
+ *
  * Slots: positions of the prefix stand in slots 0..pre-1, the sequence's own from the
  * next multiple of 16 on, so that both stores are used as they lie.  Slots that a query
  * does not see hold -infinity, and later 0; adding a 0 changes no bits, so what is
@@ -141,6 +145,27 @@ static __attribute__((noinline)) void scores_halves(float *out, size_t ld,
 #undef SCORES
 }
 
+_Static_assert((int)LANES <= (int)BF16_FEW && (int)PANEL == (int)BF16_STRIP,
+               "a panel is a strip");
+
+/* The same by a unit, of rows of words. */
+static inline void scores_unit(const struct bf16_unit *u, float *out, size_t ld,
+                               const uint32_t *q, size_t n, const float *panels,
+                               struct span s, size_t D)
+{
+    const size_t pairs = D / 2;
+
+    u->few(&(struct bf16_few){.c = out + s.from,
+                              .a = q,
+                              .b = (const void *)(panels + s.from * pairs),
+                              .ldc = ld,
+                              .lda = pairs,
+                              .apart = PANEL * pairs,
+                              .M = n,
+                              .N = s.to - s.from,
+                              .pairs = pairs});
+}
+
 /* t (lanes, l->slots) = x . the panels of a part, for all slots computed. */
 ISA_BODY void products(float *t, const float *const *x, const float *panels,
                        const struct keys *ks, const struct set *l, const struct part *p)
@@ -153,7 +178,12 @@ ISA_BODY void products(float *t, const float *const *x, const float *panels,
             n = lanes_together(c, p->b);
             const struct span s = set_block(l, p, j, many, c, n);
 
-            if (s.from < s.to)
+            if (s.from >= s.to)
+                continue;
+            if (ks->unit && p->halves)
+                scores_unit(ks->unit, t + c * l->slots + j, l->slots,
+                            l->words + c * ks->D / 2, n, block, s, ks->D);
+            else
                 (p->halves ? scores_halves : scores)(t + c * l->slots + j, l->slots,
                                                      x + c, n, block, s, ks->D);
         }
@@ -328,8 +358,25 @@ static __attribute__((noinline)) void weighted_halves(float *y, const float *w,
 #undef WEIGHTED
 }
 
+/* The same by a unit; w as words. */
+static inline void weighted_unit(const struct bf16_unit *u, float *y, const uint32_t *w,
+                                 size_t ld, size_t n, const float *rows, size_t step,
+                                 struct span s, size_t W)
+{
+    u->few(&(struct bf16_few){.c = y,
+                              .a = w + s.from / 2,
+                              .b = (const void *)(rows + s.from * PANEL / 2),
+                              .ldc = W,
+                              .lda = ld,
+                              .apart = step,
+                              .M = n,
+                              .N = W,
+                              .pairs = (s.to - s.from) / 2,
+                              .add = 1});
+}
+
 /* y (lanes, W) += sum_j w_x[j] rows[j] of a part, its panels of columns `step` apart; w
- * (lanes, l->slots). */
+ * (lanes, l->slots), for a unit as words. */
 ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t step,
                             const struct keys *ks, const struct set *l,
                             const struct part *p)
@@ -342,7 +389,14 @@ ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t 
             n = lanes_together(c, p->b);
             const struct span s = set_block(l, p, j, many, c, n);
 
-            if (s.from < s.to)
+            if (s.from >= s.to)
+                continue;
+            if (ks->unit && p->halves)
+                weighted_unit(ks->unit, y + c * ks->W,
+                              (const uint32_t *)(const void *)(w + c * l->slots) +
+                                  j / 2,
+                              l->slots, n, block, step, s, ks->W);
+            else
                 (p->halves ? weighted_halves : weighted)(y + c * ks->W,
                                                          w + c * l->slots + j, l->slots,
                                                          n, block, step, s, ks->W);

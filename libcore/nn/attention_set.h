@@ -5,6 +5,7 @@
 #ifndef CAGSR_NN_ATTENTION_SET_H
 #define CAGSR_NN_ATTENTION_SET_H
 
+#include "kern/bf16.h"
 #include "nn/attention_simd.h"
 #include "tensor/dims.h"
 
@@ -23,6 +24,7 @@ struct keys {
     size_t window;
     float cap;
     const struct attn_bias *bias;
+    const struct bf16_unit *unit; /* of halves; NULL: they are widened */
 };
 
 /* Keys and values of one store that lanes a..b-1 see some of. */
@@ -44,6 +46,7 @@ struct set {
     size_t n;
     size_t run[SET], row[SET], head[SET], position[SET];
     const float *q[SET];
+    uint32_t *words;           /* (n, D / 2) q rounded, for the unit */
     struct span seen[2][SET];  /* of the prefix, of its own; empty: from == to */
     struct part part[SET + 1]; /* that of the prefix first */
     size_t parts;

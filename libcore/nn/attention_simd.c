@@ -43,12 +43,47 @@ static void tell(const struct attn_tap *tap, const struct keys *ks, const struct
     tap->fn(tap->ctx, l->run[x], l->row[x], l->head[x], p, S);
 }
 
+/* n numbers, a multiple of VEC, as words, which may begin where they do. */
+ISA_BODY void to_words(float *w, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC) {
+        const vword_half two = join(rounded(x + i));
+
+        memcpy(w + i / 2, &two, sizeof two);
+    }
+}
+
+/* Queries as words, for a unit. */
+ISA_BODY void words_of_queries(const struct keys *ks, const struct set *l)
+{
+    for (size_t x = 0; ks->unit && x < l->n; x++)
+        for (size_t d = 0; d < ks->D; d += VEC) {
+            const size_t n = least(VEC, ks->D - d);
+            const vword_half two = join(half_of((vword)vec_at(l->q[x], d, ks->D, 0)));
+
+            memcpy(l->words + (x * ks->D + d) / 2, &two, n / 2 * sizeof *l->words);
+        }
+}
+
+/* Exponentials of lane x as words, where they are summed. */
+ISA_BODY void words_of_lane(float *e, const struct keys *ks, const struct set *l,
+                            size_t x)
+{
+    for (size_t i = 0; ks->unit && i < l->parts; i++) {
+        const struct part *p = &l->part[i];
+
+        if (p->halves && p->a <= x && x < p->b)
+            to_words(e + p->begin / 2, e + p->begin, p->end - p->begin);
+    }
+}
+
 /* y: sums (lanes, W); e: scores (lanes, l->slots) and behind them a row for the tap. */
 ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *ks,
                           const struct set *l, float *y, float *e)
 {
     float *p = e + l->n * l->slots;
 
+    words_of_queries(ks, l);
     for (size_t i = 0; i < l->parts; i++)
         products(e, l->q, l->part[i].k, ks, l, &l->part[i]);
     finish_scores(e, ks, l);
@@ -61,6 +96,9 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
         by[x] = 1.0f / sum;
         if (r->lse)
             r->lse[l->row[x] * f->s->H + l->head[x]] = peak + logf(sum);
+        if (f->tap)
+            tell(f->tap, ks, l, x, e + x * l->slots, by[x], p);
+        words_of_lane(e + x * l->slots, ks, l, x);
     }
     memset(y, 0, l->n * ks->W * sizeof *y);
     for (size_t i = 0; i < l->parts; i++) {
@@ -68,12 +106,9 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
 
         weighted_rows(y, e, at->v, at->step, ks, l, at);
     }
-    for (size_t x = 0; x < l->n; x++) {
+    for (size_t x = 0; x < l->n; x++)
         put_row(f->runs[l->run[x]].out + l->row[x] * f->ldout + l->head[x] * ks->D,
                 y + x * ks->W, ks->D, by[x]);
-        if (f->tap)
-            tell(f->tap, ks, l, x, e + x * l->slots, by[x], p);
-    }
 }
 
 void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
@@ -84,7 +119,9 @@ void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
     struct set l;
 
     keys_of(&ks, f->s, f->runs[rows.run].pre);
-    float *y = scratch, *e = y + SET * ks.W;
+    ks.unit = f->unit;
+    float *y = scratch, *e = y + 2 * SET * ks.W;
+    l.words = (void *)(y + SET * ks.W);
     for (size_t c = 0; c < lanes; c += SET) {
         set_take(&l, &ks, f->s, f->runs, rows, g, f->ldq, c);
         forward_set(f, &ks, &l, y, e);

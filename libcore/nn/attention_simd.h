@@ -49,6 +49,7 @@ struct attn_forward_job {
     const struct attn_run *runs;
     size_t n, ldq, ldout;
     const struct attn_tap *tap;
+    const struct bf16_unit *unit; /* of stores that are ATTN_HALVES; NULL: vectors */
     float *scratch;
     size_t per_worker; /* floats of it */
     size_t most;       /* rows of a task */

@@ -7,6 +7,7 @@
 #define PAST_STORED() ((void)0)
 #define PAIRS_DOT(s, w, v) vdpbf16ps(s, w, v)
 #include "kern/bf16_avx512.h"
+#include "kern/bf16_few.h"
 
 #define TILES_BEGIN(config) ldtilecfg(config)
 #define TILES_STORED() ((void)0)
@@ -24,9 +25,10 @@
 const struct bf16_order emulated_order = {order_past, order_left, order_across,
                                           order_turn, order_rows};
 
-const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply,
+const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply, pairs_few,
                                           PAIRS_COLUMNS};
-const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply, TILES_COLUMNS};
+const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply, pairs_few,
+                                       TILES_COLUMNS};
 
 static void wrong_multiply(const struct bf16_product *p)
 {
@@ -34,4 +36,5 @@ static void wrong_multiply(const struct bf16_product *p)
     p->c[(p->M - 1) * p->ldc + p->N - 1] += 1;
 }
 
-const struct bf16_unit emulated_wrong = {"wrong", wrong_multiply, BF16_WIDTH};
+const struct bf16_unit emulated_wrong = {"wrong", wrong_multiply, pairs_few,
+                                         BF16_WIDTH};
