@@ -29,6 +29,7 @@ struct checkpoint {
     char *dir;  /* where to write until then */
     int lock;   /* descriptor of dir */
     enum checkpoint_mode mode;
+    int version; /* 1: it is one of versions beside each other */
 };
 
 /* ERR_USAGE: path exists and mode is CHECKPOINT_NEW, or it exists and is no directory;
@@ -82,8 +83,17 @@ int checkpoint_current(size_t *version, char **path, const char *dir,
 
 /* Removes all versions but the newest `keep`, the newest `keep_full` of those that hold
  * a training/ directory, and the one that current points at.  A version vanishes from
- * its name before its files go; a reader that has it open keeps what it has mapped. */
-int checkpoint_prune(const char *dir, size_t keep, size_t keep_full,
+ * its name before its files go; a reader that has it open keeps what it has mapped.
+ * spare: the file of that name in a version that is removed becomes DIR/.spare, for
+ * checkpoint_reuse; NULL: there is none, and none is left. */
+int checkpoint_prune(const char *dir, size_t keep, size_t keep_full, const char *spare,
+                     struct err *e) MUST_CHECK;
+
+/* If c is a version and there is a DIR/.spare that nobody else has open, mapped or linked, moves it to
+ * c->dir/name, to be written over: 1.  Else removes it: 0, and the file is to be made.  What is written
+ * over memory, or blocks, that a file has already need not wait for new ones: half the time in
+ * /dev/shm, a tenth where the system had given the old ones back (tests/bench/RESULTS.md). */
+int checkpoint_reuse(const struct checkpoint *c, const char *name,
                      struct err *e) MUST_CHECK;
 
 #endif

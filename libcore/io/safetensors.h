@@ -86,6 +86,10 @@ struct st_writer;
 int st_writer_open(struct st_writer **out, const char *path, const struct st_decl *decl,
                    size_t n, struct err *e) MUST_CHECK;
 
+/* The same over the file at `path`, which must exist; what it has behind the last value goes. */
+int st_writer_over(struct st_writer **out, const char *path, const struct st_decl *decl,
+                   size_t n, struct err *e) MUST_CHECK;
+
 /* The next n values of the tensors in order, converted to the type of the tensor they
  * fall in; a piece may cross from one tensor into the next.  A finite value that its
  * type cannot hold (f16 ends at 65504) is ERR_NUMERIC and names the tensor; a tensor of

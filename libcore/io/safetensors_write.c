@@ -114,8 +114,8 @@ static int write_header(struct st_writer *w, struct err *e)
     return rc;
 }
 
-int st_writer_open(struct st_writer **out, const char *path, const struct st_decl *decl,
-                   size_t n, struct err *e)
+static int writer_open(struct st_writer **out, const char *path,
+                       const struct st_decl *decl, size_t n, int how, struct err *e)
 {
     struct st_writer *w = calloc(1, sizeof *w);
     int rc = 0;
@@ -132,7 +132,7 @@ int st_writer_open(struct st_writer **out, const char *path, const struct st_dec
     for (w->fd = -1; w->n < n && rc == 0; w->n++)
         rc = take_decl(&w->entries[w->n], &decl[w->n], path, e);
     if (rc == 0) {
-        w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        w->fd = open(path, O_WRONLY | O_CLOEXEC | how, 0644);
         rc = w->fd < 0 ? err_set(e, ERR_IO, "%s: %s", path, strerror(errno))
                        : write_header(w, e);
     }
@@ -143,6 +143,18 @@ int st_writer_open(struct st_writer **out, const char *path, const struct st_dec
     settle(w);
     *out = w;
     return 0;
+}
+
+int st_writer_open(struct st_writer **out, const char *path, const struct st_decl *decl,
+                   size_t n, struct err *e)
+{
+    return writer_open(out, path, decl, n, O_CREAT | O_EXCL, e);
+}
+
+int st_writer_over(struct st_writer **out, const char *path, const struct st_decl *decl,
+                   size_t n, struct err *e)
+{
+    return writer_open(out, path, decl, n, 0, e);
 }
 
 static int no_room(const struct st_writer *w, struct err *e)
@@ -247,7 +259,8 @@ static int finish(struct st_writer *w, struct err *e)
                        w->entries[w->at].name, w->left);
     if ((rc = flush(w, e)) < 0)
         return rc;
-    if (fsync(w->fd) < 0)
+    const off_t end = lseek(w->fd, 0, SEEK_CUR); /* a file written over may be longer */
+    if (end < 0 || ftruncate(w->fd, end) < 0 || fsync(w->fd) < 0)
         return err_set(e, ERR_IO, "%s: %s", w->path, strerror(errno));
     return 0;
 }

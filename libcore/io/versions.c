@@ -5,6 +5,8 @@
 #include "io/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,7 @@ int checkpoint_version_begin(struct checkpoint *c, const char *dir, size_t versi
     if (!(path = file_join(dir, name)))
         return err_set(e, ERR_NOMEM, "%s: no memory", dir);
     rc = checkpoint_begin(c, path, mode, e);
+    c->version = rc >= 0;
     free(path);
     return rc;
 }
@@ -124,6 +127,68 @@ int checkpoint_current(size_t *version, char **path, const char *dir, struct err
     return 1;
 }
 
+/* ---- a file to write over --------------------------------------------------------------
+ */
+
+static const char spare_name[] = ".spare";
+
+/* Only who alone has a file open is given a lease to write it: not with another's descriptor, nor its
+ * mapping.  Until it ends whoever opens the file is waited for, and a signal says so: one that is
+ * ignored. */
+static int has_alone(int fd)
+{
+#if defined(F_SETLEASE) && defined(F_SETSIG)
+    if (fcntl(fd, F_SETSIG, SIGURG) < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+        return 0;
+    return fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+static int may_write_over(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    int may;
+
+    if (fd < 0)
+        return 0;
+    may =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && has_alone(fd);
+    close(fd);
+    return may;
+}
+
+static int drop(const char *path, struct err *e)
+{
+    return unlink(path) < 0 && errno != ENOENT ? failed(path, e) : 0;
+}
+
+int checkpoint_reuse(const struct checkpoint *c, const char *name, struct err *e)
+{
+    const char *slash = strrchr(c->path, '/');
+
+    if (!c->version || !slash)
+        return 0;
+    char *dir = strndup(c->path, (size_t)(slash - c->path));
+    char *spare = dir ? file_join(dir, spare_name) : NULL;
+    char *to = checkpoint_join(c, name, e);
+    int rc;
+
+    if (!spare || !to)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", c->path);
+    else if (may_write_over(spare))
+        rc = rename(spare, to) < 0 ? failed(to, e) : 1;
+    else
+        rc = drop(spare, e);
+    free(dir);
+    free(spare);
+    free(to);
+    return rc;
+}
+
 /* ---- pruning --------------------------------------------------------------------------
  */
 
@@ -176,9 +241,25 @@ static int newest_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* The file `name` of a version that is being removed, if it has one. */
+static int spare_file(const char *dir, const char *gone, const char *name,
+                      struct err *e)
+{
+    char *from = file_join(gone, name), *to = file_join(dir, spare_name);
+    int rc;
+
+    if (!from || !to)
+        rc = err_set(e, ERR_NOMEM, "%s: no memory", dir);
+    else
+        rc = rename(from, to) < 0 && errno != ENOENT ? failed(from, e) : 0;
+    free(from);
+    free(to);
+    return rc;
+}
+
 /* It leaves its name first, so that nobody ever sees half of it under that. */
 static int remove_version(const char *path, const char *dir, const char *name,
-                          struct err *e)
+                          const char *spare, struct err *e)
 {
     const size_t n = strlen(dir) + NAME + 32;
     char *gone = malloc(n);
@@ -187,15 +268,18 @@ static int remove_version(const char *path, const char *dir, const char *name,
     if (!gone)
         return err_set(e, ERR_NOMEM, "%s: no memory", dir);
     snprintf(gone, n, "%s/.%s.tmp-%ld", dir, name, (long)getpid());
-    rc = rename(path, gone) < 0 && errno != ENOENT ? failed(path, e)
-                                                   : tree_remove(gone, e);
+    rc = rename(path, gone) < 0 && errno != ENOENT ? failed(path, e) : 0;
+    if (rc >= 0 && spare)
+        rc = spare_file(dir, gone, spare, e);
+    if (rc >= 0)
+        rc = tree_remove(gone, e);
     free(gone);
     return rc;
 }
 
 /* One version, the i-th newest; *full counts those kept for their training state. */
 static int prune_one(const char *dir, size_t version, int keep, size_t *full,
-                     struct err *e)
+                     const char *spare, struct err *e)
 {
     char name[NAME], *path, *training;
     int rc = 0;
@@ -208,13 +292,23 @@ static int prune_one(const char *dir, size_t version, int keep, size_t *full,
     else if (*full > 0 && file_exists(training))
         (*full)--;
     else if (!keep)
-        rc = remove_version(path, dir, name, e);
+        rc = remove_version(path, dir, name, spare, e);
     free(training);
     free(path);
     return rc;
 }
 
-int checkpoint_prune(const char *dir, size_t keep, size_t keep_full, struct err *e)
+static int drop_spare(const char *dir, struct err *e)
+{
+    char *path = file_join(dir, spare_name);
+    const int rc = path ? drop(path, e) : err_set(e, ERR_NOMEM, "%s: no memory", dir);
+
+    free(path);
+    return rc;
+}
+
+int checkpoint_prune(const char *dir, size_t keep, size_t keep_full, const char *spare,
+                     struct err *e)
 {
     struct found f = {0};
     size_t current = SIZE_MAX;
@@ -228,7 +322,9 @@ int checkpoint_prune(const char *dir, size_t keep, size_t keep_full, struct err 
         qsort(f.version, f.n, sizeof *f.version, newest_first);
     for (size_t i = 0; i < f.n && rc >= 0; i++)
         rc = prune_one(dir, f.version[i], i < keep || f.version[i] == current,
-                       &keep_full, e);
+                       &keep_full, spare, e);
+    if (rc >= 0 && !spare)
+        rc = drop_spare(dir, e);
     free(f.version);
     return rc < 0 ? rc : 0;
 }

@@ -150,6 +150,9 @@ struct model_save_opts {
  * if its embedding is of that type and all other values fit, else F32. */
 int model_own_dtype(enum dtype *out, const struct model *m, struct err *e) MUST_CHECK;
 
+/* Where the weights are that model_write() leaves in one file. */
+#define MODEL_FILE "model.safetensors"
+
 /* Writes config.json (as it was read, its dtype key set; made for GGUF sources),
  * model.safetensors (or its shards and model.safetensors.index.json), and copies of the tokenizer's and generation's files of a Hugging
  * Face source into a checkpoint that has begun.  For a GGUF source the caller adds the

@@ -52,6 +52,7 @@ struct part {
     const float *block; /* laid out like the plan; NULL: the model's own values */
     enum dtype dtype;
     size_t from, to; /* parameters */
+    int over;        /* the file is there */
 };
 
 static int put_part(struct st_writer *w, const struct part *b, float *turn,
@@ -83,7 +84,7 @@ static int write_part(const struct part *b, const char *path, struct err *e)
     for (size_t i = 0; rc >= 0 && i < n; i++)
         declare(&decl[i], &p->param[b->from + i], b->dtype);
     if (rc >= 0)
-        rc = st_writer_open(&w, path, decl, n, e);
+        rc = (b->over ? st_writer_over : st_writer_open)(&w, path, decl, n, e);
     if (rc >= 0)
         rc = put_part(w, b, turn, e);
     rc = st_writer_close(w, rc, e);
@@ -135,7 +136,7 @@ static size_t count_parts(const struct plan *p, const struct model_save_opts *o)
 static void part_name(char out[NAME_MAX_BYTES], size_t k, size_t n)
 {
     if (n == 1)
-        snprintf(out, NAME_MAX_BYTES, "model.safetensors");
+        snprintf(out, NAME_MAX_BYTES, MODEL_FILE);
     else
         snprintf(out, NAME_MAX_BYTES, "model-%05zu-of-%05zu.safetensors", k + 1, n);
 }
@@ -193,7 +194,10 @@ static int write_parts(const struct model *m, const struct checkpoint *c,
         b.to = part_end(&m->plan, b.from, o->dtype, o->shard);
         if (!(path = checkpoint_join(c, name, e)))
             return e ? e->code : ERR_NOMEM;
-        rc = write_part(&b, path, e);
+        if ((rc = checkpoint_reuse(c, name, e)) >= 0) {
+            b.over = rc;
+            rc = write_part(&b, path, e);
+        }
         free(path);
     }
     if (rc < 0 || n == 1)

@@ -23,7 +23,7 @@ static void check_pruned(const char *dir, const char *current, const char *other
     struct stat st;
     struct err e = {0};
 
-    fuzz_said(checkpoint_prune(dir, 0, 0, &e), &e);
+    fuzz_said(checkpoint_prune(dir, 0, 0, NULL, &e), &e);
     snprintf(path, sizeof path, "%s/%s", dir, current);
     fuzz_law(stat(path, &st) == 0);
     if (other[0] == 'v' || other[0] == '.')

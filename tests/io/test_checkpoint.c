@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -363,7 +364,7 @@ Test(versions, pruning_keeps_what_is_needed)
         publish(dir, v, v % 4 == 0);
     mkdir(path_in(dir, ".v000003.tmp-1"), 0777); /* half removed once */
     mkdir(path_in(dir, "mine"), 0777);
-    cr_assert_eq(checkpoint_prune(dir, 2, 1, NULL), 0);
+    cr_assert_eq(checkpoint_prune(dir, 2, 1, NULL, NULL), 0);
     cr_expect(file_exists(path_in(dir, "v000010")) &&
               file_exists(path_in(dir, "v000009")));
     cr_expect(file_exists(path_in(dir, "v000008")), "the newest full one");
@@ -372,10 +373,113 @@ Test(versions, pruning_keeps_what_is_needed)
 
     unlink(path_in(dir, "current"));
     cr_assert_eq(symlink("v000008", path_in(dir, "current")), 0);
-    cr_assert_eq(checkpoint_prune(dir, 1, 0, NULL), 0);
+    cr_assert_eq(checkpoint_prune(dir, 1, 0, NULL, NULL), 0);
     cr_expect(file_exists(path_in(dir, "v000008")), "current points at it");
     cr_expect(file_exists(path_in(dir, "v000010")));
     cr_expect_eq(count(dir), 4);
+    scratch_remove(dir);
+}
+
+/* ---- a file to write over ----------------------------------------------------------- */
+
+/* Versions 1 to 3 with a file "a"; the first is pruned, its file spared. */
+static char *versions_spared(ino_t *inode)
+{
+    char *dir = scratch_make();
+    struct stat st;
+
+    for (size_t v = 1; v <= 3; v++)
+        publish(dir, v, 0);
+    cr_assert_eq(stat(path_in(dir, "v000001/a"), &st), 0);
+    *inode = st.st_ino;
+    return dir;
+}
+
+static void spare_first(const char *dir)
+{
+    cr_assert_eq(checkpoint_prune(dir, 2, 0, "a", NULL), 0);
+    cr_assert_not(file_exists(path_in(dir, "v000001")));
+    cr_assert(file_exists(path_in(dir, ".spare")));
+}
+
+/* What checkpoint_reuse says to version 4; and whether it got the file `inode`. */
+static int reused(const char *dir, ino_t inode)
+{
+    struct checkpoint c;
+    struct err e = {0};
+    struct stat st;
+
+    cr_assert_eq(checkpoint_version_begin(&c, dir, 4, &e), 0, "%s", e.text);
+    const int rc = checkpoint_reuse(&c, "a", &e);
+    char *path = file_join(c.dir, "a");
+    cr_assert_eq(stat(path, &st) == 0, rc == 1);
+    if (rc == 1)
+        cr_expect_eq(st.st_ino, inode);
+    free(path);
+    checkpoint_abort(&c);
+    cr_expect_not(file_exists(path_in(dir, ".spare")), "it is taken, or gone");
+    return rc;
+}
+
+Test(spare, is_taken_once)
+{
+    ino_t inode;
+    char *dir = versions_spared(&inode);
+
+    spare_first(dir);
+    cr_expect_eq(reused(dir, inode), 1);
+    cr_expect_eq(reused(dir, inode), 0, "there is none any more");
+    scratch_remove(dir);
+}
+
+/* What somebody reads, or has under another name, keeps its bytes. */
+Test(spare, is_not_taken_from_who_has_it)
+{
+    for (int how = 0; how < 4; how++) {
+        ino_t inode;
+        char *dir = versions_spared(&inode);
+        const char *a = path_in(dir, "v000001/a");
+        const int fd = how < 2 ? open(a, how ? O_RDWR : O_RDONLY) : -1;
+        void *map = NULL;
+
+        if (how == 2) { /* mapped, and closed */
+            const int other = open(a, O_RDONLY);
+
+            map = mmap(NULL, 1, PROT_READ, MAP_SHARED, other, 0);
+            close(other);
+        } else if (how == 3) {
+            cr_assert_eq(link(a, path_in(dir, "mine")), 0);
+        }
+        spare_first(dir);
+        cr_expect_eq(reused(dir, inode), 0, "%d", how);
+        if (map)
+            munmap(map, 1);
+        if (fd >= 0)
+            close(fd);
+        scratch_remove(dir);
+    }
+}
+
+/* Nor what is no file of ours, and not for what is no version. */
+Test(spare, is_a_file_beside_versions)
+{
+    ino_t inode;
+    char *dir = versions_spared(&inode);
+    struct checkpoint c;
+    struct stat st;
+
+    cr_assert_eq(symlink("v000003/a", path_in(dir, ".spare")), 0);
+    cr_expect_eq(reused(dir, inode), 0);
+    cr_expect_eq(stat(path_in(dir, "v000003/a"), &st), 0, "the link is gone, not that");
+    cr_assert_eq(mkfifo(path_in(dir, ".spare"), 0600), 0);
+    cr_expect_eq(reused(dir, inode), 0);
+    spare_first(dir);
+    cr_assert_eq(checkpoint_begin(&c, path_in(dir, "other"), CHECKPOINT_NEW, NULL), 0);
+    cr_expect_eq(checkpoint_reuse(&c, "a", NULL), 0);
+    cr_expect(file_exists(path_in(dir, ".spare")));
+    checkpoint_abort(&c);
+    cr_expect_eq(checkpoint_prune(dir, 2, 0, NULL, NULL), 0);
+    cr_expect_not(file_exists(path_in(dir, ".spare")), "a run that ends leaves none");
     scratch_remove(dir);
 }
 
@@ -390,7 +494,7 @@ static void publish_for_ever(const char *dir)
             checkpoint_version_commit(&c, NULL) < 0)
             _exit(1);
         checkpoint_abort(&c);
-        if (checkpoint_prune(dir, 2, 0, NULL) < 0)
+        if (checkpoint_prune(dir, 2, 0, "a", NULL) < 0)
             _exit(1);
     }
 }

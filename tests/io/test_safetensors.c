@@ -353,6 +353,35 @@ Test(safetensors, header_is_padded_and_says_pt)
     scratch_remove(dir);
 }
 
+/* What was there is gone, and nothing is made where nothing was. */
+Test(safetensors, writes_over_a_file)
+{
+    const struct st_decl decl = {"x", DTYPE_F32, 1, {2}};
+    const float x[] = {1, 3.25f};
+    char *dir = scratch_make(), was[10000];
+    const char *path = path_in(dir, "f"), *fresh = path_in(dir, "g");
+    struct st_writer *w;
+    struct err e = {0};
+    size_t size, fresh_size;
+
+    cr_expect_eq(st_writer_over(&w, path, &decl, 1, &e), ERR_IO);
+    cr_expect_null(w);
+    memset(was, 'w', sizeof was);
+    file_make(path, was, sizeof was);
+    cr_assert_eq(st_writer_over(&w, path, &decl, 1, &e), 0, "%s", e.text);
+    cr_assert_eq(st_writer_put(w, x, 2, &e), 0);
+    cr_assert_eq(st_writer_close(w, 0, &e), 0, "%s", e.text);
+    cr_assert_eq(st_writer_open(&w, fresh, &decl, 1, &e), 0, "%s", e.text);
+    cr_assert_eq(st_writer_put(w, x, 2, &e), 0);
+    cr_assert_eq(st_writer_close(w, 0, &e), 0, "%s", e.text);
+    char *over = file_slurp(path, &size), *made = file_slurp(fresh, &fresh_size);
+    cr_assert_eq(size, fresh_size);
+    cr_expect_eq(memcmp(over, made, size), 0);
+    free(over);
+    free(made);
+    scratch_remove(dir);
+}
+
 Test(safetensors, writer_refuses)
 {
     const struct st_decl twice[] = {{"x", DTYPE_F32, 1, {1}}, {"x", DTYPE_F32, 1, {1}}};

@@ -158,10 +158,14 @@ static int publish(struct output *out, struct source *s, size_t version, int who
     return move_files(out, e);
 }
 
-/* Behind what is said: the sampler goes on while old versions are removed. */
-static int prune(const struct output *out, struct err *e)
+/* Behind what is said: the sampler goes on while old versions are removed.  What is removed is written
+ * over by the next version, if there is one. */
+static int prune(const struct output *out, int last, struct err *e)
 {
-    return checkpoint_prune(out->o->publish, out->o->keep, 2, e);
+    const int spare = !last && !out->t->m->adapter;
+
+    return checkpoint_prune(out->o->publish, out->o->keep, 2, spare ? MODEL_FILE : NULL,
+                            e);
 }
 
 /* ---- in time ------------------------------------------------------------------------------ */
@@ -208,7 +212,7 @@ int output_first(struct output *out, struct source *s, const char *start, struct
     free(current);
     if (rc >= 0)
         rc = say(out, s, 0, e);
-    return rc >= 0 && news ? prune(out, e) : rc;
+    return rc >= 0 && news ? prune(out, 0, e) : rc;
 }
 
 static int save_is_due(const struct output *out)
@@ -236,7 +240,7 @@ int output_step(struct output *out, struct source *s, int last, struct err *e)
         if (rc >= 0 && last)
             rc = say(out, s, 1, e);
         if (rc >= 0)
-            rc = prune(out, e);
+            rc = prune(out, last, e);
     }
     if (rc >= 0 && out->o->out && (last || save_is_due(out)))
         rc = save(out, s, e);
@@ -253,5 +257,5 @@ int output_mark(struct output *out, struct source *s, struct err *e)
         return 0;
     if ((rc = publish_news(out, s, 0, e)) >= 0)
         rc = say(out, s, 0, e);
-    return rc < 0 ? rc : prune(out, e);
+    return rc < 0 ? rc : prune(out, 0, e);
 }
