@@ -38,11 +38,12 @@ ISA_BODY struct pairs_ahead pairs_ahead(const struct bf16_tile *t, size_t step,
                                 (to - from) * t->share};
 }
 
-/* At most n of them, into the first cache: they are read once or soon. */
+/* At most n of them, into the first cache, and not by way of the last, where they would only push out
+ * what is used again. */
 ISA_BODY void pairs_ask(struct pairs_ahead *h, size_t n)
 {
     for (; n > 0 && h->left > 0; n--, h->left--) {
-        __builtin_prefetch(h->p, 0, 3);
+        __builtin_prefetch(h->p, 0, 0);
         h->p += LINE;
         if (h->p == h->end) {
             h->p += h->apart - h->share * LINE;
