@@ -45,6 +45,18 @@ static void fill_store(void *ctx, size_t i, size_t worker)
                       r->own.kv.cap);
 }
 
+/* 1 if every run is one row, whose key and value attention itself puts into its store: nobody else
+ * looks at them. */
+static int brings_own(const struct block *b, size_t l)
+{
+    const struct capture_spec *spec = block_captured(b, l, CAPTURE_SELF);
+
+    for (size_t i = 0; i < b->n; i++)
+        if (b->runs[i].n != 1)
+            return 0;
+    return !b->m->arch.both && !(spec && spec->reduce == CAPTURE_NORM);
+}
+
 /* The stores of layer l from turned rows of q, k, v. */
 static void fill_stores(const struct block *b, size_t l, const struct attn_shape *s,
                         const float *qkv)
@@ -59,12 +71,13 @@ static void fill_stores(const struct block *b, size_t l, const struct attn_shape
     par_for(kern_par(b->m->kern), b->n, fill_store, &f);
 }
 
-/* What attention wants to know of the runs, with rows of q, k, v. */
+/* What attention wants to know of the runs, with rows of q, k, v; `own`: which bring theirs. */
 static void make_runs(const struct block *b, size_t l, const struct attn_shape *s,
-                      const struct block_acts *a, const float *qkv)
+                      const struct block_acts *a, const float *qkv, int own)
 {
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
+        const float *k = qkv + r->row0 * block_qkv_width(b->m) + s->H * s->D;
 
         b->attn[i] = (struct attn_run){
             .q = qkv + r->row0 * block_qkv_width(b->m),
@@ -76,6 +89,8 @@ static void make_runs(const struct block *b, size_t l, const struct attn_shape *
             .prefix = block_store_at(b->m, &r->prefix, l),
             .own = block_store_at(b->m, &r->own, l),
             .all = b->m->arch.both ? r->n : 0,
+            .k = own ? k : NULL,
+            .v = own ? k + s->G * s->D : NULL,
         };
     }
 }
@@ -145,8 +160,10 @@ void self_forward(const struct block *b, size_t l, const struct block_acts *a)
 
     block_product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
     const float *turned = turn(b, l, a, NULL);
-    fill_stores(b, l, &s, turned);
-    make_runs(b, l, &s, a, turned);
+    const int own = brings_own(b, l);
+    if (!own)
+        fill_stores(b, l, &s, turned);
+    make_runs(b, l, &s, a, turned, own);
     attn_forward(m->kern, &s, b->attn, b->n, qkv, att,
                  block_captured(b, l, CAPTURE_SELF) ? &at : NULL, b->attn_scratch);
     block_product(b, made, c->C, a->att, att, y->o, p ? &p->o : NULL, y->o_b);
@@ -214,7 +231,7 @@ static void attention_backward(const struct block *b, const struct block_back *w
 
     if (!attn_by_unit(b->m->kern, &s))
         fill_stores(b, l, &s, qkv);
-    make_runs(b, l, &s, a, qkv);
+    make_runs(b, l, &s, a, qkv, 0);
     for (size_t i = 0; i < b->n; i++) {
         const struct block_run *r = &b->runs[i];
         const float *own = qkv + r->row0 * ld + att, *prefix = qkv + r->pre0 * ld + att;

@@ -3,6 +3,8 @@
 #include "nn/attention_simd.h"
 #include "tensor/dims.h"
 
+#include <assert.h>
+
 /* Rows that one task takes at most, and how many tasks there should be, or with a tap, when each
  * takes all heads. */
 enum { MOST_ROWS = 16, TASKS_PER_THREAD = 4, TAPPED_PER_THREAD = 2 };
@@ -29,6 +31,18 @@ static struct attn_rows next_rows(const struct attn_forward_job *f, struct attn_
     return t;
 }
 
+/* Keys and values that the runs of some rows bring, of key/value head g. */
+static void put_own(const struct attn_forward_job *f, struct attn_rows t, size_t g)
+{
+    for (size_t r = t.run; t.n > 0 && r < f->n && f->runs[r].k; t.n -= f->runs[r++].n) {
+        const struct attn_run *run = &f->runs[r];
+
+        assert(run->n == 1 && !run->all);
+        attn_store_put_head(f->s, &run->own, g, run->at - run->pre, run->k, run->v, 0,
+                            1);
+    }
+}
+
 /* Task i: some rows with one key/value head, or with all of them where a tap wants a
  * row's heads from one thread. */
 static void forward_task(void *ctx, size_t i, size_t worker)
@@ -40,9 +54,11 @@ static void forward_task(void *ctx, size_t i, size_t worker)
     for (size_t skip = i / G; skip > 0; skip--)
         t = next_rows(f, t);
     const size_t g0 = f->tap ? 0 : i % G, g1 = f->tap ? f->s->G : g0 + 1;
-    for (size_t g = g0; g < g1; g++)
+    for (size_t g = g0; g < g1; g++) {
+        put_own(f, t, g);
         ISA_CALL(f->isa, attn_forward_rows,
                  (f, t, g, f->scratch + worker * f->per_worker));
+    }
 }
 
 void attn_forward(struct kern *k, const struct attn_shape *s,

@@ -44,6 +44,11 @@ struct attn_rows {
     size_t run, row, n;
 };
 
+/* attn_store_put() for key/value head g alone. */
+void attn_store_put_head(const struct attn_shape *s, const struct attn_store *st,
+                         size_t g, size_t at, const float *k, const float *v,
+                         size_t ldkv, size_t n);
+
 struct attn_forward_job {
     const struct attn_shape *s;
     const struct attn_run *runs;

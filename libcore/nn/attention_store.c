@@ -134,19 +134,25 @@ static void fetch_value(const struct attn_store *st, const float *v, size_t D,
         __builtin_prefetch(v + attn_value_at(st->cap / 2, at / 2, d), 1);
 }
 
+void attn_store_put_head(const struct attn_shape *s, const struct attn_store *st,
+                         size_t g, size_t at, const float *k, const float *v,
+                         size_t ldkv, size_t n)
+{
+    const size_t D = s->D, many = packed(st->keep);
+    float *keys = st->k + g * (st->cap * D / many);
+    float *values = st->v + g * (st->cap * round_up(D, ATTN_PANEL) / many);
+
+    assert(at + n <= st->cap && D % many == 0);
+    if (many > 1)
+        fetch_value(st, values, D, at);
+    for (size_t i = 0; i < n; i++)
+        put_key(keys, D, at + i, k + i * ldkv + g * D, st->keep);
+    put_values(st, values, D, at, v + g * D, ldkv, n);
+}
+
 void attn_store_put(const struct attn_shape *s, const struct attn_store *st, size_t at,
                     const float *k, const float *v, size_t ldkv, size_t n)
 {
-    const size_t D = s->D, many = packed(st->keep);
-    const size_t all_k = st->cap * D / many;
-    const size_t all_v = st->cap * round_up(D, ATTN_PANEL) / many;
-
-    assert(at + n <= st->cap && D % many == 0);
-    for (size_t g = 0; many > 1 && g < s->G; g++)
-        fetch_value(st, st->v + g * all_v, D, at);
     for (size_t g = 0; g < s->G; g++)
-        for (size_t i = 0; i < n; i++)
-            put_key(st->k + g * all_k, D, at + i, k + i * ldkv + g * D, st->keep);
-    for (size_t g = 0; g < s->G; g++)
-        put_values(st, st->v + g * all_v, D, at, v + g * D, ldkv, n);
+        attn_store_put_head(s, st, g, at, k, v, ldkv, n);
 }

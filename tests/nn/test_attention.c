@@ -379,6 +379,52 @@ Theory((int isa, size_t share, size_t D, size_t P, size_t window, size_t threads
     machine_free(&m);
 }
 
+/* A query that brings its own key and value finds them in its store, whatever stood there, with and
+ * without a tap. */
+TheoryDataPoints(attention, a_query_brings_its_own) = {
+    DataPoints(int, ATTN_EXACT, ATTN_ROUNDED, ATTN_HALVES),
+    DataPoints(size_t, 1, 3),
+    DataPoints(size_t, 24, 300),
+    DataPoints(size_t, 1, 70),
+    DataPoints(size_t, 1, 3),
+};
+Theory((int keep, size_t share, size_t D, size_t P, size_t threads), attention,
+       a_query_brings_its_own)
+{
+    const struct attn_shape s = {2 * share, 2, D, 0.2f};
+    const size_t row = 2 * s.G * D;
+    struct machine m;
+    struct stepping f, g;
+
+    cr_assert(machine_new(&m, threads, NULL));
+    stepping_new(&f, m.k, s, P, (enum attn_keep)keep);
+    stepping_new(&g, m.k, s, P, (enum attn_keep)keep);
+    attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, NULL, f.scratch);
+    for (int tapped = 0; tapped < 2; tapped++) {
+        struct rows_told t = {.f = &g};
+
+        for (size_t i = 0; i < STEPPING; i++) {
+            const size_t stand = g.run[i].at - P;
+            const float *kv = g.kv + (PROMPTS * P + i * g.own + stand) * row;
+
+            attn_store_put(&s, &g.store[i], stand, g.kv, g.kv + s.G * D, row, 1);
+            g.run[i].k = kv;
+            g.run[i].v = kv + s.G * D;
+        }
+        attn_forward(m.k, &s, g.run, STEPPING, g.ld, g.ld,
+                     tapped ? &(struct attn_tap){told, &t} : NULL, g.scratch);
+        cr_expect_eq(memcmp(f.out, g.out, STEPPING * f.ld * sizeof *f.out), 0);
+        for (size_t i = 0; i < STEPPING; i++) {
+            const size_t k = attn_store_k(&s, f.own, (enum attn_keep)keep);
+
+            cr_expect_eq(memcmp(f.store[i].k, g.store[i].k, k * sizeof *f.q), 0);
+        }
+    }
+    stepping_free(&f);
+    stepping_free(&g);
+    machine_free(&m);
+}
+
 /* What lies behind a row in its store, finite as it is, does not matter. */
 Test(attention, later_positions_do_not_matter)
 {
