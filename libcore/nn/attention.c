@@ -67,23 +67,27 @@ void attn_forward(struct kern *k, const struct attn_shape *s,
 {
     const size_t threads = par_threads(kern_par(k)), G = tap ? 1 : s->G;
     const size_t wanted = threads * (tap ? TAPPED_PER_THREAD : TASKS_PER_THREAD);
+    enum attn_keep keep = ATTN_EXACT; /* all stores that are looked at are kept so */
     size_t S = 0, rows = 0, tasks = 0;
 
     for (size_t r = 0; r < n; r++) {
+        keep = runs[r].own.k ? runs[r].own.keep : runs[r].prefix.keep;
         rows += runs[r].n;
         S = runs[r].n && attn_seen(&runs[r]) > S ? attn_seen(&runs[r]) : S;
     }
-    struct attn_forward_job f = {.s = s,
-                                 .runs = runs,
-                                 .n = n,
-                                 .ldq = ldq,
-                                 .ldout = ldout,
-                                 .tap = tap,
-                                 .unit = attn_by_unit(k, s) ? kern_unit(k) : NULL,
-                                 .scratch = scratch,
-                                 .per_worker = attn_scratch(k, s, S) / threads,
-                                 .most = least(MOST_ROWS, ceil_div(rows * G, wanted)),
-                                 .isa = kern_isa(k)};
+    struct attn_forward_job f = {
+        .s = s,
+        .runs = runs,
+        .n = n,
+        .ldq = ldq,
+        .ldout = ldout,
+        .tap = tap,
+        .rounds = keep != ATTN_EXACT,
+        .unit = keep == ATTN_HALVES && attn_by_unit(k, s) ? kern_unit(k) : NULL,
+        .scratch = scratch,
+        .per_worker = attn_scratch(k, s, S) / threads,
+        .most = least(MOST_ROWS, ceil_div(rows * G, wanted)),
+        .isa = kern_isa(k)};
     for (struct attn_rows t = next_rows(&f, (struct attn_rows){0}); t.n > 0;
          t = next_rows(&f, t))
         tasks++;

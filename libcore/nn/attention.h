@@ -104,10 +104,10 @@ struct attn_tap {
  * S keys; with a bias, S is above every position as well. */
 size_t attn_scratch(const struct kern *k, const struct attn_shape *s, size_t S);
 
-/* All runs; the work is shared out over k's threads.  tap may be NULL.  Where attn_by_unit(), products
- * with stores that are ATTN_HALVES are the unit's (struct bf16_few): queries are rounded to bfloat16
- * then, and exp(s_j - the largest) where it weighs v_j.  lse and the tap's p are of exponentials that
- * are not. */
+/* All runs, whose stores are all kept alike; the work is shared out over k's threads.  tap may be NULL.
+ * With stores that are not ATTN_EXACT what they are multiplied with is rounded, too: queries, and
+ * exp(s_j - the largest) where it weighs v_j.  lse and the tap's p are of exponentials that are not.
+ * Where attn_by_unit(), products with ATTN_HALVES are the unit's (struct bf16_few). */
 void attn_forward(struct kern *k, const struct attn_shape *s,
                   const struct attn_run *runs, size_t n, size_t ldq, size_t ldout,
                   const struct attn_tap *tap, float *scratch);

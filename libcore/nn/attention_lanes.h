@@ -180,7 +180,7 @@ ISA_BODY void products(float *t, const float *const *x, const float *panels,
 
             if (s.from >= s.to)
                 continue;
-            if (ks->unit && p->halves)
+            if (ks->unit)
                 scores_unit(ks->unit, t + c * l->slots + j, l->slots,
                             l->words + c * ks->D / 2, n, block, s, ks->D);
             else
@@ -391,7 +391,7 @@ ISA_BODY void weighted_rows(float *y, const float *w, const float *rows, size_t 
 
             if (s.from >= s.to)
                 continue;
-            if (ks->unit && p->halves)
+            if (ks->unit)
                 weighted_unit(ks->unit, y + c * ks->W,
                               (const uint32_t *)(const void *)(w + c * l->slots) +
                                   j / 2,

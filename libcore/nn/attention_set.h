@@ -24,7 +24,8 @@ struct keys {
     size_t window;
     float cap;
     const struct attn_bias *bias;
-    const struct bf16_unit *unit; /* of halves; NULL: they are widened */
+    int rounds;                   /* what keys and values are multiplied with */
+    const struct bf16_unit *unit; /* of halves; NULL: by vectors, which widen them */
 };
 
 /* Keys and values of one store that lanes a..b-1 see some of. */

@@ -53,27 +53,46 @@ ISA_BODY void to_words(float *w, const float *x, size_t n)
     }
 }
 
-/* Queries as words, for a unit. */
-ISA_BODY void words_of_queries(const struct keys *ks, const struct set *l)
+ISA_BODY void round_numbers(float *x, size_t n)
 {
-    for (size_t x = 0; ks->unit && x < l->n; x++)
-        for (size_t d = 0; d < ks->D; d += VEC) {
-            const size_t n = least(VEC, ks->D - d);
-            const vword_half two = join(half_of((vword)vec_at(l->q[x], d, ks->D, 0)));
-
-            memcpy(l->words + (x * ks->D + d) / 2, &two, n / 2 * sizeof *l->words);
-        }
+    for (size_t i = 0; i < n; i += VEC)
+        vec_store(x + i, lower(rounded(x + i)));
 }
 
-/* Exponentials of lane x as words, where they are summed. */
-ISA_BODY void words_of_lane(float *e, const struct keys *ks, const struct set *l,
-                            size_t x)
+/* Queries rounded, in `room` (n, D): as words for a unit, else for the lanes to be multiplied so. */
+ISA_BODY void round_queries(const struct keys *ks, struct set *l, float *room)
 {
-    for (size_t i = 0; ks->unit && i < l->parts; i++) {
+    const size_t D = ks->D;
+
+    l->words = (void *)room;
+    for (size_t x = 0; ks->rounds && x < l->n; x++) {
+        for (size_t d = 0; d < D; d += VEC) {
+            const vword h = half_of((vword)vec_at(l->q[x], d, D, 0));
+            const vword_half two = join(h);
+
+            if (ks->unit)
+                memcpy(l->words + (x * D + d) / 2, &two,
+                       least(VEC, D - d) / 2 * sizeof *l->words);
+            else
+                vec_put(room + x * D, d, D, lower(h));
+        }
+        if (!ks->unit)
+            l->q[x] = room + x * D;
+    }
+}
+
+/* Exponentials of lane x rounded where they weigh values: for a unit as words. */
+ISA_BODY void round_lane(float *e, const struct keys *ks, const struct set *l, size_t x)
+{
+    for (size_t i = 0; ks->rounds && i < l->parts; i++) {
         const struct part *p = &l->part[i];
 
-        if (p->halves && p->a <= x && x < p->b)
+        if (x < p->a || x >= p->b)
+            continue;
+        if (ks->unit)
             to_words(e + p->begin / 2, e + p->begin, p->end - p->begin);
+        else
+            round_numbers(e + p->begin, p->end - p->begin);
     }
 }
 
@@ -83,7 +102,6 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
 {
     float *p = e + l->n * l->slots;
 
-    words_of_queries(ks, l);
     for (size_t i = 0; i < l->parts; i++)
         products(e, l->q, l->part[i].k, ks, l, &l->part[i]);
     finish_scores(e, ks, l);
@@ -98,7 +116,7 @@ ISA_BODY void forward_set(const struct attn_forward_job *f, const struct keys *k
             r->lse[l->row[x] * f->s->H + l->head[x]] = peak + logf(sum);
         if (f->tap)
             tell(f->tap, ks, l, x, e + x * l->slots, by[x], p);
-        words_of_lane(e + x * l->slots, ks, l, x);
+        round_lane(e + x * l->slots, ks, l, x);
     }
     memset(y, 0, l->n * ks->W * sizeof *y);
     for (size_t i = 0; i < l->parts; i++) {
@@ -119,11 +137,12 @@ void ISA_NAME(attn_forward_rows)(const struct attn_forward_job *f,
     struct set l;
 
     keys_of(&ks, f->s, f->runs[rows.run].pre);
+    ks.rounds = f->rounds;
     ks.unit = f->unit;
-    float *y = scratch, *e = y + 2 * SET * ks.W;
-    l.words = (void *)(y + SET * ks.W);
+    float *y = scratch, *room = y + SET * ks.W, *e = room + SET * ks.W;
     for (size_t c = 0; c < lanes; c += SET) {
         set_take(&l, &ks, f->s, f->runs, rows, g, f->ldq, c);
+        round_queries(&ks, &l, room);
         forward_set(f, &ks, &l, y, e);
     }
 }

@@ -54,7 +54,8 @@ struct attn_forward_job {
     const struct attn_run *runs;
     size_t n, ldq, ldout;
     const struct attn_tap *tap;
-    const struct bf16_unit *unit; /* of stores that are ATTN_HALVES; NULL: vectors */
+    int rounds; /* stores are, and so is what they are multiplied with */
+    const struct bf16_unit *unit; /* stores are ATTN_HALVES, and it multiplies them */
     float *scratch;
     size_t per_worker; /* floats of it */
     size_t most;       /* rows of a task */

@@ -3,8 +3,8 @@
     python make_bf16.py            in tests/golden, with torch and transformers
 
 Every product of a linear layer has both operands rounded to bfloat16, on the way there and
-on both ways back; attention sees keys and values so (their gradients pass as if they
-were not), and on its way back whatever it multiplies.  What norms, attention and activations of layers read is kept as bfloat16: their ways
+on both ways back; attention multiplies queries, keys, values (their gradients pass as if they
+were not) and exponentials so, and on its way back whatever it multiplies.  What norms, attention and activations of layers read is kept as bfloat16: their ways
 back begin with that, and what they made of it is made again of that.  Products and all else are
 float64.  So what differs from ours are the roundings of float32, and the few numbers that these
 move across a tie.
@@ -62,12 +62,13 @@ def kept(f):
 class Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, scale):  # (1, heads, T, D)
-        seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+        q, seen = rounded(q), torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
         scores = (q @ k.transpose(-1, -2) * scale).masked_fill(~seen, -torch.inf)
         lse = scores.logsumexp(-1, keepdim=True)
-        out = (scores - lse).exp() @ v
+        e = (scores - scores.amax(-1, keepdim=True)).exp()
+        out = rounded(e) @ v / e.sum(-1, keepdim=True)
         ctx.scale, ctx.seen = scale, seen
-        ctx.save_for_backward(rounded(q), k, v, lse, rounded(out))
+        ctx.save_for_backward(q, k, v, lse, rounded(out))
         return out
 
     @staticmethod
