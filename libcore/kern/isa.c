@@ -59,7 +59,7 @@ static int has_amx(void)
     const unsigned both = BF16_TILES | TILES;
     unsigned a, b, c, d;
 
-    return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+    return has_avx512_bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
            (d & both) == both && may_use_tiles();
 }
 #else

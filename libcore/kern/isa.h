@@ -27,7 +27,7 @@ enum isa {
     ISA_AVX2,   /* with FMA */
     ISA_AVX512, /* F, BW, DQ, VL */
     ISA_AVX512_BF16,
-    ISA_AMX, /* tiles, of bfloat16 */
+    ISA_AMX, /* AVX512_BF16, and tiles of bfloat16 */
     ISA_COUNT,
 };
 
