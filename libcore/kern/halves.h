@@ -47,6 +47,13 @@ ISA_BODY vword rounded(const float *p)
     return half_of(words(p));
 }
 
+/* x (n) rounded, n a multiple of VEC. */
+ISA_BODY void round_all(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i += VEC)
+        vec_store(x + i, lower(rounded(x + i)));
+}
+
 /* Of the halves of a vector, in the lower halves of words, neighbours: a word each. */
 ISA_BODY vword_half join(vword h)
 {

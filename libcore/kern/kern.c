@@ -127,7 +127,7 @@ int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
         return err_set(e, ERR_NOMEM, "no memory for the kernels' state");
     k->par = par;
     k->isa = isa_vectors(isa);
-    k->orders = isa_has(ISA_AVX512_BF16) && isa >= ISA_AVX512_BF16 ? isa : k->isa;
+    k->orders = isa >= ISA_AVX512_BF16 ? isa : k->isa;
     k->dtype = o->dtype;
     k->backend = choose(k, o->backend);
     choose_bf16(k, isa, o);

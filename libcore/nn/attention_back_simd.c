@@ -132,13 +132,6 @@ static void bias_gradient(float *dbias, const float *ds, size_t h,
         by[ks->pre + j - ks->top] += ds[j];
 }
 
-/* x (n), whole vectors, rounded to bfloat16. */
-ISA_BODY void round_all(float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i += VEC)
-        vec_store(x + i, lower(rounded(x + i)));
-}
-
 /* The lanes' rows of q and dout, as far as they go; `delta` of each is dout . out. */
 static void room_rows(const struct attn_backward_job *b, size_t run,
                       const struct keys *ks, const struct set *l, const struct room *m,

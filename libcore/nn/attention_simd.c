@@ -53,12 +53,6 @@ ISA_BODY void to_words(float *w, const float *x, size_t n)
     }
 }
 
-ISA_BODY void round_numbers(float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i += VEC)
-        vec_store(x + i, lower(rounded(x + i)));
-}
-
 /* Queries rounded, in `room` (n, D): as words for a unit, else for the lanes to be multiplied so. */
 ISA_BODY void round_queries(const struct keys *ks, struct set *l, float *room)
 {
@@ -92,7 +86,7 @@ ISA_BODY void round_lane(float *e, const struct keys *ks, const struct set *l, s
         if (ks->unit)
             to_words(e + p->begin / 2, e + p->begin, p->end - p->begin);
         else
-            round_numbers(e + p->begin, p->end - p->begin);
+            round_all(e + p->begin, p->end - p->begin);
     }
 }
 

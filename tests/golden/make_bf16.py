@@ -4,10 +4,10 @@
 
 Every product of a linear layer has both operands rounded to bfloat16, on the way there and
 on both ways back; attention multiplies queries, keys, values (their gradients pass as if they
-were not) and exponentials so, and on its way back whatever it multiplies.  What norms, attention and activations of layers read is kept as bfloat16: their ways
-back begin with that, and what they made of it is made again of that.  Products and all else are
-float64.  So what differs from ours are the roundings of float32, and the few numbers that these
-move across a tie.
+were not) and exponentials so, and on its way back whatever it multiplies.  What norms, attention
+and activations of layers read is kept as bfloat16: their ways back begin with that, and what they
+made of it is made again of that.  Products and all else are float64.  So what differs from ours
+are the roundings of float32, and the few numbers that these move across a tie.
 """
 import torch
 from safetensors import safe_open

@@ -1,6 +1,6 @@
 /*
  * Attention's way forward with operands that are rounded, by a unit's products of a few rows and by
- * vectors: beside the same sums in double, and its laws.
+ * vectors: beside the same sums in double.  (Its laws are with the others', test_attention.c.)
  */
 #include "nn/attention.h"
 
@@ -116,55 +116,6 @@ Theory((int unit, size_t share, size_t D, size_t P, size_t window, float cap),
     stepping_new(&f, m.k, s, P, ATTN_HALVES);
     attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, NULL, f.scratch);
     check_by_hand(&f, kern_name(m.k));
-    stepping_free(&f);
-    machine_free(&m);
-}
-
-struct sums_told {
-    double sum[STEPPING]; /* of the probabilities of all heads */
-};
-
-static void told(void *ctx, size_t r, size_t i, size_t h, const float *p, size_t S)
-{
-    struct sums_told *t = ctx;
-
-    (void)i;
-    (void)h;
-    for (size_t j = 0; j < S; j++)
-        t->sum[r] += p[j];
-}
-
-/* A sequence has the bits that it has alone, told or not, whoever else is there and however many
- * threads share them out.  What is told is not rounded. */
-TheoryDataPoints(attention_rounded, sequences_do_not_meet) = {
-    DataPoints(int, 0, 1, 2, 3, 4, 5, 6),
-    DataPoints(size_t, 1, 3, 60),
-    DataPoints(size_t, 24, 64),
-    DataPoints(size_t, 1, 70),
-    DataPoints(size_t, 0, 50),
-    DataPoints(size_t, 1, 3),
-};
-Theory((int unit, size_t share, size_t D, size_t P, size_t window, size_t threads),
-       attention_rounded, sequences_do_not_meet)
-{
-    const struct attn_shape s = {2 * share, 2, D, 0.2f, window};
-    struct sums_told t = {0};
-    struct machine m;
-    struct stepping f;
-
-    if (!machine_new(&m, threads, &units[unit]))
-        return;
-    stepping_new(&f, m.k, s, P, ATTN_HALVES);
-    attn_forward(m.k, &s, f.run, STEPPING, f.ld, f.ld, &(struct attn_tap){told, &t},
-                 f.scratch);
-    float *together = floats(STEPPING * f.ld);
-    memcpy(together, f.out, STEPPING * f.ld * sizeof *together);
-    for (size_t i = 0; i < STEPPING; i++) {
-        cr_expect_float_eq(t.sum[i], (double)s.H, 1e-5 * (double)s.H);
-        attn_forward(m.k, &s, &f.run[i], 1, f.ld, f.ld, NULL, f.scratch);
-    }
-    cr_expect_eq(memcmp(together, f.out, STEPPING * f.ld * sizeof *together), 0);
-    free(together);
     stepping_free(&f);
     machine_free(&m);
 }
