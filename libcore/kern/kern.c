@@ -3,13 +3,18 @@
 #include "kern/impl.h"
 #include "tensor/dims.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* Rows are shared out in ranges of at most about so many floats, the same for each thread; fewer than
  * ALONE_FLOATS are the caller's alone, who would wait for others as long. */
 enum { RANGE_FLOATS = 16384, ALONE_FLOATS = 8192 };
+
+/* The sums of all ranges take so many floats of the scratch, at most: kern/kern.h. */
+enum { SUMS_FLOATS = KERN_SUMS * KERN_SUMS_MOST };
 
 const char *const kern_dtype_names[] = {"f32", "bf16", NULL};
 
@@ -105,11 +110,11 @@ static int prepare(struct kern *k, struct err *e)
     if (k->unit && (rc = bf16_check(k->unit, e)) < 0)
         return rc;
     if (k->backend != KERN_PACK)
-        return blas_init(k, e);
+        return (rc = kern_scratch(k, SUMS_FLOATS, e)) < 0 ? rc : blas_init(k, e);
     k->pieces = aligned_alloc(64, par_threads(k->par) * PIECE_FLOATS * sizeof(float));
     if (!k->pieces)
         return err_set(e, ERR_NOMEM, "no memory for the kernels' pieces");
-    return kern_scratch(k, product_scratch(k), e);
+    return kern_scratch(k, greatest(product_scratch(k), SUMS_FLOATS), e);
 }
 
 int kern_new(struct kern **out, struct par *par, const struct kern_opts *opts,
@@ -234,6 +239,61 @@ void kern_columns(const struct kern *k, size_t n, size_t work,
                   void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
     share(k, (struct ranges){fn, ctx, n, round_up(items(k, n, work), 16)});
+}
+
+struct summing {
+    void (*fn)(void *, size_t, size_t, float *);
+    void *ctx;
+    size_t rows, step;
+    float *sum; /* (ranges, width); NULL: no sums */
+    size_t width;
+};
+
+static void sum_range(void *arg, size_t i, size_t worker)
+{
+    const struct summing *s = arg;
+    const size_t from = i * s->step;
+    float *sum = s->sum ? s->sum + i * s->width : NULL;
+
+    (void)worker;
+    if (sum)
+        memset(sum, 0, s->width * sizeof *sum);
+    s->fn(s->ctx, from, least(from + s->step, s->rows), sum);
+}
+
+/* to (n) += sum (n), which are those of the first range once the others are added to them. */
+static void sum_up(float *to, float *sum, const struct summing *s, size_t n)
+{
+    const size_t ranges = ceil_div(s->rows, s->step);
+
+    for (size_t r = 1; r < ranges; r++)
+        for (size_t i = 0; i < n; i++)
+            sum[i] += sum[r * s->width + i];
+    for (size_t i = 0; i < n; i++)
+        to[i] += sum[i];
+}
+
+void kern_rows_sums(const struct kern *k, size_t rows, size_t work,
+                    void (*fn)(void *ctx, size_t from, size_t to, float *sum),
+                    void *ctx, const struct kern_sums *sums)
+{
+    struct summing s = {fn, ctx, rows, .width = KERN_SUMS * sums->n};
+    const size_t fit = SUMS_FLOATS / greatest(s.width, 1);
+    int wanted = 0;
+
+    if (rows == 0)
+        return;
+    for (size_t i = 0; i < KERN_SUMS; i++)
+        wanted |= sums->to[i] != NULL;
+    if (wanted)
+        s.sum = k->scratch;
+    assert(work > 0 && sums->n <= KERN_SUMS_MOST);
+    s.step = ceil_div(rows, least(ceil_div(rows * work, RANGE_FLOATS), fit));
+    par_for(rows * work < ALONE_FLOATS ? NULL : k->par, ceil_div(rows, s.step),
+            sum_range, &s);
+    for (size_t i = 0; i < KERN_SUMS; i++)
+        if (sums->to[i])
+            sum_up(sums->to[i], s.sum + i * sums->n, &s, sums->n);
 }
 
 /* Below this many multiplications, waking the others takes longer than the work. */

@@ -73,13 +73,28 @@ const char *kern_name(const struct kern *k);
 
 /*
  * Loops over rows, shared out.  fn(ctx, from, to) for consecutive ranges that cover
- * 0..n-1; `work` is the cost of one row, in floats touched.  Ranges depend on n and
- * work only; less than a few thousand floats run in the caller.
+ * 0..n-1; `work` is the cost of one row, in floats touched.  Ranges depend on n, work and the
+ * number of threads; less than a few thousand floats run in the caller.
  */
 void kern_rows(const struct kern *k, size_t n, size_t work,
                void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
 
-/* The same over columns, for sums over rows whose order must be that of the rows:
+/*
+ * The same, with sums over all rows: fn adds what its rows give to sum, which is all zeros when it
+ * begins; where all `to` are NULL there is nobody to add for, and sum is NULL.  Then each to[i] (n)
+ * that is not NULL += sum[i n ..].  The ranges, whose sums are added up in their order, depend on
+ * the number of rows, work and n only.  The scratch of k is used.
+ */
+enum { KERN_SUMS = 2, KERN_SUMS_MOST = 1 << 17 };
+struct kern_sums {
+    float *to[KERN_SUMS]; /* NULL: not wanted */
+    size_t n;             /* of each, at most KERN_SUMS_MOST */
+};
+void kern_rows_sums(const struct kern *k, size_t rows, size_t work,
+                    void (*fn)(void *ctx, size_t from, size_t to, float *sum),
+                    void *ctx, const struct kern_sums *sums);
+
+/* kern_rows over columns, for sums over rows whose order must be that of the rows:
  * ranges start at multiples of 16. */
 void kern_columns(const struct kern *k, size_t n, size_t work,
                   void (*fn)(void *ctx, size_t from, size_t to), void *ctx);

@@ -26,37 +26,20 @@ void layernorm_forward(struct kern *k, float *y, float *m, float *r, const float
     kern_rows(k, N, 3 * C, forward_range, &j);
 }
 
-static void dx_range(void *ctx, size_t from, size_t to)
+static void back_range(void *ctx, size_t from, size_t to, float *dw)
 {
     const struct layernorm_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), layernorm_dx, (j, from, to));
-}
-
-static void dw_range(void *ctx, size_t from, size_t to)
-{
-    const struct layernorm_job *j = ctx;
-
-    ISA_CALL(kern_isa(j->k), layernorm_dw, (j, from, to));
+    ISA_CALL(kern_isa(j->k), layernorm_back, (j, from, to, dw));
 }
 
 void layernorm_backward(struct kern *k, float *dx, float *dw, float *db,
                         const float *dy, const float *x, const float *w, const float *m,
                         const float *r, size_t N, size_t C)
 {
-    struct layernorm_job j = {.k = k,
-                              .dx = dx,
-                              .dw = dw,
-                              .db = db,
-                              .x = x,
-                              .w = w,
-                              .m = m,
-                              .r = r,
-                              .dy = dy,
-                              .N = N,
-                              .C = C};
+    struct layernorm_job j = {
+        .k = k, .dx = dx, .x = x, .w = w, .m = m, .r = r, .dy = dy, .N = N, .C = C};
 
-    kern_rows(k, N, 4 * C, dx_range, &j);
-    if (dw || db)
-        kern_columns(k, C, 2 * N, dw_range, &j);
+    kern_rows_sums(k, N, 4 * C, back_range, &j,
+                   &(struct kern_sums){.to = {dw, db}, .n = C});
 }

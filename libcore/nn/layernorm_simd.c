@@ -59,7 +59,13 @@ void ISA_NAME(layernorm_rows)(const struct layernorm_job *j, size_t from, size_t
     }
 }
 
-ISA_BODY void dx_row(const struct layernorm_job *j, size_t n)
+/* What the way back wants to know of a row: the means of g and of g h.  dw and db += what the row
+ * gives to them, unless dw is NULL: a constant. */
+struct means {
+    float g, gh;
+};
+
+ISA_BODY struct means back_means(const struct layernorm_job *j, size_t n, float *dw)
 {
     const size_t C = j->C;
     const float *x = j->x + n * C, *dy = j->dy + n * C;
@@ -67,45 +73,39 @@ ISA_BODY void dx_row(const struct layernorm_job *j, size_t n)
     vdouble sg = {0}, sgh = {0};
 
     for (size_t i = 0; i < C; i += VEC) {
-        const vfloat g = vec_at(dy, i, C, 0) * vec_at(j->w, i, C, 0);
+        const vfloat d = vec_at(dy, i, C, 0), g = d * vec_at(j->w, i, C, 0);
         const vfloat h = (vec_at(x, i, C, m) - m) * r;
 
         sg += vec_low(g) + vec_high(g);
         sgh += vec_low(g) * vec_low(h) + vec_high(g) * vec_high(h);
+        if (dw) {
+            vec_put(dw, i, C, vec_at(dw, i, C, 0) + d * h);
+            vec_put(dw + C, i, C, vec_at(dw + C, i, C, 0) + d);
+        }
     }
-    const float mg = (float)(vec_sum_double(sg) / (double)C);
-    const float mgh = (float)(vec_sum_double(sgh) / (double)C);
+    return (struct means){(float)(vec_sum_double(sg) / (double)C),
+                          (float)(vec_sum_double(sgh) / (double)C)};
+}
+
+ISA_BODY void back_row(const struct layernorm_job *j, size_t n, float *dw)
+{
+    const size_t C = j->C;
+    const float *x = j->x + n * C, *dy = j->dy + n * C;
+    const float m = j->m[n], r = j->r[n];
+    const struct means mean = dw ? back_means(j, n, dw) : back_means(j, n, NULL);
     float *dx = j->dx + n * C;
+
     for (size_t i = 0; i < C; i += VEC) {
         const vfloat g = vec_at(dy, i, C, 0) * vec_at(j->w, i, C, 0);
         const vfloat h = (vec_at(x, i, C, m) - m) * r;
 
-        vec_put(dx, i, C, vec_at(dx, i, C, 0) + (g - mg - h * mgh) * r);
+        vec_put(dx, i, C, vec_at(dx, i, C, 0) + (g - mean.g - h * mean.gh) * r);
     }
 }
 
-void ISA_NAME(layernorm_dx)(const struct layernorm_job *j, size_t from, size_t to)
+void ISA_NAME(layernorm_back)(const struct layernorm_job *j, size_t from, size_t to,
+                              float *dw)
 {
     for (size_t n = from; n < to; n++)
-        dx_row(j, n);
-}
-
-/* dw and db over all rows, for columns from..to: the sums' order is that of the rows. */
-void ISA_NAME(layernorm_dw)(const struct layernorm_job *j, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i += VEC) {
-        vfloat sw = {0}, sb = {0};
-
-        for (size_t n = 0; n < j->N; n++) {
-            const vfloat dy = vec_at(j->dy + n * j->C, i, to, 0);
-            const vfloat x = vec_at(j->x + n * j->C, i, to, 0);
-
-            sw += dy * ((x - j->m[n]) * j->r[n]);
-            sb += dy;
-        }
-        if (j->dw)
-            vec_put(j->dw, i, to, vec_at(j->dw, i, to, 0) + sw);
-        if (j->db)
-            vec_put(j->db, i, to, vec_at(j->db, i, to, 0) + sb);
-    }
+        back_row(j, n, dw);
 }

@@ -9,15 +9,16 @@
 /* One job for both directions; each uses its members. */
 struct layernorm_job {
     const struct kern *k;
-    float *y, *m_out, *r_out, *dx, *dw, *db;
+    float *y, *m_out, *r_out, *dx;
     const float *x, *w, *b, *m, *r, *dy;
     size_t N, C;
     float eps;
 };
 
-/* y, m_out, r_out from x;  dx;  dw and db over all rows, for columns from..to. */
+/* y, m_out, r_out from x;  dx, and dw (C) and db (C) behind it += what these rows give to them
+ * (dw NULL: neither is wanted). */
 ISA_DECLARE(layernorm_rows, (const struct layernorm_job *j, size_t from, size_t to));
-ISA_DECLARE(layernorm_dx, (const struct layernorm_job *j, size_t from, size_t to));
-ISA_DECLARE(layernorm_dw, (const struct layernorm_job *j, size_t from, size_t to));
+ISA_DECLARE(layernorm_back,
+            (const struct layernorm_job *j, size_t from, size_t to, float *dw));
 
 #endif

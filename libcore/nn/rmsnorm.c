@@ -34,26 +34,17 @@ void rmsnorm_forward(struct kern *k, float *y, float *r, const float *x, const f
     rmsnorm_heads_forward(k, y, C, r, x, C, w, N, 1, C, p);
 }
 
-static void dx_range(void *ctx, size_t from, size_t to)
+static void back_range(void *ctx, size_t from, size_t to, float *dw)
 {
     const struct rmsnorm_job *j = ctx;
 
-    ISA_CALL(kern_isa(j->k), rmsnorm_dx, (j, from, to));
+    ISA_CALL(kern_isa(j->k), rmsnorm_back, (j, from, to, dw));
 }
 
-static void dw_range(void *ctx, size_t from, size_t to)
+static void backward(struct rmsnorm_job *j, float *dw)
 {
-    const struct rmsnorm_job *j = ctx;
-
-    ISA_CALL(kern_isa(j->k), rmsnorm_dw, (j, from, to));
-}
-
-/* dw first: dx may overwrite what it is made of. */
-static void backward(struct rmsnorm_job *j)
-{
-    if (j->dw)
-        kern_columns(j->k, j->C, 2 * j->N * j->H, dw_range, j);
-    kern_rows(j->k, j->N, 4 * j->H * j->C, dx_range, j);
+    kern_rows_sums(j->k, j->N, 4 * j->H * j->C, back_range, j,
+                   &(struct kern_sums){.to = {dw}, .n = j->C});
 }
 
 void rmsnorm_heads_backward(struct kern *k, float *dy, size_t lddy, float *dw,
@@ -62,7 +53,6 @@ void rmsnorm_heads_backward(struct kern *k, float *dy, size_t lddy, float *dw,
 {
     struct rmsnorm_job j = {.k = k,
                             .dx = dy,
-                            .dw = dw,
                             .x = x,
                             .w = w,
                             .r = r,
@@ -75,7 +65,7 @@ void rmsnorm_heads_backward(struct kern *k, float *dy, size_t lddy, float *dw,
                             .p = p,
                             .in_place = 1};
 
-    backward(&j);
+    backward(&j, dw);
 }
 
 void rmsnorm_backward(struct kern *k, float *dx, float *dw, const float *dy,
@@ -84,7 +74,6 @@ void rmsnorm_backward(struct kern *k, float *dx, float *dw, const float *dy,
 {
     struct rmsnorm_job j = {.k = k,
                             .dx = dx,
-                            .dw = dw,
                             .x = x,
                             .w = w,
                             .r = r,
@@ -96,5 +85,5 @@ void rmsnorm_backward(struct kern *k, float *dx, float *dw, const float *dy,
                             .ldy = C,
                             .p = p};
 
-    backward(&j);
+    backward(&j, dw);
 }

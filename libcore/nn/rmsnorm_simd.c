@@ -42,26 +42,32 @@ void ISA_NAME(rmsnorm_rows)(const struct rmsnorm_job *j, size_t from, size_t to)
         }
 }
 
-ISA_BODY double weighted_dot(const float *dy, const float *w, const float *x, size_t C,
-                             float offset)
+/* sum dy g x over a row, and dw += dy x r, unless it is NULL: a constant. */
+ISA_BODY double weighted_dot(const struct rmsnorm_job *j, const float *dy,
+                             const float *x, float r, float *dw)
 {
+    const size_t C = j->C;
     vdouble a = {0}, b = {0};
 
     for (size_t i = 0; i < C; i += VEC) {
-        const vfloat g = vec_at(dy, i, C, 0) * (vec_at(w, i, C, 0) + offset);
-        const vfloat v = vec_at(x, i, C, 0);
+        const vfloat d = vec_at(dy, i, C, 0), v = vec_at(x, i, C, 0);
+        const vfloat g = d * (vec_at(j->w, i, C, 0) + j->p.offset);
 
         a += vec_low(g) * vec_low(v);
         b += vec_high(g) * vec_high(v);
+        if (dw)
+            vec_put(dw, i, C, vec_at(dw, i, C, 0) + d * v * r);
     }
     return vec_sum_double(a + b);
 }
 
-ISA_BODY void dx_one(const struct rmsnorm_job *j, float *dx, const float *dy,
-                     const float *x, float r)
+ISA_BODY void back_one(const struct rmsnorm_job *j, float *dx, const float *dy,
+                       const float *x, float r, float *dw)
 {
     const size_t C = j->C;
-    const double s = weighted_dot(dy, j->w, x, C, j->p.offset) / (double)C;
+    const double s =
+        (dw ? weighted_dot(j, dy, x, r, dw) : weighted_dot(j, dy, x, r, NULL)) /
+        (double)C;
     const float t = r * r * r * (float)s;
 
     for (size_t i = 0; i < C; i += VEC) {
@@ -72,28 +78,14 @@ ISA_BODY void dx_one(const struct rmsnorm_job *j, float *dx, const float *dy,
     }
 }
 
-void ISA_NAME(rmsnorm_dx)(const struct rmsnorm_job *j, size_t from, size_t to)
+void ISA_NAME(rmsnorm_back)(const struct rmsnorm_job *j, size_t from, size_t to,
+                            float *dw)
 {
     for (size_t n = from; n < to; n++)
         for (size_t h = 0; h < j->H; h++) {
             const size_t at = n * j->ldy + h * j->C;
 
-            dx_one(j, j->dx + at, j->dy + at, j->x + n * j->ldx + h * j->C,
-                   j->r[n * j->H + h]);
+            back_one(j, j->dx + at, j->dy + at, j->x + n * j->ldx + h * j->C,
+                     j->r[n * j->H + h], dw);
         }
-}
-
-/* dw over all rows, for columns from..to: the sum's order is that of the rows. */
-void ISA_NAME(rmsnorm_dw)(const struct rmsnorm_job *j, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i += VEC) {
-        vfloat s = {0};
-
-        for (size_t n = 0; n < j->N; n++)
-            for (size_t h = 0; h < j->H; h++)
-                s += vec_at(j->dy + n * j->ldy + h * j->C, i, to, 0) *
-                     vec_at(j->x + n * j->ldx + h * j->C, i, to, 0) *
-                     j->r[n * j->H + h];
-        vec_put(j->dw, i, to, vec_at(j->dw, i, to, 0) + s);
-    }
 }
