@@ -8,7 +8,9 @@
  * deep a block, is the unit's form.  A block stays in the first cache while the tiles go by, and
  * between two blocks of the same strips the tiles' sums stay in the second: c is written once,
  * for it lies in memory.  Blocks come from memory too, or from the last cache if they were
- * packed just before: so all tiles together ask for the next one while they compute.  An
+ * packed just before: so all tiles together ask for the next one while they compute.  Where the
+ * left operand's rows, of the whole depth, are more than the second cache has room for, several
+ * strips take turns with each block of depth: the rows' share of it serves them all.  An
  * element's sum goes on where the block before it left it, so its bits do not depend on where
  * blocks end, nor on the order below, nor on the form.
  */
@@ -75,13 +77,16 @@ ISA_BODY void ask_rows(const struct bf16_form *f, float *c, size_t ldc)
 /* ---- tiles that are not whole parts of c --------------------------------------------- */
 
 /* TILES go together, at most: if each asks for a line with every step, that is a block.  Where
- * their sums wait for the next block, in the second cache, it is those of WAITING_ROWS.  Blocks of
+ * their sums wait for the next block, in the second cache, it is those of WAITING_ROWS, with
+ * WAITING_COLS if their share of the left operand is more than LEFT_STAYS bytes.  Blocks of
  * whole panels, at most PANEL_DEPTH deep, leave room in the first cache (48 kB where there is a unit)
  * for a tile of the left operand and one of the sums. */
 enum {
     TILE_SUMS = BF16_HEIGHT * BF16_WIDTH,
     TILES = STEP_LINES,
     WAITING_ROWS = 256,
+    WAITING_COLS = 128,
+    LEFT_STAYS = 512 << 10,
     PANEL_DEPTH = 288
 };
 
@@ -123,13 +128,13 @@ ISA_BODY void give_sums(const struct bf16_form *f, const struct bf16_place *at,
 
 /* ---- the order ----------------------------------------------------------------------- */
 
-/* What goes together: a form's columns, from column n on, and some tiles, from row m on, with
- * sums of theirs. */
+/* What goes together: `cols` columns from column n on, the form's or more, and some tiles, from row m
+ * on, with sums of theirs for each of the form's columns. */
 struct bf16_area {
     const struct bf16_product *p;
     const struct bf16_form *f;
-    size_t m, tiles, n;
-    float *sum; /* (tiles, TILE_SUMS) */
+    size_t m, tiles, n, cols;
+    float *sum; /* (cols / f->cols, tiles, f->rows f->cols) */
 };
 
 /* Words from a strip to the next. */
@@ -177,14 +182,14 @@ ISA_BODY void tile_from(const struct bf16_area *r, struct bf16_tile *t,
     }
 }
 
-/* Tile i with a block; `last`: of the depth. */
-ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
-                       size_t k, int last)
+/* Tile i with a block of the columns from n on; `last`: of the depth. */
+ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t n,
+                       size_t i, size_t k, int last)
 {
     const struct bf16_form *f = r->f;
     const size_t m = r->m + i * f->rows;
-    const struct bf16_place at = place_of(r->p, f, m, r->n);
-    float *sum = r->sum + i * TILE_SUMS;
+    const struct bf16_place at = place_of(r->p, f, m, n);
+    float *sum = r->sum + ((n - r->n) / f->cols * r->tiles + i) * f->rows * f->cols;
     const int whole = last && is_whole(&at, f);
 
     tile_from(r, t, &at, sum, k);
@@ -199,32 +204,39 @@ ISA_BODY void one_tile(const struct bf16_area *r, struct bf16_tile *t, size_t i,
         give_sums(f, &at, sum);
 }
 
-/* What is asked for with the last block of some strips. */
-ISA_BODY const uint32_t *strips_behind(const struct bf16_area *r)
-{
-    const size_t n = r->n + r->f->cols;
-
-    return n >= r->p->N && r->p->then ? r->p->then : block_of(r->p, n, 0);
-}
-
-/* The block at depth k, `deep` deep; the next one is asked for: of one tile's rows nothing of a
- * panel is used twice, so no whole block has to be there when it begins. */
-enum { AHEAD_STEPS = 4 };
-
-ISA_BODY void one_block(const struct bf16_area *r, size_t k, size_t deep, int last)
+/* What is asked for with the block of columns n.. from depth k to `end`: the next one of the area, or
+ * what comes behind it. */
+ISA_BODY const uint32_t *block_behind(const struct bf16_area *r, size_t n, size_t end,
+                                      size_t k)
 {
     const struct bf16_product *p = r->p;
-    struct bf16_tile t = {.b = block_of(p, r->n, k),
-                          .ahead =
-                              last ? strips_behind(r) : block_of(p, r->n, k + deep),
+    const size_t next = n + r->f->cols;
+
+    if (next < r->n + r->cols)
+        return block_of(p, next, k);
+    if (end < p->K)
+        return block_of(p, r->n, end);
+    return next >= p->N && p->then ? p->then : block_of(p, next, 0);
+}
+
+/* The block of columns n.. from depth k to `end`; the next one is asked for: of one tile's rows nothing
+ * of a panel is used twice, so no whole block has to be there when it begins. */
+enum { AHEAD_STEPS = 4 };
+
+ISA_BODY void one_block(const struct bf16_area *r, size_t n, size_t k, size_t end)
+{
+    const struct bf16_product *p = r->p;
+    const int last = end >= p->K;
+    struct bf16_tile t = {.b = block_of(p, n, k),
+                          .ahead = block_behind(r, n, end, k),
                           .apart = strips_apart(p),
-                          .steps = ceil_div(deep, BF16_STEP),
+                          .steps = ceil_div(end - k, BF16_STEP),
                           .share = ceil_div(STEP_LINES, r->tiles)};
 
     if (r->tiles == 1 && !last)
-        t.ahead = block_of(p, r->n, k + AHEAD_STEPS * BF16_STEP);
+        t.ahead = block_of(p, n, k + AHEAD_STEPS * BF16_STEP);
     for (size_t i = 0; i < r->tiles; i++, t.ahead += t.steps * t.share * LINE)
-        one_tile(r, &t, i, k, last);
+        one_tile(r, &t, n, i, k, last);
 }
 
 /* As equal as blocks can be.  Blocks of one tile are all but the last steps, and these, which
@@ -240,9 +252,10 @@ ISA_BODY size_t block_deep(const struct bf16_area *r, size_t k)
 
 ISA_BODY void one_depth(const struct bf16_area *r)
 {
-    for (size_t k = 0, deep; k < r->p->K; k += deep) {
-        deep = block_deep(r, k);
-        one_block(r, k, deep, k + deep >= r->p->K);
+    for (size_t k = 0, end; k < r->p->K; k = end) {
+        end = k + block_deep(r, k);
+        for (size_t n = r->n; n < r->n + r->cols; n += r->f->cols)
+            one_block(r, n, k, end);
     }
 }
 
@@ -253,18 +266,32 @@ static void scale_sums(const struct bf16_product *p)
             p->c[m * p->ldc + n] *= p->beta;
 }
 
+/* Columns that go together with r's tiles. */
+ISA_BODY size_t columns_of(const struct bf16_area *r)
+{
+    const size_t K = r->p->K, left = r->tiles * r->f->rows * K * sizeof(uint16_t);
+
+    return K > r->f->depth && r->tiles > 1 && left > LEFT_STAYS ? WAITING_COLS
+                                                                : r->f->cols;
+}
+
 ISA_BODY void bf16_blocks(const struct bf16_product *p, const struct bf16_form *f)
 {
-    _Alignas(64) float sum[TILES * TILE_SUMS];
+    _Alignas(64) float sum[WAITING_ROWS * WAITING_COLS];
     struct bf16_area r = {.p = p, .f = f, .sum = sum};
     const size_t most = p->K > f->depth ? WAITING_ROWS / f->rows : TILES;
 
     scale_sums(p);
     for (; r.m < p->M; r.m += r.tiles * f->rows) {
         r.tiles = least(most, ceil_div(p->M - r.m, f->rows));
-        for (r.n = 0; r.n < p->N; r.n += f->cols)
+        const size_t cols = columns_of(&r);
+        for (r.n = 0; r.n < p->N; r.n += r.cols) {
+            r.cols = least(cols, round_up(p->N - r.n, f->cols));
             one_depth(&r);
+        }
     }
 }
+_Static_assert(TILE_SUMS *TILES <= WAITING_ROWS * WAITING_COLS,
+               "sums of tiles that do not wait");
 
 #endif

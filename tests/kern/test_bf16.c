@@ -229,6 +229,55 @@ Theory((int which, size_t M, size_t N, size_t K, float beta), bf16,
         free(all[i]);
 }
 
+/* So many rows, and so deep, that strips take turns: more of them than go together, the last one
+ * narrow; by the processor's unit, too, which has to do as each strip alone does. */
+enum { TURN_M = 270, TURN_N = 140, TURN_K = 1060 };
+
+Test(bf16, strips_that_take_turns)
+{
+    const size_t M = TURN_M, N = TURN_N, K = TURN_K, ld = N + 4;
+    float *x = normals(M * K, 1), *W = normals(N * K, 2),
+          *was = normals((M + 1) * ld, 3);
+    float *rx = rounded_copy(x, M * K), *rW = rounded_copy(W, N * K);
+
+    for (int which = 0; which < 2; which++) {
+        float *y = normals((M + 1) * ld, 3);
+
+        multiply_at_once(units[which].unit, y, ld, x, W, M, N, K, 1, 0);
+        check_elements(which, y, was, ld, rx, rW, M, N, K, 1);
+        free(y);
+    }
+    free(x);
+    free(W);
+    free(was);
+    free(rx);
+    free(rW);
+}
+
+Test(bf16, the_processor_s_strips_that_take_turns)
+{
+    static const enum isa sets[] = {ISA_AVX512_BF16, ISA_AMX};
+    const size_t M = TURN_M, N = TURN_N, K = TURN_K, strip = BF16_STRIP;
+    float *x = normals(M * K, 1), *W = normals(N * K, 2);
+
+    for (size_t s = 0; s < 2; s++) {
+        const struct bf16_unit *u = isa_has(sets[s]) ? bf16_unit_of(sets[s]) : NULL;
+        float *y = zeros(M * N), *z = zeros(M * N);
+
+        if (u) {
+            multiply_at_once(u, y, N, x, W, M, N, K, 0, 0);
+            for (size_t n = 0; n < N; n += strip)
+                multiply_at_once(u, z + n, N, x, W + n * K, M, least(strip, N - n), K,
+                                 0, 0);
+            cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "%s", u->name);
+        }
+        free(y);
+        free(z);
+    }
+    free(x);
+    free(W);
+}
+
 /* The same bits past the caches, which is for whole tiles whose rows begin with a line. */
 TheoryDataPoints(bf16, what_goes_past_the_caches) = {
     DataPoints(int, 0, 1),        DataPoints(size_t, 20, 129, 310),
