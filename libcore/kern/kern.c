@@ -11,7 +11,7 @@
 
 /* Rows are shared out in ranges of at most about so many floats, the same for each thread; fewer than
  * ALONE_FLOATS are the caller's alone, who would wait for others as long. */
-enum { RANGE_FLOATS = 16384, ALONE_FLOATS = 8192 };
+enum { RANGE_FLOATS = 16384, ALONE_FLOATS = 16384 };
 
 /* The sums of all ranges take so many floats of the scratch, at most: kern/kern.h. */
 enum { SUMS_FLOATS = KERN_SUMS * KERN_SUMS_MOST };
