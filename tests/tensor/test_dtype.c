@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* binary16 by its definition, in double. */
@@ -92,6 +93,30 @@ Test(dtype, arrays_count_what_was_lost)
     cr_expect_eq(memcmp(back, x, sizeof x), 0);
     cr_expect_eq(dtype_narrow(buf, x, DTYPE_I32, 6), -1);
     cr_expect_eq(dtype_widen(back, buf, DTYPE_BOOL, 6), -1);
+}
+
+/* Arrays of every upper half with some lower ones: numbers, infinities and NaNs as one by one. */
+Test(dtype, arrays_are_their_numbers)
+{
+    static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    enum { LOWS = sizeof low / sizeof *low, ALL = LOWS << 16 };
+    float *x = malloc(ALL * sizeof *x);
+    uint16_t *h = malloc(ALL * sizeof *h);
+    long lost = 0;
+
+    cr_assert(x && h);
+    for (size_t i = 0; i < ALL; i++) {
+        const uint32_t u = (uint32_t)(i / LOWS) << 16 | low[i % LOWS];
+
+        memcpy(&x[i], &u, 4);
+        lost += isfinite(x[i]) && isinf(f32_from_bf16(bf16_from_f32(x[i])));
+    }
+    cr_expect_eq(dtype_narrow(h, x, DTYPE_BF16, ALL), lost);
+    cr_expect_eq(lost, 2 * 3, "the largest of each sign, from its middle on");
+    for (size_t i = 0; i < ALL; i++)
+        cr_assert_eq(h[i], bf16_from_f32(x[i]), "%zu", i);
+    free(x);
+    free(h);
 }
 
 Test(dtype, names)
