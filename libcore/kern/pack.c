@@ -479,6 +479,7 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
     for (size_t r = 0; r < R; r++)
         for (size_t v = 0; v < 2; v++)
             __builtin_prefetch(c + r * ldc + v * LINE, 1, 3);
+    UNROLL_4
     for (size_t k = 0; k < p.K; k++, b += AVX512_WIDTH, ahead += p.ahead.step) {
         const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + LINE);
 
