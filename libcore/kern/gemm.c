@@ -442,22 +442,37 @@ void gemm_rows_left(struct kern *k, float *y, size_t ldy, const uint32_t *left,
         rows(k, &r);
 }
 
+static int rows_pairs(struct kern *k, struct rows_job *r)
+{
+    const struct gemm_weight *w = r->w;
+
+    if (r->M == 0 || w->N == 0 || w->K == 0 || k->backend == KERN_OPENBLAS ||
+        w->N / 2 % width_of(k, w) != 0 || w->N % 2 != 0)
+        return 0;
+    if (!is_few(k, r)) {
+        const struct product p = many(k, r);
+
+        if (!product_pieces(&p))
+            return 0;
+    }
+    rows(k, r);
+    return 1;
+}
+
 int gemm_rows_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
                     size_t ldx, size_t M, const struct gemm_weight *w)
 {
     struct rows_job r = {.k = k, .to = to, .x = x, .ldx = ldx, .M = M, .w = w};
 
-    if (M == 0 || w->N == 0 || w->K == 0 || k->backend == KERN_OPENBLAS ||
-        w->N / 2 % width_of(k, w) != 0 || w->N % 2 != 0)
-        return 0;
-    if (!is_few(k, &r)) {
-        const struct product p = many(k, &r);
+    return rows_pairs(k, &r);
+}
 
-        if (!product_pieces(&p))
-            return 0;
-    }
-    rows(k, &r);
-    return 1;
+int gemm_rows_pairs_left(struct kern *k, const struct gemm_pieces *to,
+                         const uint32_t *left, size_t M, const struct gemm_weight *w)
+{
+    struct rows_job r = {.k = k, .to = to, .left = left, .M = M, .w = w};
+
+    return rows_pairs(k, &r);
 }
 
 /* ---- free order ------------------------------------------------------------------ */

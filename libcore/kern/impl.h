@@ -68,9 +68,12 @@ void product_multiply(const struct product *p);
  * depth. */
 int product_pieces(const struct product *p);
 
-/* gemm_rows, x of M rows being in order for the unit: gemm.c. */
+/* gemm_rows and gemm_rows_pairs, x of M rows being in order for the unit: gemm.c. */
 void gemm_rows_left(struct kern *k, float *y, size_t ldy, const uint32_t *left,
                     size_t M, const struct gemm_weight *w);
+int gemm_rows_pairs_left(struct kern *k, const struct gemm_pieces *to,
+                         const uint32_t *left, size_t M,
+                         const struct gemm_weight *w) MUST_CHECK;
 
 /* KERN_OPENBLAS: blas.c.  blas_init loads it and sets one thread per call; the name is then e.g.
  * "openblas-0.3.21/SkylakeX"; the rest as gemm.h's, K > 0 and depth > 0. */

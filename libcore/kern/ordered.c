@@ -7,6 +7,7 @@
 
 _Static_assert(ORDERED_ROWS == (int)BF16_STEP && ORDERED_ROWS % BF16_HEIGHT == 0,
                "rows are whole tiles, and whole steps of depth");
+_Static_assert(ORDERED_ROWS_ALONE == (int)BF16_HEIGHT, "a tile");
 _Static_assert(ORDERED_COLUMNS == (int)BF16_WIDTH && ORDERED_COLUMNS % BF16_STEP == 0,
                "columns are whole panels, and whole steps of depth");
 
@@ -21,13 +22,18 @@ size_t ordered_bytes(size_t M, size_t K)
            sizeof(uint32_t);
 }
 
+size_t ordered_rows_of(const struct ordered *o)
+{
+    return o->columns || o->panels ? ORDERED_ROWS : ORDERED_ROWS_ALONE;
+}
+
 void ordered_put(const struct ordered *o, const struct kern *k, const float *x,
                  size_t ld, size_t row, size_t rows, size_t col, size_t cols)
 {
     const struct pack_rows some = {o->M, row, row + rows};
     const size_t by_rows = bf16_tile_words(o->K), deep = bf16_pairs(o->M);
 
-    assert(row % ORDERED_ROWS == 0 && col % ORDERED_COLUMNS == 0 &&
+    assert(row % ordered_rows_of(o) == 0 && col % ORDERED_COLUMNS == 0 &&
            cols % ORDERED_COLUMNS == 0);
     if (o->rows)
         bf16_left_from_rows(
@@ -55,6 +61,33 @@ void ordered_rows(struct kern *k, float *y, size_t ldy, const struct ordered *x,
 {
     assert(ordered_wanted(k) && w->pairs && w->K == x->K);
     gemm_rows_left(k, y, ldy, x->rows, x->M, w);
+}
+
+int ordered_rows_pairs(struct kern *k, const struct gemm_pieces *to,
+                       const struct ordered *x, const struct gemm_weight *w)
+{
+    assert(ordered_wanted(k) && w->pairs && w->K == x->K);
+    return gemm_rows_pairs_left(k, to, x->rows, x->M, w);
+}
+
+int ordered_nt_pairs(struct kern *k, const struct gemm_pieces *to,
+                     const struct ordered *x, const float *W, size_t ldw, size_t N)
+{
+    const struct product p = {.k = k,
+                              .how = TRANS_B | PAIRS | ROUNDED,
+                              .left = x->rows,
+                              .b = W,
+                              .ldb = ldw,
+                              .rows = x->M,
+                              .cols = N,
+                              .depth = x->K,
+                              .to = to};
+
+    assert(ordered_wanted(k));
+    if (x->M == 0 || N == 0 || N % 2 != 0 || !product_pieces(&p))
+        return 0;
+    product_multiply(&p);
+    return 1;
 }
 
 void ordered_nt(struct kern *k, float *y, size_t ldy, const struct ordered *x,

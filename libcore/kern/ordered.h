@@ -21,7 +21,8 @@ struct ordered {
     uint32_t *rows, *columns, *panels;
 };
 
-enum { ORDERED_ROWS = 32, ORDERED_COLUMNS = 64 };
+/* What is put together: rows, fewer where X is wanted by rows alone; and columns. */
+enum { ORDERED_ROWS = 32, ORDERED_ROWS_ALONE = 16, ORDERED_COLUMNS = 64 };
 
 /* 1 if products of k read operands in order: it rounds both, and has a unit. */
 int ordered_wanted(const struct kern *k);
@@ -29,15 +30,25 @@ int ordered_wanted(const struct kern *k);
 /* At most 2 M' K, M' being M in whole ORDERED_ROWS. */
 size_t ordered_bytes(size_t M, size_t K);
 
+/* How many rows are put together. */
+size_t ordered_rows_of(const struct ordered *o);
+
 /* Rows row..row+rows-1, columns col..col+cols-1 of X from x, rows ld apart, into all orders.  row is
- * a multiple of ORDERED_ROWS, and so are rows, unless they are the last of X; col and cols of
- * ORDERED_COLUMNS.  By the calling thread alone; others may put other rows or columns. */
+ * a multiple of ordered_rows_of(o), and so are rows, unless they are the last of X; col
+ * and cols of ORDERED_COLUMNS.  By the calling thread alone; others may put other rows or columns. */
 void ordered_put(const struct ordered *o, const struct kern *k, const float *x,
                  size_t ld, size_t row, size_t rows, size_t col, size_t cols);
 
 /* y (M, N) = X W^T, as gemm_rows; w is packed as KERN_BF16.  By rows. */
 void ordered_rows(struct kern *k, float *y, size_t ldy, const struct ordered *x,
                   const struct gemm_weight *w);
+
+/* The same in pairs, as gemm_rows_pairs; and as gemm_nt_pairs, W being (N, K).  By rows. */
+int ordered_rows_pairs(struct kern *k, const struct gemm_pieces *to,
+                       const struct ordered *x, const struct gemm_weight *w) MUST_CHECK;
+int ordered_nt_pairs(struct kern *k, const struct gemm_pieces *to,
+                     const struct ordered *x, const float *W, size_t ldw,
+                     size_t N) MUST_CHECK;
 
 /* y (M, N) = beta y + X W^T, as gemm_nt.  By rows. */
 void ordered_nt(struct kern *k, float *y, size_t ldy, const struct ordered *x,

@@ -200,6 +200,35 @@ const float *block_enter(const struct block *b, float *r, float *mean, const flo
     return b->h;
 }
 
+size_t block_ordered_floats(const struct model *m, size_t B, size_t width)
+{
+    const size_t ordered = ordered_wanted(m->kern) ? ordered_bytes(B, width) : 0;
+
+    return ordered / sizeof(float);
+}
+
+size_t block_h_floats(const struct model *m, size_t B)
+{
+    return greatest(B * m->arch.C, block_ordered_floats(m, B, m->arch.C));
+}
+
+int block_enter_in_order(const struct block *b, struct ordered *h,
+                         enum block_way on_way, float *r, const float *x, size_t w)
+{
+    const struct model *m = b->m;
+    uint32_t *words = (void *)b->h;
+
+    if (w == MODEL_NONE || m->arch.norm != NORM_RMS || !ordered_wanted(m->kern) ||
+        m->arch.C % ORDERED_COLUMNS != 0)
+        return 0;
+    *h = (struct ordered){.M = b->B,
+                          .K = m->arch.C,
+                          .rows = on_way == BLOCK_FORWARD ? words : NULL,
+                          .panels = on_way == BLOCK_BACK ? words : NULL};
+    rmsnorm_ordered(m->kern, h, r, x, block_param(m, w), block_rms(m));
+    return 1;
+}
+
 void block_leave(const struct block *b, float *out, float *made, const float *x,
                  size_t post, size_t bias)
 {

@@ -89,7 +89,7 @@ struct block {
     struct adapter_work lora;   /* where the model has an adapter */
     /* scratch */
     struct attn_run *attn; /* (n) */
-    float *h;              /* (B, C) */
+    float *h;              /* block_h_floats: (B, C), or in order */
     float *turned;         /* (B, (H + 2 G) D) if q and k are normed */
     float *act;            /* mlp_act_floats: (B, F), or in order */
     float *attn_scratch;
@@ -113,6 +113,9 @@ const struct attn_bias *block_bias_fill(const struct attn_bias *b,
 
 /* Scratch floats for attention of rows that see up to S keys. */
 size_t block_attn_scratch(const struct model *m, size_t S);
+
+/* Floats of a block's `h` of B rows. */
+size_t block_h_floats(const struct model *m, size_t B);
 
 /* Floats of a block's `act`, and of a block_back's `dact` and `dup`, of B rows (mlp.c). */
 size_t mlp_act_floats(const struct model *m, size_t B);

@@ -5,6 +5,7 @@
 #ifndef CAGSR_MODEL_BLOCK_PARTS_H
 #define CAGSR_MODEL_BLOCK_PARTS_H
 
+#include "kern/ordered.h"
 #include "model/block.h"
 #include "nn/rmsnorm.h"
 
@@ -49,6 +50,15 @@ void block_product_backward(const struct block *b, const struct block_back *w,
 /* What a sub-layer reads of x: its norm (r, mean as block_norm's), or x itself. */
 const float *block_enter(const struct block *b, float *r, float *mean, const float *x,
                          size_t w, size_t bias);
+
+/* The same for products alone, which want it in order: h out, in b->h; r as above.  On the way forward by
+ * rows, on the way back by panels.  1; or 0 and nothing was done: block_enter() always can. */
+enum block_way { BLOCK_FORWARD, BLOCK_BACK };
+int block_enter_in_order(const struct block *b, struct ordered *h,
+                         enum block_way on_way, float *r, const float *x, size_t w);
+
+/* Floats of B rows of a matrix in order; 0 where nobody reads it so. */
+size_t block_ordered_floats(const struct model *m, size_t B, size_t width);
 
 /* dx += the gradient of x, from w->dh, that of what block_enter made of it. */
 void block_enter_backward(const struct block *b, const struct block_back *w, float *dx,

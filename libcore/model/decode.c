@@ -35,7 +35,7 @@ static void carve(struct decoder *d, struct arena *a, size_t out)
     }
     d->acts.up = arena_take(a, B * block_up_width(m), f);
     d->block.attn = arena_take(a, B, sizeof *d->block.attn);
-    d->block.h = arena_take(a, B * c->C, f);
+    d->block.h = arena_take(a, block_h_floats(m, B), f);
     if (c->qk_norm != QK_PLAIN)
         d->block.turned = arena_take(a, B * block_qkv_width(m), f);
     d->block.act = arena_take(a, mlp_act_floats(m, B), f);

@@ -41,29 +41,24 @@ static int down_is_bare(const struct model *m, const struct model_layer *y)
 /* 1 if what comes of the gate is read by products alone, which want it in order. */
 static int in_order(const struct model *m, const struct model_layer *y)
 {
-    return gate_is_bare(m, y) && down_is_bare(m, y) && ordered_wanted(m->kern);
-}
-
-static size_t room(const struct model *m, size_t B, size_t width)
-{
-    const size_t ordered = ordered_wanted(m->kern) ? ordered_bytes(B, width) : 0;
-
-    return ordered / sizeof(float);
+    return gate_is_bare(m, y) && down_is_bare(m, y) && ordered_wanted(m->kern) &&
+           m->arch.F % ORDERED_COLUMNS == 0;
 }
 
 size_t mlp_act_floats(const struct model *m, size_t B)
 {
-    return greatest(B * m->arch.F, room(m, B, m->arch.F));
+    return greatest(B * m->arch.F, block_ordered_floats(m, B, m->arch.F));
 }
 
 size_t mlp_dact_floats(const struct model *m, size_t B)
 {
-    return greatest(B * m->arch.F, room(m, B, block_up_width(m)));
+    return greatest(B * m->arch.F, block_ordered_floats(m, B, block_up_width(m)));
 }
 
 size_t mlp_dup_floats(const struct model *m, size_t B)
 {
-    return greatest(B * block_up_width(m), room(m, B, block_up_width(m)));
+    return greatest(B * block_up_width(m),
+                    block_ordered_floats(m, B, block_up_width(m)));
 }
 
 static uint32_t *words(float *x)
@@ -85,24 +80,31 @@ static void activate(const struct block *b, float *y, const float *up)
 
 /* made (B, C) of the gate in order.  0: cannot be. */
 static int mlp_in_order(const struct block *b, size_t l, const struct block_acts *a,
-                        const float *h, float *made)
+                        float *made)
 {
     const struct model *m = b->m;
     const struct arch *c = &m->arch;
     const struct model_layer *y = &m->layer[l];
     const struct ordered act = {.M = b->B, .K = c->F, .rows = words(b->act)};
+    const float *x = mlp_input(c, a);
+    struct gated_from h = {.ld = c->C};
+    struct ordered ordered;
 
     if (!in_order(m, y))
         return 0;
+    if (block_enter_in_order(b, &ordered, BLOCK_FORWARD, NULL, x, y->ln2))
+        h.ordered = &ordered;
+    else
+        h.x = block_enter(b, NULL, NULL, x, y->ln2, y->ln2_b);
     if (b->products == BLOCK_ROWS) {
-        if (!gated_rows_product(m->kern, (struct gated_to){.ordered = &act}, h, c->C,
-                                b->B, &m->packed[l].up, c->act))
+        if (!gated_rows_product(m->kern, (struct gated_to){.ordered = &act}, h, b->B,
+                                &m->packed[l].up, c->act))
             return 0;
         ordered_rows(m->kern, made, c->C, &act, &m->packed[l].down);
         return 1;
     }
-    if (!gated_product(m->kern, &act, a->up_halves, h, c->C, block_param(m, y->up),
-                       c->C, b->B, c->F, c->C, c->act))
+    if (!gated_product(m->kern, &act, a->up_halves, h, block_param(m, y->up), c->C,
+                       b->B, c->F, c->C, c->act))
         return 0;
     ordered_nt(m->kern, made, c->C, &act, block_param(m, y->down), c->F, c->C, 0);
     return 1;
@@ -118,8 +120,9 @@ static void open_in_floats(const struct block *b, size_t l, const struct block_a
     const struct gemm_weight *packed = m->packed ? &m->packed[l].up : NULL;
 
     if (b->products == BLOCK_ROWS && gate_is_bare(m, y) &&
-        gated_rows_product(m->kern, (struct gated_to){.floats = b->act}, h, c->C, b->B,
-                           packed, c->act))
+        gated_rows_product(m->kern, (struct gated_to){.floats = b->act},
+                           (struct gated_from){.x = h, .ld = c->C}, b->B, packed,
+                           c->act))
         return;
     block_product(b, a->up, block_up_width(m), h, c->C, y->up, packed, y->up_b);
     if (a->up_halves)
@@ -134,10 +137,10 @@ void mlp_forward(const struct block *b, size_t l, const struct block_acts *a)
     const struct model_layer *y = &m->layer[l];
     const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     float *made = y->post2 == MODEL_NONE ? a->out : a->down;
-    const float *h = block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b);
 
-    if (!mlp_in_order(b, l, a, h, made)) {
-        open_in_floats(b, l, a, h);
+    if (!mlp_in_order(b, l, a, made)) {
+        open_in_floats(b, l, a,
+                       block_enter(b, NULL, NULL, mlp_input(c, a), y->ln2, y->ln2_b));
         block_product(b, made, c->C, b->act, c->F, y->down, p ? &p->down : NULL,
                       y->down_b);
     }
@@ -166,6 +169,21 @@ static const float *enter_again(const struct block *b, const struct block_back *
     return block_enter(b, w->r, w->mean, mlp_input(&b->m->arch, a), y->ln2, y->ln2_b);
 }
 
+/* dW = w->beta dW + d^T h, h being what the MLP reads. */
+static void up_backward(const struct block *b, const struct block_back *w, size_t l,
+                        const struct block_acts *a, const struct ordered *d, float *dW)
+{
+    const struct model *m = b->m;
+    const size_t C = m->arch.C;
+    struct ordered h;
+
+    if (block_enter_in_order(b, &h, BLOCK_BACK, w->r, mlp_input(&m->arch, a),
+                             m->layer[l].ln2))
+        ordered_tn(m->kern, dW, C, d, &h, w->beta);
+    else
+        ordered_tn_left(m->kern, dW, C, d, enter_again(b, w, l, a), C, C, w->beta);
+}
+
 /* w->dh from dmade, with the gate and its gradient in order; 0: cannot be. */
 static int back_in_order(const struct block *b, const struct block_back *w, size_t l,
                          const struct block_acts *a, const float *dmade, float *grads)
@@ -185,9 +203,10 @@ static int back_in_order(const struct block *b, const struct block_back *w, size
     if (dW)
         ordered_tn_right(m->kern, dW, F, dmade, C, &act, C, w->beta);
     ordered_nn(m->kern, w->dh, C, &d, block_param(m, y->up), C, C, 0);
-    const float *h = enter_again(b, w, l, a);
     if (dup)
-        ordered_tn_left(m->kern, dup, C, &d, h, C, C, w->beta);
+        up_backward(b, w, l, a, &d, dup);
+    else
+        enter_again(b, w, l, a); /* for its norm's way back */
     return 1;
 }
 

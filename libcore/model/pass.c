@@ -114,7 +114,7 @@ static void carve(struct pass *p, struct arena *a, const struct need *n)
     p->norms = train ? NULL : arena_take(a, c->H * n->slots, f);
     p->runs = arena_take(a, n->seqs, sizeof *p->runs);
     p->block.attn = arena_take(a, n->seqs, sizeof *p->block.attn);
-    p->block.h = arena_take(a, n->B * c->C, f);
+    p->block.h = arena_take(a, block_h_floats(m, n->B), f);
     p->block.turned =
         c->qk_norm != QK_PLAIN ? arena_take(a, n->B * block_qkv_width(m), f) : NULL;
     p->block.act = arena_take(a, mlp_act_floats(m, n->B), f);

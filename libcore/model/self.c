@@ -145,6 +145,32 @@ static float *turn(const struct block *b, size_t l, const struct block_acts *a,
     return to;
 }
 
+/* 1 if queries, keys and values are nothing but the product with W_QKV. */
+static int is_bare(const struct model *m, const struct model_layer *y)
+{
+    return y->qkv_b == MODEL_NONE && !adapter_changes(m, y->qkv);
+}
+
+/* a->qkv, as projected. */
+static void project(const struct block *b, size_t l, const struct block_acts *a)
+{
+    const struct model *m = b->m;
+    const struct model_layer *y = &m->layer[l];
+    const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
+    const size_t qkv = block_qkv_width(m), C = m->arch.C;
+    struct ordered h;
+
+    if (!is_bare(m, y) ||
+        !block_enter_in_order(b, &h, BLOCK_FORWARD, NULL, a->x, y->ln1))
+        block_product(b, a->qkv, qkv,
+                      block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b), C, y->qkv,
+                      p ? &p->qkv : NULL, y->qkv_b);
+    else if (b->products == BLOCK_ROWS)
+        ordered_rows(m->kern, a->qkv, qkv, &h, &p->qkv);
+    else
+        ordered_nt(m->kern, a->qkv, qkv, &h, block_param(m, y->qkv), C, qkv, 0);
+}
+
 void self_forward(const struct block *b, size_t l, const struct block_acts *a)
 {
     const struct model *m = b->m;
@@ -156,9 +182,8 @@ void self_forward(const struct block *b, size_t l, const struct block_acts *a)
     float *made = y->post1 == MODEL_NONE ? a->mid : a->o;
     struct block_tap t = {b, l};
     const struct attn_tap at = {tap, &t};
-    const float *h = block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b);
 
-    block_product(b, a->qkv, qkv, h, c->C, y->qkv, p ? &p->qkv : NULL, y->qkv_b);
+    project(b, l, a);
     const float *turned = turn(b, l, a, NULL);
     const int own = brings_own(b, l);
     if (!own)
@@ -267,15 +292,35 @@ void self_out_backward(const struct block *b, const struct block_back *w, size_t
         c->H * c->D, y->o, y->o_b, grads);
 }
 
-void self_backward(const struct block *b, const struct block_back *w, size_t l,
-                   const struct block_acts *a, float *dx, float *grads)
+/* w->dh, and the gradient of W_QKV, from w->dqkv. */
+static void project_backward(const struct block *b, const struct block_back *w,
+                             size_t l, const struct block_acts *a, float *grads)
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
+    const size_t qkv = block_qkv_width(m), C = m->arch.C;
+    float *dW = block_grad(grads, y->qkv);
+    struct ordered h;
+
+    if (!dW || !is_bare(m, y) ||
+        !block_enter_in_order(b, &h, BLOCK_BACK, w->r, a->x, y->ln1)) {
+        const float *x = block_enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
+
+        block_product_backward(b, w, w->dh, w->dqkv, qkv, x, C, y->qkv, y->qkv_b,
+                               grads);
+        return;
+    }
+    gemm_nn(m->kern, w->dh, C, w->dqkv, qkv, block_param(m, y->qkv), C, b->B, qkv, C,
+            0);
+    ordered_tn_right(m->kern, dW, C, w->dqkv, qkv, &h, qkv, w->beta);
+}
+
+void self_backward(const struct block *b, const struct block_back *w, size_t l,
+                   const struct block_acts *a, float *dx, float *grads)
+{
+    const struct model_layer *y = &b->m->layer[l];
 
     attention_backward(b, w, l, a, grads);
-    const float *h = block_enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
-    block_product_backward(b, w, w->dh, w->dqkv, block_qkv_width(m), h, m->arch.C,
-                           y->qkv, y->qkv_b, grads);
+    project_backward(b, w, l, a, grads);
     block_enter_backward(b, w, dx, a->x, y->ln1, y->ln1_b, grads);
 }

@@ -145,23 +145,29 @@ static void take_backward(void *ctx, const struct gemm_piece *p)
                                             .cols = least(SOME_COLS, p->cols - c)});
 }
 
-int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
-                       size_t N, const struct gemm_weight *w, enum act act)
+int gated_rows_product(struct kern *k, struct gated_to y, struct gated_from h, size_t N,
+                       const struct gemm_weight *w, enum act act)
 {
     struct gate g = {.k = k, .y = y, .F = w->N / 2, .act = act};
     const struct gemm_pieces to = {take_forward, &g};
 
-    return fits(&g) && gemm_rows_pairs(k, &to, h, ldh, N, w);
+    if (!fits(&g))
+        return 0;
+    return h.x ? gemm_rows_pairs(k, &to, h.x, h.ld, N, w)
+               : ordered_rows_pairs(k, &to, h.ordered, w);
 }
 
-int gated_product(struct kern *k, const struct ordered *y, uint16_t *x, const float *h,
-                  size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
-                  enum act act)
+int gated_product(struct kern *k, const struct ordered *y, uint16_t *x,
+                  struct gated_from h, const float *W, size_t ldw, size_t N, size_t F,
+                  size_t K, enum act act)
 {
     struct gate g = {.k = k, .y.ordered = y, .kept = x, .F = F, .act = act};
     const struct gemm_pieces to = {take_forward, &g};
 
-    return fits(&g) && gemm_nt_pairs(k, &to, h, ldh, W, ldw, N, 2 * F, K);
+    if (!fits(&g))
+        return 0;
+    return h.x ? gemm_nt_pairs(k, &to, h.x, h.ld, W, ldw, N, 2 * F, K)
+               : ordered_nt_pairs(k, &to, h.ordered, W, ldw, 2 * F);
 }
 
 int gated_product_backward(struct kern *k, const struct ordered *dx,

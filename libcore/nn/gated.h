@@ -22,6 +22,13 @@ void gated_forward(struct kern *k, float *y, const float *x, size_t N, size_t F,
 void gated_backward(struct kern *k, float *dx, const float *dy, const float *x,
                     size_t N, size_t F, enum act act);
 
+/* What the product reads, of N rows: float32, rows ld apart, or, x being NULL, in order by rows. */
+struct gated_from {
+    const float *x;
+    size_t ld;
+    const struct ordered *ordered;
+};
+
 /* The gate's y as float32, or in order for the products that read it: the other is NULL. */
 struct gated_to {
     float *floats;
@@ -34,15 +41,15 @@ struct gated_to {
  * multiple of ORDERED_COLUMNS and something is wanted in order, and nothing was done.
  */
 
-/* x = h W^T by gemm_rows, h (N, K), rows ldh apart; y.  x is never whole in memory. */
-int gated_rows_product(struct kern *k, struct gated_to y, const float *h, size_t ldh,
-                       size_t N, const struct gemm_weight *w, enum act act) MUST_CHECK;
+/* x = h W^T by gemm_rows, h (N, K); y.  x is never whole in memory. */
+int gated_rows_product(struct kern *k, struct gated_to y, struct gated_from h, size_t N,
+                       const struct gemm_weight *w, enum act act) MUST_CHECK;
 
 /* x (N, 2 F) = h W^T by gemm_nt, W (2 F, K); y in order.  x is kept as bfloat16; NULL: nobody
  * wants it. */
-int gated_product(struct kern *k, const struct ordered *y, uint16_t *x, const float *h,
-                  size_t ldh, const float *W, size_t ldw, size_t N, size_t F, size_t K,
-                  enum act act) MUST_CHECK;
+int gated_product(struct kern *k, const struct ordered *y, uint16_t *x,
+                  struct gated_from h, const float *W, size_t ldw, size_t N, size_t F,
+                  size_t K, enum act act) MUST_CHECK;
 
 /* dy (N, F) = dout W by gemm_nn, dout (N, C), W (C, F); dx, and y again, in order: both of x as it
  * was kept.  dy is never whole in memory. */

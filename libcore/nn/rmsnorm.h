@@ -10,7 +10,7 @@
 #ifndef CAGSR_NN_RMSNORM_H
 #define CAGSR_NN_RMSNORM_H
 
-#include "kern/kern.h"
+#include "kern/ordered.h"
 
 #include <stddef.h>
 
@@ -21,6 +21,11 @@ struct rmsnorm {
 
 void rmsnorm_forward(struct kern *k, float *y, float *r, const float *x, const float *w,
                      size_t N, size_t C, struct rmsnorm p);
+
+/* y in order for the products that read it, y->M rows of x and y->K columns, a multiple of
+ * ORDERED_COLUMNS; it is never whole as float32.  The numbers are rmsnorm_forward's. */
+void rmsnorm_ordered(struct kern *k, const struct ordered *y, float *r, const float *x,
+                     const float *w, struct rmsnorm p);
 
 /* With g = offset + w and s = sum_j dy_j g_j x_j over the row:
  *     dx_i += r g_i dy_i - x_i r^3 s / C,     dw_i += sum_n dy_i x_i r

@@ -19,27 +19,45 @@ ISA_BODY double sum_squares(const float *x, size_t C)
     return vec_sum_double(a + b);
 }
 
-ISA_BODY float forward_one(float *y, const float *x, const float *w, size_t C,
-                           struct rmsnorm p)
+ISA_BODY float scale_of(const float *x, size_t C, struct rmsnorm p)
 {
     const double ms = sum_squares(x, C) / (double)C;
-    const float r = (float)(1 / sqrt(ms + (double)p.eps));
 
+    return (float)(1 / sqrt(ms + (double)p.eps));
+}
+
+ISA_BODY void scale_row(float *y, const float *x, float r, const float *w, size_t C,
+                        struct rmsnorm p)
+{
     for (size_t i = 0; i < C; i += VEC)
         vec_put(y, i, C, vec_at(x, i, C, 0) * r * (vec_at(w, i, C, 0) + p.offset));
-    return r;
 }
 
 void ISA_NAME(rmsnorm_rows)(const struct rmsnorm_job *j, size_t from, size_t to)
 {
     for (size_t n = from; n < to; n++)
         for (size_t h = 0; h < j->H; h++) {
-            const float r = forward_one(j->y + n * j->ldy + h * j->C,
-                                        j->x + n * j->ldx + h * j->C, j->w, j->C, j->p);
+            const float *x = j->x + n * j->ldx + h * j->C;
+            const float r = scale_of(x, j->C, j->p);
 
+            scale_row(j->y + n * j->ldy + h * j->C, x, r, j->w, j->C, j->p);
             if (j->r_out)
                 j->r_out[n * j->H + h] = r;
         }
+}
+
+void ISA_NAME(rmsnorm_scales)(const struct rmsnorm_job *j, size_t from, size_t to)
+{
+    for (size_t n = from; n < to; n++)
+        j->r_out[n] = scale_of(j->x + n * j->ldx, j->C, j->p);
+}
+
+void ISA_NAME(rmsnorm_some)(const struct rmsnorm_job *j, size_t from, size_t to,
+                            size_t col, size_t cols)
+{
+    for (size_t n = from; n < to; n++)
+        scale_row(j->y + (n - from) * j->ldy, j->x + n * j->ldx + col, j->r[n],
+                  j->w + col, cols, j->p);
 }
 
 /* sum dy g x over a row, and dw += dy x r, unless it is NULL: a constant. */

@@ -1,7 +1,7 @@
 /* A gate made of pieces of the product before it gives the bits of one made of the whole: a
  * model of wide layers, packed, beside the same with its parameters in a block; alone, and with
- * an adapter on the gate's matrix, which needs the whole.  And what goes from the gate to other
- * products in order, forward and back, gives what rounded float32 does. */
+ * an adapter on the gate's matrix, which needs the whole.  And what goes from the gate, and from
+ * norms, to other products in order, forward and back, gives what rounded float32 does. */
 #include "../support/bf16_emulated.h"
 #include "../support/files.h"
 #include "../support/golden_model.h"
@@ -19,27 +19,36 @@
 
 enum { F = 192, LONG = 300 };
 
-/* Gated by silu and by gelu; not gated, with biases. */
-static const char *const of[] = {"llama-tiny", "gemma2-tiny", "gpt2-tiny"};
+/* Gated by silu and by gelu; not gated, with biases; gated, with biases before attention.  Of a width that cannot be in order, and, with
+ * RMS norms, of one that can; 0: the golden model's. */
+static const struct like {
+    const char *name;
+    size_t C;
+} of[] = {{"llama-tiny", 0},  {"gemma2-tiny", 0},  {"gpt2-tiny", 0},
+          {"llama-tiny", 64}, {"gemma2-tiny", 64}, {"qwen2-tiny", 64}};
+enum { OF = sizeof of / sizeof *of, LLAMA = 0, WIDE_LLAMA = 3 };
 
 /* A random model like the golden one with layers F wide, at DIR/model; to be freed. */
-static char *make(const char *dir, const char *golden, struct kern *k)
+static char *make(const char *dir, struct like golden, struct kern *k)
 {
     char *config = strdup(path_in(dir, "config.json"));
     char *saved = strdup(path_in(dir, "model")), path[64];
     struct err e = {0};
     struct model *m;
 
-    snprintf(path, sizeof path, "%s/config.json", golden);
+    snprintf(path, sizeof path, "%s/config.json", golden.name);
     json_t *j = json_load_file(golden_file(path), 0, NULL);
     const int gpt2 = json_object_get(j, "n_embd") != NULL;
     json_object_set_new(j, gpt2 ? "n_inner" : "intermediate_size", json_integer(F));
     json_object_set_new(j, gpt2 ? "n_positions" : "max_position_embeddings",
                         json_integer(LONG + 1));
+    if (golden.C)
+        json_object_set_new(j, "hidden_size", json_integer((json_int_t)golden.C));
     cr_assert_eq(json_dump_file(j, config, 0), 0);
     json_decref(j);
     cr_assert_geq(model_random(&m, config, 3, k, &e), 0, "%s", e.text);
     cr_assert_eq(m->arch.F, (size_t)F);
+    cr_assert(golden.C == 0 || m->arch.C == golden.C);
     cr_assert_geq(model_save(m, saved, CHECKPOINT_NEW, NULL, &e), 0, "%s", e.text);
     model_close(m);
     free(config);
@@ -108,7 +117,7 @@ static float *hidden_of(const char *path, struct kern *k, enum model_mode mode,
 
 ParameterizedTestParameters(gate, packed_or_not)
 {
-    return each_index(sizeof of / sizeof *of);
+    return each_index(OF);
 }
 ParameterizedTest(size_t *i, gate, packed_or_not)
 {
@@ -129,7 +138,7 @@ ParameterizedTest(size_t *i, gate, packed_or_not)
             for (size_t x = 0; x < n; x++)
                 cr_assert(adapted ? fabsf(pieces[x] - whole[x]) < 1e-4f
                                   : pieces[x] == whole[x],
-                          "%s, adapter %d: %g, not %g", of[*i], adapted,
+                          "%s, adapter %d: %g, not %g", of[*i].name, adapted,
                           (double)pieces[x], (double)whole[x]);
             free(whole);
             free(pieces);
@@ -178,9 +187,13 @@ static float *gradient_by(const char *path, const struct kern_opts *way, size_t 
     cr_assert_geq(model_open(&m, path, mc.k, MODEL_COMPUTE, &e), 0, "%s", e.text);
     *n = m->plan.size;
     float *next = gradient(m, T, PASS_NEXT, 0), *first = gradient(m, T, PASS_FIRST, 7);
-    for (size_t i = 0; i < *n; i++)
+    float *more = gradient(m, T, PASS_NEXT, 7);
+    for (size_t i = 0; i < *n; i++) {
         cr_assert_eq(next[i], first[i], "%s: %zu", path, i);
+        cr_assert_float_eq(more[i] - 7, next[i], 1e-3, "%s: %zu, added to", path, i);
+    }
     free(first);
+    free(more);
     model_close(m);
     machine_free(&mc);
     return next;
@@ -189,7 +202,7 @@ static float *gradient_by(const char *path, const struct kern_opts *way, size_t 
 /* Rows that are no whole tiles, some steps of depth, and several pieces. */
 ParameterizedTestParameters(gate, in_order_or_by_widening)
 {
-    return each_index(sizeof of / sizeof *of);
+    return each_index(OF);
 }
 ParameterizedTest(size_t *i, gate, in_order_or_by_widening)
 {
@@ -209,7 +222,7 @@ ParameterizedTest(size_t *i, gate, in_order_or_by_widening)
 
             if (got)
                 cr_expect_lt(worst_difference(got, want, n), 2e-2,
-                             "%s, way %zu, %zu: %g", of[*i], way, lengths[l],
+                             "%s, way %zu, %zu: %g", of[*i].name, way, lengths[l],
                              worst_difference(got, want, n));
             free(got);
         }
@@ -233,17 +246,22 @@ static float *hidden_by(const char *path, const struct kern_opts *way,
     return out;
 }
 
-/* An adapter of the matrix behind the gate reads what comes of it as float32. */
-Test(gate, an_adapter_behind_it)
+/* An adapter of the matrix behind the gate, or behind a norm, reads what comes of it as float32. */
+ParameterizedTestParameters(gate, an_adapter_behind_it)
 {
+    return each_index(2);
+}
+ParameterizedTest(size_t *i, gate, an_adapter_behind_it)
+{
+    static const char *const targets[] = {"down_proj", "q_proj"};
     static const struct kern_opts ways[] = {BF16_WAYS};
     enum { T = 40 };
     char *dir = scratch_make();
     struct machine mc;
 
     cr_assert(machine_new(&mc, 2, &(struct kern_opts){.backend = KERN_PACK}));
-    char *base = make(dir, of[0], mc.k);
-    char *path = make_adapted(dir, base, "down_proj", mc.k);
+    char *base = make(dir, of[*i ? WIDE_LLAMA : LLAMA], mc.k);
+    char *path = make_adapted(dir, base, targets[*i], mc.k);
     for (int packed = 0; packed < 2; packed++) {
         const enum model_mode mode = packed ? MODEL_SAMPLE : MODEL_COMPUTE;
         size_t n;

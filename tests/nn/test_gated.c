@@ -164,8 +164,8 @@ static void check_forward(const struct product *p, int kept)
     struct ordered y = room(p->N, p->F);
     uint16_t *x = kept ? calloc(n, sizeof *x) : NULL, *want = keep(p->x, n);
 
-    cr_assert(
-        gated_product(p->k, &y, x, p->h, p->K, p->up, p->K, p->N, p->F, p->K, p->act));
+    cr_assert(gated_product(p->k, &y, x, (struct gated_from){.x = p->h, .ld = p->K},
+                            p->up, p->K, p->N, p->F, p->K, p->act));
     expect_ordered(p->k, p->y, &y, "y");
     cr_expect(!x || memcmp(x, want, n * sizeof *x) == 0, "x: %zu x %zu", p->N, p->F);
     free(want);
@@ -199,15 +199,17 @@ static int check_packed(const struct product *p)
 
     gemm_rows(p->k, x, 2 * p->F, p->h, p->K, p->N, &w.w);
     gated_forward(p->k, y, x, p->N, p->F, p->act);
-    const int done = gated_rows_product(p->k, (struct gated_to){.floats = z}, p->h,
-                                        p->K, p->N, &w.w, p->act);
+    const int done = gated_rows_product(p->k, (struct gated_to){.floats = z},
+                                        (struct gated_from){.x = p->h, .ld = p->K},
+                                        p->N, &w.w, p->act);
     if (done)
         cr_expect_eq(memcmp(y, z, p->N * p->F * sizeof *y), 0, "%zu x %zu", p->N, p->F);
     if (done && ordered_wanted(p->k)) {
         struct ordered o = room(p->N, p->F);
 
-        cr_expect(gated_rows_product(p->k, (struct gated_to){.ordered = &o}, p->h, p->K,
-                                     p->N, &w.w, p->act));
+        cr_expect(gated_rows_product(p->k, (struct gated_to){.ordered = &o},
+                                     (struct gated_from){.x = p->h, .ld = p->K}, p->N,
+                                     &w.w, p->act));
         expect_ordered(p->k, y, &o, "packed");
     }
     free(z);
@@ -215,6 +217,28 @@ static int check_packed(const struct product *p)
     free(x);
     weight_free(&w);
     return done;
+}
+
+/* The same of what is in order already: by packed weights, and by others. */
+static void check_from_order(const struct product *p)
+{
+    uint32_t *words = (void *)floats(ordered_bytes(p->N, p->K) / sizeof(float));
+    const struct ordered h = {p->N, p->K, .rows = words};
+    const struct gated_from from = {.ordered = &h};
+    struct packed w = weight(p->k, 2 * p->F, p->K, 2);
+    struct ordered y = room(p->N, p->F), z = room(p->N, p->F);
+
+    ordered_put(&h, p->k, p->h, p->K, 0, p->N, 0, p->K);
+    cr_assert(
+        gated_product(p->k, &y, NULL, from, p->up, p->K, p->N, p->F, p->K, p->act));
+    expect_ordered(p->k, p->y, &y, "from order");
+    gemm_rows(p->k, p->x, 2 * p->F, p->h, p->K, p->N, &w.w);
+    gated_forward(p->k, p->y, p->x, p->N, p->F, p->act);
+    cr_assert(gated_rows_product(p->k, (struct gated_to){.ordered = &z}, from, p->N,
+                                 &w.w, p->act));
+    expect_ordered(p->k, p->y, &z, "from order, packed");
+    weight_free(&w);
+    free(words);
 }
 
 TheoryDataPoints(gated, products_in_pieces) = {
@@ -240,6 +264,9 @@ Theory((int way, size_t N, size_t F, int act), gated, products_in_pieces)
         check_forward(&p, 0);
         check_forward(&p, 1);
         check_back(&p);
+        struct product q = product(m.k, N, F, ORDERED_COLUMNS, (enum act)act);
+        check_from_order(&q);
+        product_free(&q);
     }
     product_free(&p);
     machine_free(&m);

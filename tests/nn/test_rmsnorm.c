@@ -1,5 +1,6 @@
 #include "nn/rmsnorm.h"
 
+#include "../support/bf16_emulated.h"
 #include "../support/gradcheck.h"
 #include "../support/machine.h"
 
@@ -114,6 +115,43 @@ Test(rmsnorm, rows_are_independent)
         rmsnorm_forward(f.m.k, y, NULL, f.x + n * C, f.w, 1, C, f.p);
         cr_expect_eq(memcmp(y, f.y + n * C, sizeof y), 0, "row %zu", n);
     }
+    fixture_free(&f);
+}
+
+/* What is put in order are the numbers of rmsnorm_forward, in each order, and by rows alone. */
+TheoryDataPoints(rmsnorm, in_order) = {
+    DataPoints(int, 0, 1),
+    DataPoints(size_t, 1, 16, 33, 150),
+    DataPoints(size_t, 64, 320),
+};
+Theory((int alone, size_t N, size_t C), rmsnorm, in_order)
+{
+    static const struct kern_opts unit = {.dtype = KERN_BF16, .unit = &emulated_avx512};
+    const size_t n = ordered_bytes(N, C) / sizeof(float);
+    struct fixture f = fixture(1, ISA_AUTO, N, C);
+    struct machine m;
+    float *words[6], *r = floats(N);
+
+    cr_assert(machine_new(&m, 2, &unit));
+    for (size_t i = 0; i < 6; i++)
+        words[i] = zeros(n);
+    const struct ordered a = {N, C, (void *)words[0], alone ? NULL : (void *)words[1],
+                              alone ? NULL : (void *)words[2]};
+    const struct ordered b = {N, C, (void *)words[3], alone ? NULL : (void *)words[4],
+                              alone ? NULL : (void *)words[5]};
+    rmsnorm_forward(m.k, f.y, f.r, f.x, f.w, N, C, f.p);
+    ordered_put(&a, m.k, f.y, C, 0, N, 0, C);
+    rmsnorm_ordered(m.k, &b, r, f.x, f.w, f.p);
+    cr_expect_eq(memcmp(r, f.r, N * sizeof *r), 0);
+    for (size_t i = 0; i < 3; i++)
+        cr_expect_eq(memcmp(words[i], words[3 + i], n * sizeof **words), 0,
+                     "%zu x %zu, order %zu", N, C, i);
+    rmsnorm_ordered(m.k, &b, NULL, f.x, f.w, f.p); /* r is not wanted */
+    cr_expect_eq(memcmp(words[0], words[3], n * sizeof **words), 0);
+    for (size_t i = 0; i < 6; i++)
+        free(words[i]);
+    free(r);
+    machine_free(&m);
     fixture_free(&f);
 }
 
