@@ -8,7 +8,8 @@
 #                 Versions are handed over in memory, in BENCH_SHM (/dev/shm, where it can
 #                 be written), so that no disk is waited for; the first steps, whose
 #                 versions the kernel has to find memory for, are left out: it goes around
-#                 from then on.  Memory: that of the four programs together
+#                 from then on.  Memory: that of the four programs together.  In bf16 the update
+#                 is one pass (--rows 2560)
 #   step-files    the same as four commands with files between them, models read and
 #                 written each time.  Memory: the largest of the four
 #   step-own, step-own-files   the same without a reference model, as TRL's step is: rewards are
@@ -56,6 +57,7 @@ options() {
     case $work in
     step-own*) draws=--attn rewards='--weights +coherence=0' learns='--kl 0' ;;
     esac
+    [ "$dtype" = f32 ] || learns="$learns --rows 2560"
 }
 
 KEEP=2 # versions: one more is being written
