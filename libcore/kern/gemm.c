@@ -500,8 +500,7 @@ static void multiply(struct product p)
         product_multiply(&p);
 }
 
-/* 1 if pieces of the product were handed on. */
-static int hand_on(struct product p)
+int gemm_hand_on(struct product p)
 {
     if (p.rows == 0 || p.cols == 0 || p.depth == 0 || p.k->backend == KERN_OPENBLAS)
         return 0;
@@ -521,16 +520,16 @@ void gemm_nt(struct kern *k, float *y, size_t ldy, const float *x, size_t ldx,
 int gemm_nt_pairs(struct kern *k, const struct gemm_pieces *to, const float *x,
                   size_t ldx, const float *W, size_t ldw, size_t M, size_t N, size_t K)
 {
-    return N % 2 == 0 && hand_on((struct product){.k = k,
-                                                  .how = TRANS_B | PAIRS,
-                                                  .a = x,
-                                                  .b = W,
-                                                  .lda = ldx,
-                                                  .ldb = ldw,
-                                                  .rows = M,
-                                                  .cols = N,
-                                                  .depth = K,
-                                                  .to = to});
+    return N % 2 == 0 && gemm_hand_on((struct product){.k = k,
+                                                       .how = TRANS_B | PAIRS,
+                                                       .a = x,
+                                                       .b = W,
+                                                       .lda = ldx,
+                                                       .ldb = ldw,
+                                                       .rows = M,
+                                                       .cols = N,
+                                                       .depth = K,
+                                                       .to = to});
 }
 
 void gemm_nn(struct kern *k, float *dx, size_t lddx, const float *dy, size_t lddy,
@@ -543,15 +542,15 @@ int gemm_nn_pieces(struct kern *k, const struct gemm_pieces *to, const float *dy
                    size_t lddy, const float *W, size_t ldw, size_t M, size_t N,
                    size_t K)
 {
-    return hand_on((struct product){.k = k,
-                                    .a = dy,
-                                    .b = W,
-                                    .lda = lddy,
-                                    .ldb = ldw,
-                                    .rows = M,
-                                    .cols = K,
-                                    .depth = N,
-                                    .to = to});
+    return gemm_hand_on((struct product){.k = k,
+                                         .a = dy,
+                                         .b = W,
+                                         .lda = lddy,
+                                         .ldb = ldw,
+                                         .rows = M,
+                                         .cols = K,
+                                         .depth = N,
+                                         .to = to});
 }
 
 void gemm_tn(struct kern *k, float *dW, size_t lddw, const float *dy, size_t lddy,

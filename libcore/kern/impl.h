@@ -68,6 +68,10 @@ void product_multiply(const struct product *p);
  * depth. */
 int product_pieces(const struct product *p);
 
+/* 1 if pieces of the product were handed to p.to, rounded if k rounds both; 0: they cannot be had, or
+ * there are none.  gemm.c. */
+int gemm_hand_on(struct product p) MUST_CHECK;
+
 /* gemm_rows and gemm_rows_pairs, x of M rows being in order for the unit: gemm.c. */
 void gemm_rows_left(struct kern *k, float *y, size_t ldy, const uint32_t *left,
                     size_t M, const struct gemm_weight *w);

@@ -73,21 +73,16 @@ int ordered_rows_pairs(struct kern *k, const struct gemm_pieces *to,
 int ordered_nt_pairs(struct kern *k, const struct gemm_pieces *to,
                      const struct ordered *x, const float *W, size_t ldw, size_t N)
 {
-    const struct product p = {.k = k,
-                              .how = TRANS_B | PAIRS | ROUNDED,
-                              .left = x->rows,
-                              .b = W,
-                              .ldb = ldw,
-                              .rows = x->M,
-                              .cols = N,
-                              .depth = x->K,
-                              .to = to};
-
     assert(ordered_wanted(k));
-    if (x->M == 0 || N == 0 || N % 2 != 0 || !product_pieces(&p))
-        return 0;
-    product_multiply(&p);
-    return 1;
+    return N % 2 == 0 && gemm_hand_on((struct product){.k = k,
+                                                       .how = TRANS_B | PAIRS,
+                                                       .left = x->rows,
+                                                       .b = W,
+                                                       .ldb = ldw,
+                                                       .rows = x->M,
+                                                       .cols = N,
+                                                       .depth = x->K,
+                                                       .to = to});
 }
 
 void ordered_nt(struct kern *k, float *y, size_t ldy, const struct ordered *x,

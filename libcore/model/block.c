@@ -191,6 +191,23 @@ void block_product(const struct block *b, float *y, size_t N, const float *x, si
     }
 }
 
+int block_is_bare(const struct model *m, size_t W, size_t bias)
+{
+    return bias == MODEL_NONE && !adapter_changes(m, W);
+}
+
+void block_ordered_product(const struct block *b, float *y, size_t N,
+                           const struct ordered *x, size_t W,
+                           const struct gemm_weight *packed)
+{
+    const struct model *m = b->m;
+
+    if (b->products == BLOCK_ROWS)
+        ordered_rows(m->kern, y, N, x, packed);
+    else
+        ordered_nt(m->kern, y, N, x, block_param(m, W), x->K, N, 0);
+}
+
 const float *block_enter(const struct block *b, float *r, float *mean, const float *x,
                          size_t w, size_t bias)
 {

@@ -41,6 +41,14 @@ const struct capture_spec *block_captured(const struct block *b, size_t l,
 void block_product(const struct block *b, float *y, size_t N, const float *x, size_t K,
                    size_t W, const struct gemm_weight *packed, size_t bias);
 
+/* 1 if a product with W is all that there is: no bias, no adapter. */
+int block_is_bare(const struct model *m, size_t W, size_t bias);
+
+/* y (B, N) = x W^T of x in order, by whichever product; W is bare. */
+void block_ordered_product(const struct block *b, float *y, size_t N,
+                           const struct ordered *x, size_t W,
+                           const struct gemm_weight *packed);
+
 /* dx (B, K) = dy (B, N) W, overwritten;  dW = w->beta dW + dy^T x;  db and the adapter's
  * are added to. */
 void block_product_backward(const struct block *b, const struct block_back *w,

@@ -28,21 +28,14 @@ static const float *mlp_input(const struct arch *c, const struct block_acts *a)
 /* 1 if the gate is made of nothing but the product with W_up. */
 static int gate_is_bare(const struct model *m, const struct model_layer *y)
 {
-    return m->arch.mlp == MLP_GATED && y->up_b == MODEL_NONE &&
-           !adapter_changes(m, y->up);
-}
-
-/* 1 if what comes of the gate goes through W_down and nothing else. */
-static int down_is_bare(const struct model *m, const struct model_layer *y)
-{
-    return y->down_b == MODEL_NONE && !adapter_changes(m, y->down);
+    return m->arch.mlp == MLP_GATED && block_is_bare(m, y->up, y->up_b);
 }
 
 /* 1 if what comes of the gate is read by products alone, which want it in order. */
 static int in_order(const struct model *m, const struct model_layer *y)
 {
-    return gate_is_bare(m, y) && down_is_bare(m, y) && ordered_wanted(m->kern) &&
-           m->arch.F % ORDERED_COLUMNS == 0;
+    return gate_is_bare(m, y) && block_is_bare(m, y->down, y->down_b) &&
+           ordered_wanted(m->kern) && m->arch.F % ORDERED_COLUMNS == 0;
 }
 
 size_t mlp_act_floats(const struct model *m, size_t B)
@@ -85,10 +78,12 @@ static int mlp_in_order(const struct block *b, size_t l, const struct block_acts
     const struct model *m = b->m;
     const struct arch *c = &m->arch;
     const struct model_layer *y = &m->layer[l];
+    const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
     const struct ordered act = {.M = b->B, .K = c->F, .rows = words(b->act)};
     const float *x = mlp_input(c, a);
     struct gated_from h = {.ld = c->C};
     struct ordered ordered;
+    int made_it;
 
     if (!in_order(m, y))
         return 0;
@@ -96,18 +91,15 @@ static int mlp_in_order(const struct block *b, size_t l, const struct block_acts
         h.ordered = &ordered;
     else
         h.x = block_enter(b, NULL, NULL, x, y->ln2, y->ln2_b);
-    if (b->products == BLOCK_ROWS) {
-        if (!gated_rows_product(m->kern, (struct gated_to){.ordered = &act}, h, b->B,
-                                &m->packed[l].up, c->act))
-            return 0;
-        ordered_rows(m->kern, made, c->C, &act, &m->packed[l].down);
-        return 1;
-    }
-    if (!gated_product(m->kern, &act, a->up_halves, h, block_param(m, y->up), c->C,
-                       b->B, c->F, c->C, c->act))
-        return 0;
-    ordered_nt(m->kern, made, c->C, &act, block_param(m, y->down), c->F, c->C, 0);
-    return 1;
+    if (b->products == BLOCK_ROWS)
+        made_it = gated_rows_product(m->kern, (struct gated_to){.ordered = &act}, h,
+                                     b->B, &p->up, c->act);
+    else
+        made_it = gated_product(m->kern, &act, a->up_halves, h, block_param(m, y->up),
+                                c->C, b->B, c->F, c->C, c->act);
+    if (made_it)
+        block_ordered_product(b, made, c->C, &act, y->down, p ? &p->down : NULL);
+    return made_it;
 }
 
 /* b->act (B, F) as float32. */

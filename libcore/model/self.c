@@ -145,30 +145,22 @@ static float *turn(const struct block *b, size_t l, const struct block_acts *a,
     return to;
 }
 
-/* 1 if queries, keys and values are nothing but the product with W_QKV. */
-static int is_bare(const struct model *m, const struct model_layer *y)
-{
-    return y->qkv_b == MODEL_NONE && !adapter_changes(m, y->qkv);
-}
-
 /* a->qkv, as projected. */
 static void project(const struct block *b, size_t l, const struct block_acts *a)
 {
     const struct model *m = b->m;
     const struct model_layer *y = &m->layer[l];
-    const struct model_packed *p = m->packed ? &m->packed[l] : NULL;
-    const size_t qkv = block_qkv_width(m), C = m->arch.C;
+    const struct gemm_weight *packed = m->packed ? &m->packed[l].qkv : NULL;
+    const size_t qkv = block_qkv_width(m);
     struct ordered h;
 
-    if (!is_bare(m, y) ||
-        !block_enter_in_order(b, &h, BLOCK_FORWARD, NULL, a->x, y->ln1))
-        block_product(b, a->qkv, qkv,
-                      block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b), C, y->qkv,
-                      p ? &p->qkv : NULL, y->qkv_b);
-    else if (b->products == BLOCK_ROWS)
-        ordered_rows(m->kern, a->qkv, qkv, &h, &p->qkv);
+    if (block_is_bare(m, y->qkv, y->qkv_b) &&
+        block_enter_in_order(b, &h, BLOCK_FORWARD, NULL, a->x, y->ln1))
+        block_ordered_product(b, a->qkv, qkv, &h, y->qkv, packed);
     else
-        ordered_nt(m->kern, a->qkv, qkv, &h, block_param(m, y->qkv), C, qkv, 0);
+        block_product(b, a->qkv, qkv,
+                      block_enter(b, NULL, NULL, a->x, y->ln1, y->ln1_b), m->arch.C,
+                      y->qkv, packed, y->qkv_b);
 }
 
 void self_forward(const struct block *b, size_t l, const struct block_acts *a)
@@ -302,7 +294,7 @@ static void project_backward(const struct block *b, const struct block_back *w,
     float *dW = block_grad(grads, y->qkv);
     struct ordered h;
 
-    if (!dW || !is_bare(m, y) ||
+    if (!dW || !block_is_bare(m, y->qkv, y->qkv_b) ||
         !block_enter_in_order(b, &h, BLOCK_BACK, w->r, a->x, y->ln1)) {
         const float *x = block_enter(b, w->r, w->mean, a->x, y->ln1, y->ln1_b);
 

@@ -79,6 +79,7 @@ ISA_BODY double weighted_dot(const struct rmsnorm_job *j, const float *dy,
     return vec_sum_double(a + b);
 }
 
+/* dw first: dx may lie where dy does. */
 ISA_BODY void back_one(const struct rmsnorm_job *j, float *dx, const float *dy,
                        const float *x, float r, float *dw)
 {

@@ -42,13 +42,15 @@ static inline uint32_t round_bits(uint32_t u, int drop)
     return (u + (1u << (drop - 1)) - 1 + ((u >> drop) & 1)) >> drop;
 }
 
+/* A NaN stays one, and quiet.  Without a branch: compilers make vectors of it. */
+static inline uint32_t bf16_bits(uint32_t u)
+{
+    return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : round_bits(u, 16);
+}
+
 uint16_t bf16_from_f32(float x)
 {
-    const uint32_t u = f32_bits(x);
-
-    if ((u & 0x7fffffff) > 0x7f800000)
-        return (uint16_t)(u >> 16 | 0x40); /* a NaN stays one, and quiet */
-    return (uint16_t)round_bits(u, 16);
+    return (uint16_t)bf16_bits(f32_bits(x));
 }
 
 uint16_t f16_from_f32(float x)
@@ -102,17 +104,15 @@ static long narrow_f16(unsigned char *d, const float *src, size_t n)
     return lost;
 }
 
-/* bf16_from_f32 without a branch, for compilers to make vectors of it. */
 static uint32_t narrow_run(unsigned char *d, const float *src, size_t n)
 {
     uint32_t lost = 0;
 
     for (size_t i = 0; i < n; i++) {
-        const uint32_t u = f32_bits(src[i]), a = u & 0x7fffffff;
-        const uint32_t r = a > 0x7f800000 ? u >> 16 | 0x40 : round_bits(u, 16);
+        const uint32_t u = f32_bits(src[i]), r = bf16_bits(u);
         const uint16_t h = (uint16_t)r;
 
-        lost += ((r & 0x7fff) == 0x7f80) & (a < 0x7f800000);
+        lost += ((r & 0x7fff) == 0x7f80) & ((u & 0x7fffffff) < 0x7f800000);
         memcpy(d + 2 * i, &h, 2);
     }
     return lost;
