@@ -2,7 +2,9 @@
  * A few rows times panels of kern/pack.h, two or four panels side by side: memory is read as so
  * many streams, which processors' prefetching wants (AMD Zen 3, two threads: 20 GB/s in one, 25
  * in four; Intel Emerald Rapids: 22 and 25).  Seven and eight rows with AVX-512 go by one panel at a
- * time, once.  Decoding a few sequences waits for nothing else.
+ * time, once.  All go from a panel's end to the next one's beginning: memory that is read in its order
+ * comes faster (Zen 5, two threads, eight rows: 69 GB/s, and 54 where each block of depth of all
+ * panels came first).  Decoding a few sequences waits for nothing else.
  *
  * The bits are those of pack_multiply.
  */

@@ -18,10 +18,11 @@ enum {
 static const size_t line = 16; /* floats */
 
 /* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
- * panel the `share` floats from `ahead` + k * `share` behind its begin. */
+ * panel the `share` floats from `ahead` + k * `share` behind its begin.  `next`: where what comes
+ * behind the block begins. */
 struct streams {
     const float *b;
-    size_t step, K, ahead, share;
+    size_t step, K, next, ahead, share;
 };
 
 /* c (N) = sum or, if `add`, += sum, of a panel's columns. */
@@ -98,13 +99,13 @@ ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct stre
     const size_t tiles = ceil_div(M, P == 1 ? ALONE_ROWS : TILE_ROWS);
     const size_t most = ceil_div(M, tiles);
 
-    /* the panels that come next, by all tiles together; of one that goes alone what comes soon */
+    /* what comes next, by all tiles together; of a panel that goes alone what comes soon */
     s.share = WIDTH / tiles;
     for (size_t i = 0, m = 0; m < M; i++, m += most) {
         float *cm = c + m * ldc;
         const float *am = a + m * lda;
 
-        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH : P * s.step + i * s.share * s.K;
+        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH : s.next + i * s.share * s.K;
         switch (least(most, M - m)) {
         case 1: tile(cm, ldc, am, lda, &s, N, add, 1, P); break;
         case 2: tile(cm, ldc, am, lda, &s, N, add, 2, P); break;
@@ -128,20 +129,33 @@ static size_t streams_of(size_t M, size_t left)
     return M > TILE_ROWS && M <= ALONE_ROWS ? 1 : least(left, 2);
 }
 
-void ISA_NAME(few_block)(float *c, size_t ldc, const float *a, size_t lda,
-                         const float *b, size_t step, size_t M, size_t N, size_t K,
-                         int add)
+/* All rows times a block of P panels. */
+static void block(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
+                  size_t M, size_t N, int add, size_t P)
 {
-    struct streams s = {.b = b, .step = step, .K = K};
+    s.ahead = s.next;
+    s.share = WIDTH;
+    switch (P) {
+    case STREAMS: tile(c, ldc, a, lda, &s, N, add, 1, STREAMS); break; /* M is 1 */
+    case 2: rows(c, ldc, a, lda, s, M, N, add, 2); break;
+    default: rows(c, ldc, a, lda, s, M, N, add, 1); break;
+    }
+}
 
-    for (size_t n = 0, P; n < N; n += P * WIDTH, s.b += P * step) {
+/* Panels from end to end, one block of depth behind the other, which is the order of memory. */
+void ISA_NAME(few_panels)(float *c, size_t ldc, const float *a, size_t lda,
+                          const float *b, size_t M, size_t N, size_t K, size_t depth)
+{
+    const size_t step = K * WIDTH;
+
+    for (size_t n = 0, P; n < N; n += P * WIDTH, b += P * step) {
         P = streams_of(M, ceil_div(N - n, WIDTH));
-        if (P == STREAMS) /* of one row */
-            tile(c + n, ldc, a, lda, &(struct streams){s.b, step, K, P * step, WIDTH},
-                 N - n, add, 1, STREAMS);
-        else if (P == 2)
-            rows(c + n, ldc, a, lda, s, M, N - n, add, 2);
-        else
-            rows(c + n, ldc, a, lda, s, M, N - n, add, 1);
+        for (size_t k = 0; k < K; k += depth) {
+            const size_t deep = least(depth, K - k), at = k * WIDTH;
+            const size_t next = k + deep < K ? deep * WIDTH : P * step - at;
+
+            block(c + n, ldc, a + k, lda,
+                  (struct streams){b + at, step, deep, next, 0, 0}, M, N - n, k > 0, P);
+        }
     }
 }

@@ -6,10 +6,9 @@
 
 #include <stddef.h>
 
-/* One block of depth, K deep, of N columns: c (M, N) = or, if `add`, += a b.  Panels begin
- * `step` floats apart, at b. */
-ISA_DECLARE(few_block,
-            (float *c, size_t ldc, const float *a, size_t lda, const float *b,
-             size_t step, size_t M, size_t N, size_t K, int add));
+/* c (M, N) = a b, K deep, in blocks of `depth`; panels of the whole depth, one behind the other, at
+ * b. */
+ISA_DECLARE(few_panels, (float *c, size_t ldc, const float *a, size_t lda,
+                         const float *b, size_t M, size_t N, size_t K, size_t depth));
 
 #endif

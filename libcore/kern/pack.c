@@ -394,7 +394,7 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
         finish_avx2(c + r * ldc, sum + r * AVX2_WIDTH, p);
 }
 
-/* One panel, which stays in the first cache, times all tiles. */
+/* One panel times all tiles. */
 TARGET_AVX2 ISA_BODY void panel_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                      const struct panels *p, size_t n, int tiles)
 {
@@ -503,7 +503,7 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
         finish_avx512(c + r * ldc, sum + r * AVX512_WIDTH, p);
 }
 
-/* One panel, which stays in the first cache, times all tiles. */
+/* One panel times all tiles. */
 TARGET_AVX512 static void panel_avx512(float *c, size_t ldc, struct pack_left a,
                                        size_t M, const struct panels *p, size_t n)
 {

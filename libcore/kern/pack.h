@@ -19,8 +19,9 @@
 #include <stddef.h>
 
 /* The length of a block: a multiple of 8, at most PACK_DEPTH, so that no block is much
- * shorter than the others (576 is 2 x 288).  A depth of at most PACK_DEPTH is one block. */
-enum { PACK_DEPTH = 320 };
+ * shorter than the others (1536 is 3 x 512).  A depth of at most PACK_DEPTH is one block.  Longer ones
+ * add to c less often; but a panel's has to stay in the caches while tiles go by. */
+enum { PACK_DEPTH = 640 };
 size_t pack_depth(size_t K);
 
 /* Columns of a panel, and rows of a that are multiplied with it at once. */
@@ -76,8 +77,8 @@ void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld
 
 /* c (M, N) = beta c + a (M, K) b, any K, in blocks of `depth`, that of the whole product,
  * pack_depth(K) where this is all of it; with beta 0, c need not be initialised.  The
- * panels of b lie `step` floats apart.  Panel by panel, each of which stays in the first cache
- * while all tiles are multiplied with it.  Safe from many threads on different parts of c. */
+ * panels of b lie `step` floats apart.  Panel by panel, each of which stays in the first two
+ * caches while all tiles are multiplied with it.  Safe from many threads on different parts of c. */
 void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
                    const float *panels, size_t step, size_t M, size_t N, size_t K,
                    size_t depth, float beta);

@@ -7,15 +7,16 @@
 /*
  * A product of any two matrices by the kernels of pack.h.
  *
- * c is computed in parts of at most PART_ROWS x PART_COLS, each as deep as the scratch holds
- * both operands, and with what is left of the depth after it.  Of a part all threads together
- * pack both operands, a into tiles, b into panels (or widen those that are bfloat16): every
- * number is copied once, beside the hundreds or thousands of multiplications that it takes
- * part in, and both copies, at most 9 MB, stay in the last cache.  Then they multiply: a task
- * is some panels, at most TASK_PANELS, of which 20 kB of each (AVX-512: 40 kB) go through the
- * first cache once, times a range of tiles, which stay in the second.  A task goes on to its
- * next block of depth while its area of c is in the second cache: c itself lies in memory, and
- * goes there once for a part.
+ * c is computed in parts of at most PART_ROWS x PART_COLS (of a unit, whose words are half as
+ * large, UNIT_PART_ROWS), each as deep as the scratch holds both operands, and with what is left of
+ * the depth after it.  Of a part all threads together pack both operands, a into tiles, b into
+ * panels (or widen those that are bfloat16): every number is copied once, beside the hundreds or
+ * thousands of multiplications that it takes part in, and both copies, at most 10 MB, stay in the
+ * last cache.  b's are kept for the next rows: so a part is not high, but wide and deep.  Then they
+ * multiply: a task is some panels, at most TASK_PANELS, times a range of tiles, which stays in the
+ * second cache, and so does a block of a panel while the tiles go by.  A task goes on to its next
+ * block of depth while its area of c is in the second cache: c itself lies in memory, and goes
+ * there once for a part.
  *
  * In bf16 arithmetic (bf16.h) the copies are rounded: in place, or they are words for the
  * unit, half as large.  A unit is so fast that each way of c to memory counts, and each of its
@@ -28,9 +29,10 @@
  * the number of threads.
  */
 enum {
-    PART_ROWS = 1536, /* whole tiles */
+    PART_ROWS = 768, /* whole tiles */
+    UNIT_PART_ROWS = 1536,
     PART_COLS = 3072, /* whole panels */
-    PART_DEEP = 480,  /* of a part that is as large as can be */
+    PART_DEEP = 640,  /* of a part that is as large as can be */
     PACK_ROWS = 48,   /* packed at once: whole tiles */
     PACK_PANELS = 4,
     PACK_DEEP = 32,
@@ -41,6 +43,9 @@ enum {
     PAST_LEAST = 1 << 18 /* floats of c */
 };
 
+_Static_assert((int)PART_DEEP >= (int)PACK_DEPTH,
+               "a part is a block of depth at least");
+
 size_t product_scratch(const struct kern *k)
 {
     (void)k;
@@ -50,10 +55,10 @@ size_t product_scratch(const struct kern *k)
 /* A part of c and a block of depth, and what is packed of it. */
 struct part {
     const struct product *p;
-    const struct bf16_unit *unit; /* NULL: the kernels of pack.h */
-    size_t width, height;         /* of panels and tiles */
-    size_t halves;                /* 2: of pairs of columns */
-    size_t most_cols, most_deep;  /* of a part */
+    const struct bf16_unit *unit;           /* NULL: the kernels of pack.h */
+    size_t width, height;                   /* of panels and tiles */
+    size_t halves;                          /* 2: of pairs of columns */
+    size_t most_rows, most_cols, most_deep; /* of a part */
     size_t r0, rows, c0, cols, k0, deep;
     size_t b_packs; /* tasks of packing panels; those of tiles follow */
     float *a;       /* tiles; or the unit's left operand, as words */
@@ -430,7 +435,7 @@ static void one_part(struct part *t)
 /* Rows of tiles in the scratch. */
 static size_t scratch_rows(const struct part *t)
 {
-    return t->p->left ? 0 : round_up(least(t->p->rows, PART_ROWS), t->height);
+    return t->p->left ? 0 : round_up(least(t->p->rows, t->most_rows), t->height);
 }
 
 /* How deep a part can be: whole blocks of as many columns as can be. */
@@ -469,7 +474,8 @@ static struct part begin(const struct product *p)
                      .unit = unit,
                      .width = unit ? (size_t)BF16_WIDTH : pack_width(k->isa),
                      .height = unit ? (size_t)BF16_HEIGHT : pack_height(k->isa),
-                     .halves = p->how & PAIRS ? 2 : 1};
+                     .halves = p->how & PAIRS ? 2 : 1,
+                     .most_rows = unit ? UNIT_PART_ROWS : PART_ROWS};
 
     t.most_cols = p->to ? wide_part(&t, room) : PART_COLS;
     t.most_deep = p->to ? p->depth : deep_part(&t, room);
@@ -488,9 +494,9 @@ void product_multiply(const struct product *p)
 
     for (size_t c = 0; c < cols; c += t.most_cols)
         for (size_t d = 0; d < p->depth; d += t.most_deep)
-            for (size_t r = 0; r < p->rows; r += PART_ROWS) {
+            for (size_t r = 0; r < p->rows; r += t.most_rows) {
                 t.r0 = r;
-                t.rows = least(PART_ROWS, p->rows - r);
+                t.rows = least(t.most_rows, p->rows - r);
                 t.c0 = c;
                 t.cols = least(t.most_cols, cols - c);
                 t.k0 = d;

@@ -4,7 +4,7 @@
  *
  * Height * (vectors of a panel) accumulators, the panel's vectors and one broadcast number
  * fit the registers: 12 x 2 + 3 of AVX-512's 32, 6 x 2 + 3 of AVX2's 16.  A panel's block of
- * depth (kern/pack.h) fits the first cache: 40 of 48 kB, and 20 of 32.
+ * depth (kern/pack.h), at most 80 kB and 40, comes from the second cache as fast as it is used.
  */
 #ifndef CAGSR_KERN_SHAPE_H
 #define CAGSR_KERN_SHAPE_H
