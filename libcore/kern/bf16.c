@@ -16,6 +16,11 @@ size_t bf16_tile_words(size_t K)
     return BF16_HEIGHT * bf16_pairs(K);
 }
 
+size_t bf16_band_words(size_t K)
+{
+    return BF16_BAND * bf16_pairs(K);
+}
+
 const struct bf16_unit *bf16_unit_of(enum isa isa)
 {
     switch (isa) {
@@ -86,19 +91,19 @@ void bf16_left_from_rows(enum isa isa, uint32_t *a, size_t tile, const float *A,
             clear(left_row(a, tile, m) + k / BF16_STEP * STEP_WORDS, STEP_PAIRS);
 }
 
-/* Rows that go across strips at once: as many streams as memory likes. */
+/* Rows that go across bands at once: as many streams as memory likes. */
 enum { ACROSS_ROWS = 8 };
 
 static void across(const struct bf16_order *o, uint32_t *w, size_t apart,
                    const float *x, size_t ld, size_t rows, size_t n)
 {
     for (size_t i = 0; i < rows; i += ACROSS_ROWS)
-        o->across(w + i / 2 * BF16_STRIP, apart, x + i * ld, ld,
+        o->across(w + i / 2 * BF16_BAND, apart, x + i * ld, ld,
                   least(rows - i, ACROSS_ROWS), n);
 }
 
 /* One step of depth, from row `k` of A on, of the columns of A: STEP_PAIRS words each. */
-enum { TURN_COLUMNS = 128, BLOCK = STEP_PAIRS * BF16_STRIP };
+enum { TURN_COLUMNS = 128, BLOCK = STEP_PAIRS * BF16_BAND };
 
 static void left_step(const struct bf16_order *o, uint32_t *a, size_t tile,
                       const float *A, size_t ld, size_t M, size_t deep)
@@ -113,7 +118,7 @@ static void left_step(const struct bf16_order *o, uint32_t *a, size_t tile,
         across(o, block, BLOCK, A + m, ld, deep, n);
         for (size_t i = 0; i < n; i += BF16_HEIGHT)
             o->turn(left_row(a, tile, m + i), STEP_PAIRS,
-                    block + i / BF16_STRIP * BLOCK, BF16_STRIP);
+                    block + i / BF16_BAND * BLOCK + i % BF16_BAND, BF16_BAND);
     }
 }
 
@@ -130,28 +135,33 @@ void bf16_left_from_columns(enum isa isa, uint32_t *a, const float *A, size_t ld
 void bf16_panels_from_rows(enum isa isa, uint32_t *p, const float *W, size_t ldw,
                            size_t N, size_t K)
 {
-    const size_t strip = BF16_STRIP * bf16_pairs(K), end = round_up(N, BF16_WIDTH);
+    const size_t band = bf16_band_words(K), end = round_up(N, BF16_BAND);
     const struct bf16_order *o = order_of(isa);
 
-    for (size_t n = 0; n < N; n += BF16_STRIP, p += strip)
-        o->rows(p, W + n * ldw, ldw, least(N - n, BF16_STRIP), K);
-    clear(p, (end - round_up(N, BF16_STRIP)) / BF16_STRIP * strip);
+    for (size_t n = 0; n < end; n += BF16_STRIP) {
+        const size_t m = least(n, N); /* a band's second strip may have no columns */
+
+        o->rows(p + n / BF16_BAND * band + n % BF16_BAND, W + m * ldw, ldw,
+                least(N - m, BF16_STRIP), K);
+    }
+    clear(p + end / BF16_BAND * band,
+          (round_up(N, BF16_WIDTH) - end) / BF16_BAND * band);
 }
 
 void bf16_panels_from_columns(enum isa isa, uint32_t *p, const float *B, size_t ldb,
                               size_t N, struct pack_rows k)
 {
-    const size_t pairs = bf16_pairs(k.K), apart = pairs * BF16_STRIP;
+    const size_t pairs = bf16_pairs(k.K), apart = bf16_band_words(k.K);
     const size_t from = k.from / 2, to = k.to == k.K ? pairs : k.to / 2;
-    const size_t strips = ceil_div(N, BF16_STRIP);
+    const size_t bands = ceil_div(N, BF16_BAND);
     const size_t full = ceil_div(k.to, 2) - from;
 
-    across(order_of(isa), p + from * BF16_STRIP, apart, B, ldb, k.to - k.from, N);
-    for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_STRIP; i++) {
-        const size_t made = i < strips ? full : 0;
+    across(order_of(isa), p + from * BF16_BAND, apart, B, ldb, k.to - k.from, N);
+    for (size_t i = 0; i < round_up(N, BF16_WIDTH) / BF16_BAND; i++) {
+        const size_t made = i < bands ? full : 0;
 
-        clear(p + i * apart + (from + made) * BF16_STRIP,
-              (to - from - made) * BF16_STRIP);
+        clear(p + i * apart + (from + made) * BF16_BAND,
+              (to - from - made) * BF16_BAND);
     }
 }
 

@@ -18,10 +18,11 @@
  * lower half (as in kern/narrow.h).  Depth is padded with zeros to BF16_STEP numbers.
  *   left    tiles of BF16_HEIGHT rows, the last one padded with rows of zeros: for each
  *           BF16_STEP of depth the words of a row, then those of the next, a kilobyte in all
- *   panels  BF16_WIDTH columns, in strips of BF16_STRIP: for each pair in depth the words of
- *           a strip side by side, zeros beyond the last column; one strip behind the other
- * A unit reads the strips of a panel at the same time, from front to back: a processor that
- * fetches ahead does so for each of them, and memory gives more (tests/bench/RESULTS.md).
+ *   panels  BF16_WIDTH columns, in bands of BF16_BAND: for each pair in depth the words of
+ *           a band side by side, zeros beyond the last column; one band behind the other
+ * A strip, BF16_STRIP columns, is what an instruction takes.  A band is as many as rows of candidates
+ * that are decoded together go through at once: so weights are read in the order of memory, which
+ * gives more then (Zen 5, two threads, eight rows: 65 GB/s; of two strips side by side 51).
  * What is packed is the same for both units; `isa` (not ISA_AUTO) is whose loops pack.  Those of
  * ISA_AVX512_BF16 and ISA_AMX are one; in place of numbers below 2^-126, which no unit sees, they
  * leave 0 (kern/bf16_order.h).
@@ -36,14 +37,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BF16_STEP = 32, BF16_HEIGHT = 16, BF16_STRIP = 16, BF16_WIDTH = 64 };
+enum {
+    BF16_STEP = 32,
+    BF16_HEIGHT = 16,
+    BF16_STRIP = 16,
+    BF16_BAND = 32,
+    BF16_WIDTH = 64
+};
 
-/* Words of a row of the left operand, and rows of words of a strip, K deep. */
+/* Words of a row of the left operand, and rows of words of a band, K deep. */
 size_t bf16_pairs(size_t K);
 
-/* Words of a tile of the left operand: one is that far behind the other.  (Strip i of the panels
- * begins at word i * BF16_STRIP * bf16_pairs(K) likewise.) */
+/* Words of a tile of the left operand: one is that far behind the other. */
 size_t bf16_tile_words(size_t K);
+
+/* Words of a band, likewise; and to where depth k of it begins, k a multiple of BF16_STEP. */
+size_t bf16_band_words(size_t K);
 
 /* c (M, N) = beta c + a b, K deep.  a: tiles of the left operand, `tile` words apart; panels of
  * b, `step` words apart; each of the whole depth, or of more.  With beta 0 c need not be
@@ -52,8 +61,7 @@ size_t bf16_tile_words(size_t K);
 struct bf16_product {
     float *c;
     const uint32_t *a, *b;
-    const uint32_t
-        *then; /* strips that are asked for at the end, as far apart; NULL: none */
+    const uint32_t *then; /* columns that are asked for at the end; NULL: none */
     size_t ldc, tile, step, M, N, K;
     float beta;
     int past;

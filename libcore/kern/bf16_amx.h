@@ -56,7 +56,8 @@ static const struct tiles_config tiles_config = {
 #define RIGHT_2 7 /* across */
 #define LEFT_1 7  /* square */
 
-enum { ROW = BF16_STRIP * sizeof(uint32_t) }; /* bytes of a row of a, and of a strip */
+/* Bytes of a row of a, and from a row of a band to the next. */
+enum { ROW = BF16_STRIP * sizeof(uint32_t), BAND_ROW = BF16_BAND * sizeof(uint32_t) };
 
 /* Two tiles of sums side by side, and two that lie `second` floats behind. */
 UNIT_TARGET ISA_BODY void sums_begin(const struct bf16_tile *t, size_t second)
@@ -121,18 +122,18 @@ UNIT_TARGET static void across_tile(const struct bf16_tile *t)
 
     sums_begin(t, 2 * LINE);
     for (size_t i = 0; i < t->steps; i++) {
-        ask_strips(ahead, apart, t->share, LINES);
+        ask_bands(ahead, apart, t->share, 2);
         TILE_STREAM(LEFT_0, a, ROW);
-        TILE_LOAD(RIGHT_0, b, ROW);
+        TILE_LOAD(RIGHT_0, b, BAND_ROW);
         TILE_DOT(SUM_0, LEFT_0, RIGHT_0);
-        TILE_LOAD(RIGHT_1, b + apart, ROW);
+        TILE_LOAD(RIGHT_1, b + BF16_STRIP, BAND_ROW);
         TILE_DOT(SUM_1, LEFT_0, RIGHT_1);
-        TILE_LOAD(RIGHT_2, b + 2 * apart, ROW);
+        TILE_LOAD(RIGHT_2, b + apart, BAND_ROW);
         TILE_DOT(SUM_2, LEFT_0, RIGHT_2);
-        TILE_LOAD(RIGHT_0, b + 3 * apart, ROW);
+        TILE_LOAD(RIGHT_0, b + apart + BF16_STRIP, BAND_ROW);
         TILE_DOT(SUM_3, LEFT_0, RIGHT_0);
         a += STEP_LEFT;
-        b += STEP_STRIP;
+        b += STEP_BAND;
         ahead += t->share * LINE;
     }
     sums_end(t, 2 * LINE);
@@ -141,21 +142,21 @@ UNIT_TARGET static void across_tile(const struct bf16_tile *t)
 UNIT_TARGET static void square_tile(const struct bf16_tile *t)
 {
     const uint32_t *a = t->a, *b = t->b, *ahead = t->ahead;
-    const size_t apart = t->apart, below = t->below;
+    const size_t below = t->below;
 
     sums_begin(t, BF16_HEIGHT * t->ldfrom);
     for (size_t i = 0; i < t->steps; i++) {
-        ask_strips(ahead, apart, t->share, 2);
-        TILE_LOAD(RIGHT_0, b, ROW);
+        ask_bands(ahead, 0, t->share, 1);
+        TILE_LOAD(RIGHT_0, b, BAND_ROW);
         TILE_STREAM(LEFT_0, a, ROW);
         TILE_DOT(SUM_0, LEFT_0, RIGHT_0);
-        TILE_LOAD(RIGHT_1, b + apart, ROW);
+        TILE_LOAD(RIGHT_1, b + BF16_STRIP, BAND_ROW);
         TILE_DOT(SUM_1, LEFT_0, RIGHT_1);
         TILE_STREAM(LEFT_1, a + below, ROW);
         TILE_DOT(SUM_2, LEFT_1, RIGHT_0);
         TILE_DOT(SUM_3, LEFT_1, RIGHT_1);
         a += STEP_LEFT;
-        b += STEP_STRIP;
+        b += STEP_BAND;
         ahead += t->share * LINE;
     }
     sums_end(t, BF16_HEIGHT * t->ldto);
@@ -167,9 +168,9 @@ enum { ACROSS_ROWS_MOST = 128, SQUARE_DEPTH = 640, TILES_COLUMNS = BF16_WIDTH };
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)
 {
     static const struct bf16_form across = {BF16_HEIGHT, BF16_WIDTH, PANEL_DEPTH,
-                                            across_tile};
-    static const struct bf16_form square = {2 * BF16_HEIGHT, 2 * BF16_STRIP,
-                                            SQUARE_DEPTH, square_tile};
+                                            BF16_HEIGHT, across_tile};
+    static const struct bf16_form square = {2 * BF16_HEIGHT, BF16_BAND, SQUARE_DEPTH,
+                                            2 * BF16_HEIGHT, square_tile};
 
     TILES_BEGIN(&tiles_config);
     if (p->M > ACROSS_ROWS_MOST)

@@ -7,8 +7,8 @@
  *     STORE_PAST(p, from)   16 floats to a line, past the caches                   vmovntps
  *     PAST_STORED()         what was written so is there for other threads           sfence
  *
- * A tile is gone through by at most 8 rows, with two strips: for each pair in depth a vector of
- * both, and of each row one word in all lanes.  16 sums hide the latency of one; and eight rows,
+ * A tile is gone through by at most 8 rows, with a band: for each pair in depth a vector of both
+ * strips, and of each row one word in all lanes.  16 sums hide the latency of one; and eight rows,
  * candidates that are decoded together, take from memory every line of the panel once.
  */
 #ifndef CAGSR_KERN_BF16_AVX512_H
@@ -23,49 +23,17 @@ enum { PAIRS_HEIGHT = 8, PAIRS_STRIPS = 2, PAIRS_DEPTH = 768 };
 /* Pairs in depth from one time of asking to the next: at each, to see that there is nothing more to
  * ask for would cost 3 % of a product in the caches. */
 enum { ASK_PAIRS = 4 };
-enum { PAIRS_COLUMNS = PAIRS_STRIPS * BF16_STRIP };
-
-/* Lines to ask for, in the order of memory, which gives neighbours sooner than a line of
- * each strip in turn: `share` of a strip, then of the next, `apart` words from it. */
-struct pairs_ahead {
-    const uint32_t *p, *end;
-    size_t share, apart, left;
-};
-
-/* Those of strips from..to-1 with a step of depth. */
-ISA_BODY struct pairs_ahead pairs_ahead(const struct bf16_tile *t, size_t step,
-                                        size_t from, size_t to)
-{
-    const uint32_t *p = t->ahead + from * t->apart + step * t->share * LINE;
-
-    return (struct pairs_ahead){p, p + t->share * LINE, t->share, t->apart,
-                                (to - from) * t->share};
-}
-
-/* At most n of them, into the first cache, and not by way of the last, where they would only push out
- * what is used again. */
-ISA_BODY void pairs_ask(struct pairs_ahead *h, size_t n)
-{
-    for (; n > 0 && h->left > 0; n--, h->left--) {
-        __builtin_prefetch(h->p, 0, 0);
-        h->p += LINE;
-        if (h->p == h->end) {
-            h->p += h->apart - h->share * LINE;
-            h->end += h->apart;
-        }
-    }
-}
+_Static_assert(PAIRS_STRIPS *BF16_STRIP == BF16_BAND, "the strips of a band");
 
 /* One pair in depth of R rows, a constant, so that the sums stay in registers. */
 UNIT_TARGET ISA_BODY void pairs_dots(line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS],
-                                     const uint32_t *a, const uint32_t *b, size_t apart,
-                                     size_t R)
+                                     const uint32_t *a, const uint32_t *b, size_t R)
 {
     line_word w[PAIRS_STRIPS];
 
     UNROLL
     for (size_t v = 0; v < PAIRS_STRIPS; v++)
-        memcpy(&w[v], b + v * apart, sizeof w[v]);
+        memcpy(&w[v], b + v * BF16_STRIP, sizeof w[v]);
     UNROLL
     for (size_t r = 0; r < R; r++) {
         const line_word x = (line_word){0} + a[r * STEP_PAIRS];
@@ -102,24 +70,37 @@ UNIT_TARGET ISA_BODY void pairs_end(line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS], fl
             memcpy(to + r * ld + v * LINE, &sum[r][v], sizeof sum[r][v]);
 }
 
-/* Rows row..row+R-1 of the tile, which ask for strips from..to-1 of what is ahead. */
+/* n lines, into the first cache, and not by way of the last, where they would only push out what is
+ * used again. */
+ISA_BODY void pairs_ask(const uint32_t *ahead, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(ahead + i * LINE, 0, 0);
+}
+
+/* Rows row..row+R-1 of the tile, which ask for lines from..to-1 of its share, one step's behind the
+ * other's. */
 UNIT_TARGET ISA_BODY void pairs_rows(const struct bf16_tile *t, size_t row, size_t R,
                                      size_t from, size_t to)
 {
     line_sum sum[PAIRS_HEIGHT][PAIRS_STRIPS];
     const uint32_t *a = t->a + row * STEP_PAIRS, *b = t->b;
-    const size_t asks = ceil_div((to - from) * t->share, STEP_PAIRS / ASK_PAIRS);
-    const size_t apart = t->apart;
+    const uint32_t *ahead = t->ahead + from * t->steps * LINE;
+    const size_t share = to - from, asks = ceil_div(share, STEP_PAIRS / ASK_PAIRS);
 
     pairs_begin(sum, t->from ? t->from + row * t->ldfrom : NULL, t->ldfrom, R);
-    for (size_t s = 0; s < t->steps; s++, a += STEP_LEFT, b += STEP_STRIP) {
-        struct pairs_ahead ahead = pairs_ahead(t, s, from, to);
+    for (size_t s = 0; s < t->steps; s++, a += STEP_LEFT) {
+        size_t left = share;
 
         for (size_t k = 0; k < STEP_PAIRS; k += ASK_PAIRS) {
-            pairs_ask(&ahead, asks);
+            const size_t n = least(asks, left);
+
+            pairs_ask(ahead, n);
+            ahead += n * LINE;
+            left -= n;
             UNROLL
-            for (size_t i = k; i < k + ASK_PAIRS; i++)
-                pairs_dots(sum, a + i, b + i * BF16_STRIP, apart, R);
+            for (size_t i = k; i < k + ASK_PAIRS; i++, b += BF16_BAND)
+                pairs_dots(sum, a + i, b, R);
         }
     }
     pairs_end(sum, t->to + row * t->ldto, t->ldto, t->past, R);
@@ -146,18 +127,18 @@ UNIT_TARGET static void pairs_tile(const struct bf16_tile *t)
     const size_t half = ceil_div(t->rows, 2);
 
     if (t->rows <= PAIRS_HEIGHT) {
-        pairs_some(t, 0, t->rows, 0, PAIRS_STRIPS);
+        pairs_some(t, 0, t->rows, 0, t->share);
         return;
     }
-    pairs_some(t, 0, half, 0, 1);
-    pairs_some(t, half, t->rows - half, 1, PAIRS_STRIPS);
+    pairs_some(t, 0, half, 0, t->share / 2);
+    pairs_some(t, half, t->rows - half, t->share / 2, t->share);
 }
 _Static_assert(2 * PAIRS_HEIGHT == BF16_HEIGHT, "a tile is two times as many rows");
 
 UNIT_TARGET static void pairs_multiply(const struct bf16_product *p)
 {
-    static const struct bf16_form form = {BF16_HEIGHT, PAIRS_COLUMNS, PAIRS_DEPTH,
-                                          pairs_tile};
+    static const struct bf16_form form = {BF16_HEIGHT, BF16_BAND, PAIRS_DEPTH,
+                                          PAIRS_HEIGHT, pairs_tile};
 
     bf16_blocks(p, &form);
     if (p->past)

@@ -103,36 +103,35 @@ UNIT_TARGET ISA_BODY void put_pair(uint32_t *w, line_sum even, line_sum odd)
     memcpy(w, &two, sizeof two);
 }
 
-/* A row of a strip of which there are n columns, then zeros. */
-UNIT_TARGET ISA_BODY line_sum strip_row(const float *x, size_t n)
+/* A row of a strip, from column `from` of a band's n, then zeros. */
+UNIT_TARGET ISA_BODY line_sum strip_row(const float *x, size_t n, size_t from)
 {
     float part[BF16_STRIP] = {0};
 
-    if (n >= BF16_STRIP)
-        return floats_at(x);
-    memcpy(part, x, n * sizeof *x);
+    if (n >= from + BF16_STRIP)
+        return floats_at(x + from);
+    if (n > from)
+        memcpy(part, x + from, (n - from) * sizeof *x);
     return floats_at(part);
 }
 
-UNIT_TARGET ISA_BODY void order_strip(uint32_t *w, const float *x, size_t ld,
-                                      size_t rows, size_t n)
+UNIT_TARGET ISA_BODY void order_band(uint32_t *w, const float *x, size_t ld,
+                                     size_t rows, size_t n)
 {
-    size_t i = 0;
-
-    for (; i + 1 < rows; i += 2)
-        put_pair(w + i / 2 * BF16_STRIP, strip_row(x + i * ld, n),
-                 strip_row(x + (i + 1) * ld, n));
-    if (i < rows)
-        put_pair(w + i / 2 * BF16_STRIP, strip_row(x + i * ld, n), (line_sum){0});
+    for (size_t i = 0; i < rows; i += 2, w += BF16_BAND)
+        UNROLL
+    for (size_t s = 0; s < BF16_BAND; s += BF16_STRIP)
+        put_pair(w + s, strip_row(x + i * ld, n, s),
+                 i + 1 < rows ? strip_row(x + (i + 1) * ld, n, s) : (line_sum){0});
 }
 
 UNIT_TARGET static void order_across(uint32_t *w, size_t apart, const float *x,
                                      size_t ld, size_t rows, size_t n)
 {
-    for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart)
-        order_strip(w, x, ld, rows, BF16_STRIP); /* a constant: no partial rows */
+    for (; n >= BF16_BAND; n -= BF16_BAND, x += BF16_BAND, w += apart)
+        order_band(w, x, ld, rows, BF16_BAND); /* a constant: no partial rows */
     if (n > 0)
-        order_strip(w, x, ld, rows, n);
+        order_band(w, x, ld, rows, n);
 }
 
 /* ---- transposing ------------------------------------------------------------------- */
@@ -204,7 +203,7 @@ UNIT_TARGET ISA_BODY void order_step(uint32_t *p, const float *W, size_t ldw,
     turn_lines(r);
     UNROLL
     for (size_t i = 0; i < SIDE; i++)
-        memcpy(p + i * BF16_STRIP, &r[i], sizeof r[i]);
+        memcpy(p + i * BF16_BAND, &r[i], sizeof r[i]);
 }
 
 UNIT_TARGET static void order_rows(uint32_t *p, const float *W, size_t ldw, size_t wide,
@@ -213,9 +212,9 @@ UNIT_TARGET static void order_rows(uint32_t *p, const float *W, size_t ldw, size
     size_t k = 0;
 
     for (; wide == BF16_STRIP && k + BF16_STEP <= K; k += BF16_STEP)
-        order_step(p + k / 2 * BF16_STRIP, W + k, ldw, BF16_STRIP, BF16_STEP);
+        order_step(p + k / 2 * BF16_BAND, W + k, ldw, BF16_STRIP, BF16_STEP);
     for (; k < K; k += BF16_STEP)
-        order_step(p + k / 2 * BF16_STRIP, W + k, ldw, wide, least(K - k, BF16_STEP));
+        order_step(p + k / 2 * BF16_BAND, W + k, ldw, wide, least(K - k, BF16_STEP));
 }
 
 #endif

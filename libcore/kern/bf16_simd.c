@@ -84,11 +84,11 @@ static void left(uint32_t *w, size_t step, const float *x, size_t ld, size_t row
         pieces(w + r * (BF16_STEP / 2), step, x + r * ld, n);
 }
 
-/* A strip's words of the rows x and y; y NULL: of x and zeros.  n: columns. */
-ISA_BODY void strip_pair(uint32_t *w, const float *x, const float *y, size_t n)
+/* A band's words of the rows x and y; y NULL: of x and zeros.  n: columns. */
+ISA_BODY void band_pair(uint32_t *w, const float *x, const float *y, size_t n)
 {
     UNROLL
-    for (size_t i = 0; i < BF16_STRIP; i += VEC) {
+    for (size_t i = 0; i < BF16_BAND; i += VEC) {
         const size_t left = n > i ? n - i : 0;
         const vword odd = !y            ? (vword){0}
                           : left >= VEC ? rounded(y + i)
@@ -100,21 +100,21 @@ ISA_BODY void strip_pair(uint32_t *w, const float *x, const float *y, size_t n)
     }
 }
 
-ISA_BODY void strip(uint32_t *w, const float *x, size_t ld, size_t rows, size_t n)
+ISA_BODY void band(uint32_t *w, const float *x, size_t ld, size_t rows, size_t n)
 {
     for (size_t i = 0; i + 1 < rows; i += 2)
-        strip_pair(w + i / 2 * BF16_STRIP, x + i * ld, x + (i + 1) * ld, n);
+        band_pair(w + i / 2 * BF16_BAND, x + i * ld, x + (i + 1) * ld, n);
     if (rows % 2)
-        strip_pair(w + rows / 2 * BF16_STRIP, x + (rows - 1) * ld, NULL, n);
+        band_pair(w + rows / 2 * BF16_BAND, x + (rows - 1) * ld, NULL, n);
 }
 
 static void across(uint32_t *w, size_t apart, const float *x, size_t ld, size_t rows,
                    size_t n)
 {
-    for (; n >= BF16_STRIP; n -= BF16_STRIP, x += BF16_STRIP, w += apart)
-        strip(w, x, ld, rows, BF16_STRIP); /* a constant: no partial vectors */
+    for (; n >= BF16_BAND; n -= BF16_BAND, x += BF16_BAND, w += apart)
+        band(w, x, ld, rows, BF16_BAND); /* a constant: no partial vectors */
     if (n > 0)
-        strip(w, x, ld, rows, n);
+        band(w, x, ld, rows, n);
 }
 
 void ISA_NAME(bf16_rounded)(float *y, const float *x, size_t n)
@@ -219,7 +219,7 @@ static void rows(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K)
             memset(block, 0, sizeof block);
         for (size_t n = 0; n < wide; n++)
             along((void *)(block + n * DEEP_PAIRS), W + n * ldw + k, deep);
-        turn_columns(p + k / 2 * BF16_STRIP, BF16_STRIP, block, DEEP_PAIRS,
+        turn_columns(p + k / 2 * BF16_BAND, BF16_BAND, block, DEEP_PAIRS,
                      round_up(deep, BF16_STEP) / 2);
     }
 }

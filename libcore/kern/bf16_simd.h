@@ -18,14 +18,14 @@ struct bf16_order {
      * words.  Behind n zeros. */
     void (*left)(uint32_t *w, size_t step, const float *x, size_t ld, size_t rows,
                  size_t n);
-    /* n columns of x, whose `rows` rows lie ld apart: for each BF16_STRIP of them (rows + 1) / 2
-     * times the words of neighbours in depth, side by side; strips `apart` words apart.  Behind
+    /* n columns of x, whose `rows` rows lie ld apart: for each BF16_BAND of them (rows + 1) / 2
+     * times the words of neighbours in depth, side by side; bands `apart` words apart.  Behind
      * column n, and behind an odd row, zeros. */
     void (*across)(uint32_t *w, size_t apart, const float *x, size_t ld, size_t rows,
                    size_t n);
     /* w (16, 16), rows ldw apart, from v (16, 16), rows ldv apart: transposed. */
     void (*turn)(uint32_t *w, size_t ldw, const uint32_t *v, size_t ldv);
-    /* A strip of a panel from the rows of `wide` columns W (wide, K), ldw apart. */
+    /* A strip of a band from the rows of `wide` columns W (wide, K), ldw apart; then zeros. */
     void (*rows)(uint32_t *p, const float *W, size_t ldw, size_t wide, size_t K);
 };
 

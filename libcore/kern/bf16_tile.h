@@ -22,14 +22,13 @@
 
 #include <string.h>
 
-/* A cache line of words, or of floats; lines of a panel's row, and of BF16_STEP of depth. */
+/* A cache line of words, or of floats; words and lines of BF16_STEP of depth. */
 enum {
     LINE = 16,
-    LINES = BF16_WIDTH / LINE,
     STEP_PAIRS = BF16_STEP / 2,
     STEP_LEFT = STEP_PAIRS * BF16_HEIGHT,
-    STEP_STRIP = STEP_PAIRS * BF16_STRIP,
-    STEP_LINES = STEP_STRIP / LINE
+    STEP_BAND = STEP_PAIRS * BF16_BAND,
+    STEP_LINES = STEP_BAND / LINE
 };
 typedef float line_sum __attribute__((vector_size(64)));
 typedef uint32_t line_word __attribute__((vector_size(64)));
@@ -38,8 +37,8 @@ typedef uint32_t line_word __attribute__((vector_size(64)));
  * deep, rows of sums ldto and ldfrom apart; from NULL: 0.  Only the first `rows` rows are wanted;
  * all may be written.  past: `to` is whole lines, to go past the caches.  In a form of two tiles of
  * the left operand the second one lies `below` words behind a; 0, the first one again, where the
- * operand ends.  The strips of b lie `apart` words apart.  With each step `share` lines are asked
- * for of every strip of the block `ahead`. */
+ * operand ends.  The bands of b lie `apart` words apart.  With each step `share` lines are asked
+ * for of every band of the block `ahead`. */
 struct bf16_tile {
     const float *from;
     float *to;
@@ -49,18 +48,18 @@ struct bf16_tile {
 };
 
 /* What a unit's function computes at once, TILE_SUMS sums: the rows of one or two tiles of the
- * left operand, the columns of all strips of a panel or of half of them; and how deep a block
- * may be. */
+ * left operand, the columns of a panel or of a band; how deep a block may be; and of how many rows
+ * at most it reads a block once only. */
 struct bf16_form {
-    size_t rows, cols, depth;
+    size_t rows, cols, depth, once;
     void (*tile)(const struct bf16_tile *t);
 };
 
-/* Lines of so many strips, a constant, into the second cache. */
-ISA_BODY void ask_strips(const uint32_t *p, size_t apart, size_t lines, size_t strips)
+/* Lines of so many bands, a constant, into the second cache. */
+ISA_BODY void ask_bands(const uint32_t *p, size_t apart, size_t lines, size_t bands)
 {
     UNROLL
-    for (size_t v = 0; v < strips; v++)
+    for (size_t v = 0; v < bands; v++)
         for (size_t i = 0; i < lines; i++)
             __builtin_prefetch(p + v * apart + i * LINE, 0, 2);
 }
@@ -76,14 +75,14 @@ ISA_BODY void ask_rows(const struct bf16_form *f, float *c, size_t ldc)
 
 /* ---- tiles that are not whole parts of c --------------------------------------------- */
 
-/* TILES go together, at most: if each asks for a line with every step, that is a block.  Where
+/* TILES go together, at most: if each asks for two lines with every step, that is a block.  Where
  * their sums wait for the next block, in the second cache, it is those of WAITING_ROWS, with
  * WAITING_COLS if their share of the left operand is more than LEFT_STAYS bytes.  Blocks of
  * whole panels, at most PANEL_DEPTH deep, leave room in the first cache (48 kB where there is a unit)
  * for a tile of the left operand and one of the sums. */
 enum {
     TILE_SUMS = BF16_HEIGHT * BF16_WIDTH,
-    TILES = STEP_LINES,
+    TILES = STEP_LINES / 2,
     WAITING_ROWS = 256,
     WAITING_COLS = 128,
     LEFT_STAYS = 512 << 10,
@@ -137,17 +136,17 @@ struct bf16_area {
     float *sum; /* (cols / f->cols, tiles, f->rows f->cols) */
 };
 
-/* Words from a strip to the next. */
-ISA_BODY size_t strips_apart(const struct bf16_product *p)
+/* Words from a band to the next. */
+ISA_BODY size_t bands_apart(const struct bf16_product *p)
 {
-    return p->step / LINES;
+    return p->step / (BF16_WIDTH / BF16_BAND);
 }
 
 /* The block of p's columns n.. from depth k on; its words. */
 ISA_BODY const uint32_t *block_of(const struct bf16_product *p, size_t n, size_t k)
 {
     return p->b + n / BF16_WIDTH * p->step +
-           n % BF16_WIDTH / BF16_STRIP * strips_apart(p) + k / 2 * BF16_STRIP;
+           n % BF16_WIDTH / BF16_BAND * bands_apart(p) + k / 2 * BF16_BAND;
 }
 
 ISA_BODY const uint32_t *left_of(const struct bf16_product *p, size_t m, size_t k)
@@ -219,9 +218,14 @@ ISA_BODY const uint32_t *block_behind(const struct bf16_area *r, size_t n, size_
     return next >= p->N && p->then ? p->then : block_of(p, next, 0);
 }
 
-/* The block of columns n.. from depth k to `end`; the next one is asked for: of one tile's rows nothing
- * of a panel is used twice, so no whole block has to be there when it begins. */
+/* The block of columns n.. from depth k to `end`; the next one is asked for: where nothing of a panel is
+ * used twice no whole block has to be there when it begins. */
 enum { AHEAD_STEPS = 4 };
+
+ISA_BODY int is_read_once(const struct bf16_area *r)
+{
+    return r->tiles == 1 && r->p->M - r->m <= r->f->once;
+}
 
 ISA_BODY void one_block(const struct bf16_area *r, size_t n, size_t k, size_t end)
 {
@@ -229,23 +233,23 @@ ISA_BODY void one_block(const struct bf16_area *r, size_t n, size_t k, size_t en
     const int last = end >= p->K;
     struct bf16_tile t = {.b = block_of(p, n, k),
                           .ahead = block_behind(r, n, end, k),
-                          .apart = strips_apart(p),
+                          .apart = bands_apart(p),
                           .steps = ceil_div(end - k, BF16_STEP),
                           .share = ceil_div(STEP_LINES, r->tiles)};
 
-    if (r->tiles == 1 && !last)
+    if (is_read_once(r) && !last)
         t.ahead = block_of(p, n, k + AHEAD_STEPS * BF16_STEP);
     for (size_t i = 0; i < r->tiles; i++, t.ahead += t.steps * t.share * LINE)
         one_tile(r, &t, n, i, k, last);
 }
 
-/* As equal as blocks can be.  Blocks of one tile are all but the last steps, and these, which
- * ask for the next strips. */
+/* As equal as blocks can be.  Those that are read once are all but the last steps, and these, which
+ * ask for the next columns. */
 ISA_BODY size_t block_deep(const struct bf16_area *r, size_t k)
 {
     const size_t K = r->p->K, left = K - k, tail = AHEAD_STEPS * BF16_STEP;
 
-    if (r->tiles > 1)
+    if (!is_read_once(r))
         return least(share_out(K, r->f->depth, BF16_STEP), left);
     return left > tail ? round_up(left - tail, BF16_STEP) : left;
 }

@@ -47,7 +47,7 @@
 const struct bf16_order bf16_avx512_order = {order_past, order_left, order_across,
                                              order_turn, order_rows};
 const struct bf16_unit bf16_avx512_unit = {"avx512_bf16", pairs_multiply, pairs_few,
-                                           PAIRS_COLUMNS};
+                                           BF16_BAND};
 const struct bf16_unit bf16_amx_unit = {"amx", tiles_multiply, pairs_few,
                                         TILES_COLUMNS};
 #else

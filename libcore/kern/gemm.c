@@ -116,7 +116,7 @@ static void unpack_row(const struct gemm_weight *w, const struct kern *k, float 
                        size_t n)
 {
     const size_t width = width_of(k, w);
-    const size_t side = k->unit ? (size_t)BF16_STRIP : width; /* columns side by side */
+    const size_t side = k->unit ? (size_t)BF16_BAND : width; /* columns side by side */
 
     if (w->W)
         memcpy(row, w->W + n * w->ld, w->K * sizeof *row);

@@ -272,7 +272,7 @@ static void multiply_unit(const struct part *t, struct area a)
         p->left ? p->left + t->r0 / BF16_HEIGHT * tile + t->k0 / 2 * BF16_HEIGHT
                 : as_words(t->a);
     const uint32_t *b =
-        has_panels(t) ? p->pairs + t->c0 / t->width * t->step + t->k0 / 2 * BF16_STRIP
+        has_panels(t) ? p->pairs + t->c0 / t->width * t->step + bf16_band_words(t->k0)
                       : (const void *)t->b;
 
     t->unit->multiply(&(struct bf16_product){.c = a.c,

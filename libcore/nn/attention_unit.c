@@ -247,7 +247,7 @@ static void chunk(const struct task *t, size_t j, size_t n, float beta)
     multiply(t, (struct factors){m->dk + row, m->W, m->ds_left, m->q_right, n, m->D,
                                  m->Q, m->Q, 1});
     multiply(t, (struct factors){m->dq, m->W, m->ds_turned,
-                                 m->k_right + j / 2 * BF16_STRIP, m->Q, m->D, n, m->T,
+                                 m->k_right + bf16_band_words(j), m->Q, m->D, n, m->T,
                                  beta});
 }
 

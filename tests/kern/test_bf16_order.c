@@ -136,12 +136,12 @@ Theory((int who, size_t rows, size_t n), bf16_order, rows_in_pieces)
 TheoryDataPoints(bf16_order, rows_below_each_other) = {
     DataPoints(int, EMULATED, BF16, AVX512, AVX2),
     DataPoints(size_t, 1, 2, 7, 8),
-    DataPoints(size_t, 1, 15, 16, 17, 50),
+    DataPoints(size_t, 1, 15, 16, 17, 32, 33, 50, 70),
 };
 Theory((int who, size_t rows, size_t n), bf16_order, rows_below_each_other)
 {
-    enum { LD = 53, APART = 70 };
-    const size_t words = ceil_div(n, BF16_STRIP) * APART;
+    enum { LD = 73, APART = 140 };
+    const size_t words = ceil_div(n, BF16_BAND) * APART;
     float *x = numbers(rows * LD);
     uint32_t *a = blank(words), *b = blank(words);
 
@@ -182,14 +182,15 @@ TheoryDataPoints(bf16_order, strips_from_rows) = {
 };
 Theory((int who, size_t wide, size_t K), bf16_order, strips_from_rows)
 {
-    const size_t strip = BF16_STRIP * bf16_pairs(K), ld = K + 3;
+    const size_t band = bf16_band_words(K), ld = K + 3;
     float *W = numbers(wide * ld);
-    uint32_t *a = blank(strip), *b = blank(BF16_WIDTH / BF16_STRIP * strip);
+    uint32_t *a = blank(band), *b = blank(BF16_WIDTH / BF16_BAND * band);
 
     if (order(who)) {
         order(who)->rows(a, W, ld, wide, K);
+        order(who)->rows(a + BF16_STRIP, W, ld, 0, K);
         bf16_panels_from_rows(ISA_PLAIN, b, W, ld, wide, K);
-        expect_same(a, b, strip, "strip");
+        expect_same(a, b, band, "band");
     }
     free(b);
     free(a);

@@ -307,15 +307,8 @@ Theory((int way, int which, int longest), gemm, parts_make_a_whole)
     check_product(way, which, n[0], n[1], n[2], 0);
 }
 
-/* Our kernels make no difference between few rows and many: what was sampled is scored
- * with the same bits. */
-TheoryDataPoints(gemm, scoring_has_the_bits_of_sampling) = {
-    DataPoints(int, 1, 2, 3, 9, 10, 11, 12, 13, 14),
-    DataPoints(size_t, 1, 50, 401, 1550),
-    DataPoints(size_t, 33, 100, 3100),
-    DataPoints(size_t, 7, 650),
-};
-Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sampling)
+/* A few rows at a time, as when sampling; then all. */
+static void check_scoring(int way, size_t M, size_t N, size_t K)
 {
     struct machine m;
 
@@ -324,7 +317,7 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sa
     struct packed p = weight(m.k, N, K, 6);
     float *x = normals(M * K, 7), *y = floats(M * N), *z = floats(M * N);
 
-    for (size_t i = 0; i < M; i += 5) /* a few rows at a time, as when sampling */
+    for (size_t i = 0; i < M; i += 5)
         gemm_rows(m.k, y + i * N, N, x + i * K, K, M - i < 5 ? M - i : 5, &p.w);
     gemm_nt(m.k, z, N, x, K, p.W, K, M, N, K, 0);
     cr_expect_eq(memcmp(y, z, M * N * sizeof *y), 0, "nt: way %d: %zu %zu %zu", way, M,
@@ -338,6 +331,29 @@ Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sa
     free(x);
     weight_free(&p);
     machine_free(&m);
+}
+
+/* Our kernels make no difference between few rows and many: what was sampled is scored
+ * with the same bits. */
+TheoryDataPoints(gemm, scoring_has_the_bits_of_sampling) = {
+    DataPoints(int, 1, 2, 3, 9, 10, 11, 12, 13, 14),
+    DataPoints(size_t, 1, 50, 401, 1550),
+    DataPoints(size_t, 33, 100, 3100),
+    DataPoints(size_t, 7, 650),
+};
+Theory((int way, size_t M, size_t N, size_t K), gemm, scoring_has_the_bits_of_sampling)
+{
+    check_scoring(way, M, N, K);
+}
+
+/* Deeper than the scratch holds that many rows. */
+TheoryDataPoints(gemm, parts_of_packed_weights) = {
+    DataPoints(int, 1, 2, 3, 9, 10, 11, 12, 13, 14),
+    DataPoints(size_t, 33),
+};
+Theory((int way, size_t N), gemm, parts_of_packed_weights)
+{
+    check_scoring(way, 1550, N, 3700);
 }
 
 Test(gemm, unknown_ways_are_refused)

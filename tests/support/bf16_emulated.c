@@ -26,7 +26,7 @@ const struct bf16_order emulated_order = {order_past, order_left, order_across,
                                           order_turn, order_rows};
 
 const struct bf16_unit emulated_avx512 = {"emulated_avx512", pairs_multiply, pairs_few,
-                                          PAIRS_COLUMNS};
+                                          BF16_BAND};
 const struct bf16_unit emulated_amx = {"emulated_amx", tiles_multiply, pairs_few,
                                        TILES_COLUMNS};
 
