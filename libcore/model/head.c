@@ -21,7 +21,7 @@ size_t head_rows(const struct model *m, size_t rows)
     const size_t fit = small > m->arch.C ? small : m->arch.C;
     const size_t some = fit < 16 ? 16 : fit > 512 ? 512 : fit;
 
-    return head_keeps(m) ? greatest(some, rows / 4 * 3) : some;
+    return greatest(some, rows / 4 * 3);
 }
 
 static void carve(struct head *h, struct arena *a)

@@ -36,8 +36,8 @@ void head_free(struct head *h); /* NULL is fine */
 size_t head_bytes(const struct model *m, enum head_mode mode, size_t rows);
 
 /* Rows of a chunk of HEAD_TRAIN: 16 to 512, in between as many as take no more than the
- * head's weights or 32 MiB, whatever is more; where logits take two bytes three quarters of `rows`,
- * those of the passes whose hidden states it reads, if that is more. */
+ * head's weights or 32 MiB, whatever is more; or three quarters of `rows`, those of the passes whose
+ * hidden states it reads, if that is more: logits of a second chunk are computed twice. */
 size_t head_rows(const struct model *m, size_t rows);
 
 /* logp, entropy (n) out, nats; entropy may be NULL.  hidden rows are C apart.  Ids are
