@@ -47,7 +47,7 @@ struct bf16_tile {
     int past;
 };
 
-/* What a unit's function computes at once, TILE_SUMS sums: the rows of one or two tiles of the
+/* What a unit's function computes at once, at most TILE_SUMS sums: the rows of one or two tiles of the
  * left operand, the columns of a panel or of a band; how deep a block may be; and of how many rows
  * at most it reads a block once only. */
 struct bf16_form {
@@ -110,7 +110,7 @@ ISA_BODY int is_whole(const struct bf16_place *at, const struct bf16_form *f)
 ISA_BODY void take_sums(const struct bf16_form *f, float *sum,
                         const struct bf16_place *at)
 {
-    memset(sum, 0, TILE_SUMS * sizeof *sum);
+    memset(sum, 0, f->rows * f->cols * sizeof *sum);
     for (size_t r = 0; r < at->rows; r++)
         memcpy(sum + r * f->cols, at->c + r * at->ldc, at->cols * sizeof *sum);
 }
