@@ -307,6 +307,76 @@ Theory((int way, int which, int longest), gemm, parts_make_a_whole)
     check_product(way, which, n[0], n[1], n[2], 0);
 }
 
+/* One of the sizes where operands are cut, and up to 15 less or 3 more. */
+static size_t drawn(uint32_t *state)
+{
+    static const size_t edges[] = {16, 64, 256, 512, 576, 1072};
+
+    *state = *state * 1664525 + 1013904223;
+    return edges[(*state >> 24) % (sizeof edges / sizeof *edges)] + 3 -
+           (*state >> 16) % 19;
+}
+
+/* Matrices with room for all drawn shapes. */
+enum { DRAWN_LD = 1088, DRAWN_FLOATS = 1080 * DRAWN_LD };
+
+struct drawing {
+    struct kern_opts o;
+    int which;
+    float *a, *b, *was;
+};
+
+/* Some product by so many threads, added to what c was. */
+static float *draw(const struct drawing *d, size_t threads, const size_t n[3])
+{
+    struct machine m;
+    float *c = floats(DRAWN_FLOATS);
+
+    memcpy(c, d->was, DRAWN_FLOATS * sizeof *c);
+    cr_assert(machine_new(&m, threads, &d->o));
+    products[d->which](m.k, c, DRAWN_LD, d->a, DRAWN_LD, d->b, DRAWN_LD, n[0], n[1],
+                       n[2], 1);
+    machine_free(&m);
+    return c;
+}
+
+/* One thread, two and three cut products elsewhere. */
+TheoryDataPoints(gemm, drawn_shapes_by_any_number_of_threads) = {
+    DataPoints(int, ISA_AVX512, ISA_AVX512_BF16, ISA_AMX),
+    DataPoints(int, 0, 1, 2),
+};
+Theory((int isa, int which), gemm, drawn_shapes_by_any_number_of_threads)
+{
+    const struct drawing d = {
+        {.isa = (enum isa)isa, .dtype = isa > ISA_AVX512 ? KERN_BF16 : KERN_F32},
+        which,
+        normals(DRAWN_FLOATS, 1),
+        normals(DRAWN_FLOATS, 2),
+        normals(DRAWN_FLOATS, 3)};
+    uint32_t state = 7 + (uint32_t)which;
+
+    for (size_t i = 0; i < 24 && isa_has(d.o.isa); i++) {
+        size_t n[3];
+
+        for (size_t j = 0; j < 3; j++)
+            n[j] = drawn(&state);
+        float *one = draw(&d, 1, n);
+
+        for (size_t threads = 2; threads <= 3; threads++) {
+            float *c = draw(&d, threads, n);
+
+            cr_expect_eq(memcmp(one, c, DRAWN_FLOATS * sizeof *c), 0,
+                         "%d, %zu threads: %zu %zu %zu", which, threads, n[0], n[1],
+                         n[2]);
+            free(c);
+        }
+        free(one);
+    }
+    free(d.was);
+    free(d.b);
+    free(d.a);
+}
+
 /* A few rows at a time, as when sampling; then all. */
 static void check_scoring(int way, size_t M, size_t N, size_t K)
 {
