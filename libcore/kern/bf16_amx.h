@@ -16,13 +16,14 @@
  * Tiles are named by number, which compilers want to see: hence macros below, not an enum.
  *
  * A tile of a is 16 of its rows, 16 words of each; of b 16 pairs in depth of 16 columns, as
- * they lie in a strip.  A step makes four dots, to four tiles of sums: by the time that a sum is
+ * they lie in a band.  A step makes four dots, to four tiles of sums: by the time that a sum is
  * asked for again it is done (52 cycles after 4 x 16).  What it loads for them has two forms:
- *   across  a tile of a and four of b: 5 loads.  For few rows, with weights from memory: four
- *           streams give more than two (32 rows 591 against 499 GFLOP/s, 128 rows 1257 against
- *           993), and of a, which comes from the second cache, it is a kilobyte for 64 cycles.
+ *   across  a tile of a and four of b: 5 loads.  For few rows, with weights from memory: of a,
+ *           which comes from the second cache, it is a kilobyte for 64 cycles.  Four strips that
+ *           lay apart, as streams, gave more than two (32 rows 591 against 499 GFLOP/s, 128 rows
+ *           1257 against 993); now they are two bands, which is not measured.
  *   square  two tiles of a and two of b: 4 loads.  For many rows.  It asks the second cache for
- *           twice as much of a, but a block of two strips may be twice as deep, and sums wait
+ *           twice as much of a, but a block of a band may be twice as deep, and sums wait
  *           there seldom: the products of a training pass of 512 rows took 345 ms (median 500)
  *           instead of 381 (572), 108 of both being packing, and 373 (457) with blocks of 288.
  *           An odd last tile of a is multiplied twice.
@@ -162,7 +163,7 @@ UNIT_TARGET static void square_tile(const struct bf16_tile *t)
     sums_end(t, BF16_HEIGHT * t->ldto);
 }
 
-/* SQUARE_DEPTH: the most of a block of two strips, 40 kB of the first cache's 48. */
+/* SQUARE_DEPTH: the most of a block of a band, 40 kB of the first cache's 48. */
 enum { ACROSS_ROWS_MOST = 128, SQUARE_DEPTH = 640, TILES_COLUMNS = BF16_WIDTH };
 
 UNIT_TARGET static void tiles_multiply(const struct bf16_product *p)

@@ -18,11 +18,10 @@ enum {
 static const size_t line = 16; /* floats */
 
 /* A block of depth of P panels, `step` floats apart, and what is asked for with each k: of each
- * panel the `share` floats from `ahead` + k * `share` behind its begin.  `next`: where what comes
- * behind the block begins. */
+ * panel the `share` floats from `ahead` + k * `share` behind its begin. */
 struct streams {
     const float *b;
-    size_t step, K, next, ahead, share;
+    size_t step, K, ahead, share;
 };
 
 /* c (N) = sum or, if `add`, += sum, of a panel's columns. */
@@ -92,12 +91,12 @@ ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
             finish(c + r * ldc + p * WIDTH, sum[r] + p * WIDTH, N - p * WIDTH, add);
 }
 
-/* All rows times P panels, N > (P - 1) WIDTH columns. */
+/* All rows times P panels, N > (P - 1) WIDTH columns.  s.ahead: where what comes next begins. */
 ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
                    size_t M, size_t N, int add, size_t P)
 {
     const size_t tiles = ceil_div(M, P == 1 ? ALONE_ROWS : TILE_ROWS);
-    const size_t most = ceil_div(M, tiles);
+    const size_t most = ceil_div(M, tiles), next = s.ahead;
 
     /* what comes next, by all tiles together; of a panel that goes alone what comes soon */
     s.share = WIDTH / tiles;
@@ -105,7 +104,7 @@ ISA_BODY void rows(float *c, size_t ldc, const float *a, size_t lda, struct stre
         float *cm = c + m * ldc;
         const float *am = a + m * lda;
 
-        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH : s.next + i * s.share * s.K;
+        s.ahead = P == 1 && tiles == 1 ? NEAR * WIDTH : next + i * s.share * s.K;
         switch (least(most, M - m)) {
         case 1: tile(cm, ldc, am, lda, &s, N, add, 1, P); break;
         case 2: tile(cm, ldc, am, lda, &s, N, add, 2, P); break;
@@ -129,12 +128,10 @@ static size_t streams_of(size_t M, size_t left)
     return M > TILE_ROWS && M <= ALONE_ROWS ? 1 : least(left, 2);
 }
 
-/* All rows times a block of P panels. */
+/* The same of P as a constant. */
 static void block(float *c, size_t ldc, const float *a, size_t lda, struct streams s,
                   size_t M, size_t N, int add, size_t P)
 {
-    s.ahead = s.next;
-    s.share = WIDTH;
     switch (P) {
     case STREAMS: tile(c, ldc, a, lda, &s, N, add, 1, STREAMS); break; /* M is 1 */
     case 2: rows(c, ldc, a, lda, s, M, N, add, 2); break;
@@ -155,7 +152,8 @@ void ISA_NAME(few_panels)(float *c, size_t ldc, const float *a, size_t lda,
             const size_t next = k + deep < K ? deep * WIDTH : P * step - at;
 
             block(c + n, ldc, a + k, lda,
-                  (struct streams){b + at, step, deep, next, 0, 0}, M, N - n, k > 0, P);
+                  (struct streams){b + at, step, deep, next, WIDTH}, M, N - n, k > 0,
+                  P);
         }
     }
 }

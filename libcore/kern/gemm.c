@@ -207,7 +207,7 @@ struct columns {
     size_t from, to, then;
 };
 
-/* They may begin and end within a panel: strips lie one behind the other, from panel to panel
+/* They may begin and end within a panel: bands lie one behind the other, from panel to panel
  * too. */
 static void rows_unit(const struct rows_job *r, float *c, size_t ldc, struct columns n)
 {

@@ -1,6 +1,6 @@
 /*
- * The head: from hidden rows to log-probabilities and back, in chunks of rows, so that
- * logits of all tokens never exist at once; where there is no way back, or products have a unit for
+ * The head: from hidden rows to log-probabilities and back, in chunks of rows, of which alone
+ * logits exist at once; where there is no way back, or products have a unit for
  * bfloat16 (kern/ordered.h) and logits no caps, in parts of the vocabulary, too, which the caches
  * hold.  With such a unit the way back comes from bfloat16 (nn/xent_kept.h), and differs within its
  * rounding from what the logits would give.
