@@ -18,8 +18,11 @@ for cc in "$@"; do
     report=$PWD/build/asan-$cc/report
     mkdir -p "${report%/*}"
     rm -f "$report".*
-    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
-    ASAN_OPTIONS=$ASAN_OPTIONS:exitcode=99:log_path=$report
+    # gcc 12 aligns the frames that it moves off the stack to 32 bytes: AVX-512 traps there
+    after_return=1
+    case $cc in gcc*) ! grep -qsw avx512f /proc/cpuinfo || after_return=0 ;; esac
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:exitcode=99:log_path=$report
+    ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=$after_return
     UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99:log_path=$report
     make -j"${JOBS:-$(nproc)}" -k CC="$cc" MODE=asan check || bad="$bad $cc"
     for f in "$report".*; do
