@@ -34,6 +34,10 @@ stage sample-greedy "$sample -n 1 -t 0 prompts.jsonl >s3"
 
 stage attn "cagsr-attn -q -m $m s >a"
 stage attn-each "cagsr-attn -q -m $m --layers all --heads each --batch 40 s2 >a2"
+for c in 0 1; do
+    echo "{\"kind\":\"sample\",\"id\":\"one\",\"cand\":$c,\"prompt_ids\":[1],\"ids\":[2,3],\"temperature\":1}"
+done >one
+stage attn-one-token "cagsr-attn -q -m $m one >a4"
 stage attn-norm "cagsr-attn -q -m $m --reduce norm --logp mine s3 >a3"
 
 stage reward "cagsr-reward -q a >r"

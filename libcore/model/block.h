@@ -84,6 +84,7 @@ struct block {
     const struct attn_bias *bias; /* block_bias_fill's */
     const struct block_run *runs;
     size_t n;
+    int prefixes; /* 1: some run's prefix is another one's own, to be filled before it is seen */
     struct block_source source; /* where the model has an encoder */
     struct capture *capture;    /* or NULL */
     struct adapter_work lora;   /* where the model has an adapter */

@@ -309,6 +309,7 @@ static size_t make_runs(struct pass *p, const struct batch *b)
                                 block_keep(p->m, 0, CAPTURE_SELF)};
     size_t n = 0;
 
+    p->block.prefixes = 0;
     for (size_t i = 0; i < b->n; i++) {
         const struct batch_seq *s = &b->seqs[i];
         struct block_run r = {.row0 = s->row0,
@@ -320,8 +321,10 @@ static size_t make_runs(struct pass *p, const struct batch *b)
 
         if (s->rows == 0)
             continue;
-        if (s->pre)
+        if (s->pre) {
             r.prefix = store(p, &self, b, (size_t)s->prefix);
+            p->block.prefixes = 1;
+        }
         if (p->encoder) {
             r.src = b->source->seqs[s->source].rows;
             r.src0 = b->source->seqs[s->source].row0;

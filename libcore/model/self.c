@@ -45,8 +45,8 @@ static void fill_store(void *ctx, size_t i, size_t worker)
                       r->own.kv.cap);
 }
 
-/* 1 if every run is one row, whose key and value attention itself puts into its store: nobody else
- * looks at them. */
+/* 1 if every run is one row, whose key and value attention itself puts into its store, and nobody
+ * else looks at them. */
 static int brings_own(const struct block *b, size_t l)
 {
     const struct capture_spec *spec = block_captured(b, l, CAPTURE_SELF);
@@ -54,7 +54,7 @@ static int brings_own(const struct block *b, size_t l)
     for (size_t i = 0; i < b->n; i++)
         if (b->runs[i].n != 1)
             return 0;
-    return !b->m->arch.both && !(spec && spec->reduce == CAPTURE_NORM);
+    return !b->prefixes && !b->m->arch.both && !(spec && spec->reduce == CAPTURE_NORM);
 }
 
 /* The stores of layer l from turned rows of q, k, v. */

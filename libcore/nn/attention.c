@@ -43,6 +43,22 @@ static void put_own(const struct attn_forward_job *f, struct attn_rows t, size_t
     }
 }
 
+/* What a run brings is put by the task that looks at it, in no order with other tasks. */
+static int seen_by_others(const struct attn_run *runs, size_t n)
+{
+    const void *last = NULL;
+
+    for (size_t r = 0; r < n; r++) {
+        if (runs[r].pre == 0 || runs[r].prefix.k == last)
+            continue;
+        last = runs[r].prefix.k;
+        for (size_t o = 0; o < n; o++)
+            if (runs[o].k && runs[o].own.k == last)
+                return 1;
+    }
+    return 0;
+}
+
 /* Task i: some rows with one key/value head, or with all of them where a tap wants a
  * row's heads from one thread. */
 static void forward_task(void *ctx, size_t i, size_t worker)
@@ -70,6 +86,7 @@ void attn_forward(struct kern *k, const struct attn_shape *s,
     enum attn_keep keep = ATTN_EXACT; /* all stores that are looked at are kept so */
     size_t S = 0, rows = 0, tasks = 0;
 
+    assert(!seen_by_others(runs, n));
     for (size_t r = 0; r < n; r++) {
         keep = runs[r].own.k ? runs[r].own.keep : runs[r].prefix.keep;
         rows += runs[r].n;

@@ -85,8 +85,9 @@ struct attn_run {
     struct attn_store own;    /* its positions 0..at+n-1-pre (all-1-pre) are filled */
     size_t all;               /* 0: causal; no window otherwise */
     const float *k,
-        *v; /* (G D) of a single query, n 1: attn_forward puts them into `own` at its
-                             position first, by who looks at them next; NULL: they are there */
+        *v; /* (G D) of a single query, n 1: attn_forward puts them into `own`, which is no
+               other run's prefix, at its position first, by who looks at them next; NULL: they
+               are there */
 };
 
 /*

@@ -146,6 +146,53 @@ Test(score, groups_do_not_see_each_other)
     }
 }
 
+/* A prompt of one token and two answers, of two tokens each or `longer`: of the first answer's second
+ * token what the scorer gives. */
+struct second {
+    float logp, row, outside;
+};
+
+static struct second second_token(const struct fixture *f, size_t longer)
+{
+    const int32_t *ids = f->prompt + 1;
+    float logp[2][4], entropy[2][4], rows[2][4], outside[2][4];
+    struct score_response r[2];
+    struct capture_spec spec;
+    struct scorer *s;
+    struct err e = {0};
+
+    for (size_t i = 0; i < 2; i++)
+        r[i] = (struct score_response){.ids = ids,
+                                       .T = i ? longer : 2,
+                                       .logp = logp[i],
+                                       .entropy = entropy[i],
+                                       .rows = rows[i],
+                                       .outside = outside[i]};
+    cr_assert_geq(capture_spec_parse(&spec, f->m, "all", "mean", "mean", &e), 0);
+    cr_assert_geq(scorer_new(&s, f->m, &spec, 0, &e), 0);
+    cr_assert_geq(score_group(s, f->prompt, 1, r, 2, &e), 0, "%s", e.text);
+    scorer_free(s);
+    capture_spec_release(&spec);
+    return (struct second){logp[0][1], rows[0][1], outside[0][1]};
+}
+
+/* All rows of a pass may be single ones, and a prompt's key is there before an answer looks at
+ * it. */
+Test(score, a_prompt_may_be_one_token)
+{
+    for (size_t k = 0; k < NAMES; k++) {
+        struct fixture f;
+
+        open_fixture_as(&f, names[k], 2, MODEL_SAMPLE);
+        const struct second a = second_token(&f, 2), b = second_token(&f, 4);
+
+        cr_expect(a.logp == b.logp && a.row == b.row && a.outside == b.outside,
+                  "%s: %g %g", names[k], (double)a.logp, (double)b.logp);
+        cr_expect_float_eq(a.row + a.outside, 1, 1e-5, "%s", names[k]);
+        close_fixture(&f);
+    }
+}
+
 /* The groups before the one at fault keep what they got, whether it is found before the
  * pass, or behind it in what a token's embedding of NaN makes of the rows. */
 Test(score, the_group_at_fault_is_named)
