@@ -1,11 +1,13 @@
 #!/bin/sh
 # Runs Criterion programs one after another; each prints its own synthesis.  The counts go to
-# $BUILD/tests/unit.count as "passed failed skipped" for tests/summary.sh.
+# $BUILD/tests/unit.count as "passed failed skipped", what failing ones print last to
+# unit.failed, for tests/summary.sh.
 # A program that dies without a synthesis is one failure.
 set -u
 pass=0 fail=0 bad=
-log=${BUILD:-build}/tests/log
+log=${BUILD:-build}/tests/log failed=${BUILD:-build}/tests/unit.failed
 mkdir -p "$log"
+: >"$failed"
 for t in "$@"; do
     name=$(basename "$(dirname "$t")")/$(basename "$t")
     out=$log/$(echo "$name" | tr / -).txt
@@ -22,6 +24,7 @@ for t in "$@"; do
     if [ "$p" -ne "$n" ]; then
         bad="$bad $name"
         sed "s|^|$name: |" "$out" | tail -n 40
+        sed "s|^|$name: |" "$out" | tail -n 12 >>"$failed"
     fi
     printf '%-36s %s of %s\n' "$name" "$p" "$n"
 done

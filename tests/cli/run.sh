@@ -8,7 +8,7 @@
 #     BUILD, SRC  the build folder and the source tree, both absolute
 #     KIT         tests/cli/kit.sh, shell functions for `. "$KIT"`
 # REGEN=1 writes x.t.out from what was printed.  The counts go to $BUILD/tests/cli.count as
-# "passed failed skipped" for tests/summary.sh.
+# "passed failed skipped", what is known of failures to cli.failed, for tests/summary.sh.
 set -u
 SRC=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${BUILD:-build}
@@ -18,8 +18,9 @@ PATH=$BUILD:$PATH
 LC_ALL=C OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MANWIDTH=80
 export SRC BUILD KIT PATH LC_ALL OPENBLAS_NUM_THREADS OMP_NUM_THREADS MANWIDTH
 unset CAGSR_THREADS CAGSR_MODEL_PATH || :
-log=$BUILD/tests/log
+log=$BUILD/tests/log failed=$BUILD/tests/cli.failed
 mkdir -p "$log"
+: >"$failed"
 top=$(mktemp -d "${TMPDIR:-/tmp}/cagsr-cli.XXXXXX") || exit 1
 trap 'rm -rf "$top"' EXIT
 trap 'exit 130' INT TERM
@@ -60,6 +61,11 @@ for arg in "$@"; do
         fail=$((fail + 1))
         diff -u "$want" "$got" | head -n 60
         tail -n 20 "$errs"
+        {
+            echo "$why"
+            diff -u "$want" "$got" | head -n 12
+            tail -n 8 "$errs"
+        } | sed "s|^|cli/$name: |" >>"$failed"
         ;;
     esac
 done
