@@ -17,6 +17,7 @@ export TSAN_OPTIONS PATH CAGSR_THREADS OPENBLAS_NUM_THREADS OMP_NUM_THREADS
 m=$PWD/examples/tiny-qa/model t5=$PWD/tests/golden/t5-tiny
 ${CC} -shared -fPIC -Ilibcore -o "$work/question.so" examples/plugins/question.c || exit 1
 head -n 8 examples/tiny-qa/questions.jsonl >"$work/prompts.jsonl"
+head -n 1 examples/tiny-qa/questions.jsonl >"$work/one.jsonl"
 cd "$work" || exit 1
 
 # Runs a command line; it must end with 0.
@@ -76,6 +77,25 @@ stage t5-ref "cagsr-attn -q -m $t5 ts | cagsr-reward -q -w random=1 >tr"
 stage t5-ppo "cagsr-update -q -m $t5 --batch 4 --minibatch 2 --rows 64 -o t5.ppo tr >u10"
 stage t5-lora "cagsr-update -q -m $t5 --algo grpo --lora-rank 2 --lora-target all-linear -o t5.lora tr >u11"
 stage t5-adapted "$t5_sample --adapter t5.lora --attn t5.jsonl | cagsr-attn -q -m t5.lora >ta2"
+
+# bf16 arithmetic, in widths whose operands are put in order, and by three threads, who cut
+# elsewhere; the same in float32.
+sed 's/"hidden_size": 64/"hidden_size": 128/; s/"intermediate_size": 170/"intermediate_size": 320/
+    s/"head_dim": 16/"head_dim": 32/; s/"num_key_value_heads": 4/"num_key_value_heads": 2/' "$m/config.json" >wide.json
+stage wide-init "cagsr-init -q -o wide wide.json && cp $m/tokenizer* wide"
+wide="-q -m wide -j 3"
+for dtype in bf16 f32; do
+    s="cagsr-sample $wide --dtype $dtype --raw --max-tokens 6 -n 9"
+    stage $dtype-sample "$s --attn prompts.jsonl >bs && $s -t 0 one.jsonl >b1"
+    stage $dtype-attn "cagsr-attn $wide --dtype $dtype bs >ba && cagsr-attn $wide --dtype $dtype --batch 300 one >b2"
+    stage $dtype-reward "cagsr-reward -q ba >br"
+    for algo in grpo sft; do
+        data=br
+        [ $algo = grpo ] || data="--raw lessons.jsonl"
+        stage $dtype-$algo "cagsr-update $wide --algo $algo --lr 1e-4 --dtype $dtype --batch 8 -o $dtype.$algo $data >u12"
+    done
+    stage $dtype-recompute "cagsr-update $wide --dtype $dtype --recompute --rows 300 --batch 8 -o $dtype.ppo br >u13"
+done
 
 # The whole loop in one pipe, weights going back by --publish and --follow.
 stage follow "$sample --follow policy --lag 0 --batch-prompts 4 -n 4 --attn prompts.jsonl |
