@@ -186,8 +186,9 @@ struct rows_job {
     atomic_size_t *next; /* the first share that nobody has taken */
 };
 
-/* Panel j to c. */
-static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
+/* Panel j to c; then comes panel `then`, if there is one. */
+static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j,
+                       size_t then)
 {
     const struct gemm_weight *w = r->w;
     const enum isa isa = r->k->isa;
@@ -197,9 +198,18 @@ static void rows_panel(const struct rows_job *r, float *c, size_t ldc, size_t j)
         narrow_multiply(isa, c, ldc, r->x, r->ldx,
                         w->pairs + j * narrow_words(isa, w->K), r->M, wide, w->K);
     else
-        pack_multiply(isa, c, ldc, pack_left_rows(r->x, r->ldx),
-                      w->panels + j * width * w->K, w->K * width, r->M, wide, w->K,
-                      pack_depth(w->K), 0);
+        pack_multiply(
+            isa, &(struct pack_product){.c = c,
+                                        .a = pack_left_rows(r->x, r->ldx),
+                                        .panels = w->panels + j * width * w->K,
+                                        .then = then * width < w->N
+                                                    ? w->panels + then * width * w->K
+                                                    : NULL,
+                                        .ldc = ldc,
+                                        .M = r->M,
+                                        .N = wide,
+                                        .K = w->K,
+                                        .depth = pack_depth(w->K)});
 }
 
 /* Columns from..to-1; and the first of those that come then, which are asked for at the end. */
@@ -249,7 +259,8 @@ static void rows_columns(const struct rows_job *r, float *c, size_t ldc,
         rows_streams(r, c, ldc, n.from / width, ceil_div(n.to, width));
     else
         for (size_t i = n.from; i < n.to; i += width)
-            rows_panel(r, c + (i - n.from), ldc, i / width);
+            rows_panel(r, c + (i - n.from), ldc, i / width,
+                       (i + width < n.to ? i + width : n.then) / width);
 }
 
 static void rows_share(const struct rows_job *r, size_t i, size_t then, size_t worker)

@@ -52,8 +52,15 @@ static void multiply_widened(enum isa isa, float *c, size_t ldc, const float *a,
     _Alignas(64) float block[PACK_DEPTH * WIDTH_MAX];
 
     ISA_CALL(isa, narrow_widen, (block, b, deep));
-    pack_multiply(isa, c, ldc, pack_left_rows(a, lda), block, 0, M, N, deep, deep,
-                  add ? 1 : 0);
+    pack_multiply(isa, &(struct pack_product){.c = c,
+                                              .a = pack_left_rows(a, lda),
+                                              .panels = block,
+                                              .ldc = ldc,
+                                              .M = M,
+                                              .N = N,
+                                              .K = deep,
+                                              .depth = deep,
+                                              .beta = add ? 1 : 0});
 }
 
 static void multiply_direct(enum isa isa, float *c, size_t ldc, const float *a,

@@ -24,7 +24,8 @@ enum { LINE = 16, AHEAD_AVX2 = 24, AHEAD_AVX512 = 40 };
 
 /* What a tile asks for: with its k, the float `from` + k * `step` behind the panel's begin. */
 struct ahead {
-    size_t from, step;
+    ptrdiff_t from;
+    size_t step;
 };
 
 size_t pack_width(enum isa isa)
@@ -254,9 +255,9 @@ struct panel {
     struct ahead ahead;
 };
 
-/* The same of all panels, N columns. */
+/* The same of all panels, N columns; `then`: what is asked for with the last one. */
 struct panels {
-    const float *b;
+    const float *b, *then;
     size_t step, N, K;
     float beta;
 };
@@ -271,10 +272,18 @@ ISA_BODY struct panel panel_at(const struct panels *p, size_t n, size_t width,
                           .ahead = ahead};
 }
 
+/* What comes behind the panel of column n, floats from it. */
+static inline ptrdiff_t next_panel(const struct panels *p, size_t n, size_t width)
+{
+    if (n + width < p->N)
+        return (ptrdiff_t)p->step;
+    return p->then ? p->then - (p->b + n / width * p->step) : (ptrdiff_t)(p->K * width);
+}
+
 /* What the tile at row m of M asks for, of `height` rows at most: its share of what comes next,
  * `next` floats behind.  Where there are more tiles than columns the last ones ask for what is
  * there. */
-static inline struct ahead ask_share(const struct panels *p, size_t next, size_t m,
+static inline struct ahead ask_share(const struct panels *p, ptrdiff_t next, size_t m,
                                      size_t M, size_t height, size_t width,
                                      size_t ahead)
 {
@@ -282,8 +291,8 @@ static inline struct ahead ask_share(const struct panels *p, size_t next, size_t
     const size_t column = m * tiles / M * step;
 
     if (tiles == 1)
-        return (struct ahead){ahead * width, width};
-    return column < width ? (struct ahead){next + p->K * column, step}
+        return (struct ahead){(ptrdiff_t)(ahead * width), width};
+    return column < width ? (struct ahead){next + (ptrdiff_t)(p->K * column), step}
                           : (struct ahead){0, width};
 }
 
@@ -398,7 +407,7 @@ TARGET_AVX2 ISA_BODY void tile_avx2(float *c, size_t ldc, struct pack_left a,
 TARGET_AVX2 ISA_BODY void panel_avx2(float *c, size_t ldc, struct pack_left a, size_t M,
                                      const struct panels *p, size_t n, int tiles)
 {
-    const size_t next = p->N > AVX2_WIDTH ? p->step : p->K * AVX2_WIDTH;
+    const ptrdiff_t next = next_panel(p, n, AVX2_WIDTH);
 
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
@@ -507,7 +516,7 @@ TARGET_AVX512 ISA_BODY void tile_avx512(float *c, size_t ldc, struct pack_left a
 TARGET_AVX512 static void panel_avx512(float *c, size_t ldc, struct pack_left a,
                                        size_t M, const struct panels *p, size_t n)
 {
-    const size_t next = p->N > AVX512_WIDTH ? p->step : p->K * AVX512_WIDTH;
+    const ptrdiff_t next = next_panel(p, n, AVX512_WIDTH);
 
     for (size_t m = 0, rows; m < M; m += rows) {
         float *cm = c + m * ldc;
@@ -554,19 +563,22 @@ static void multiply_block(enum isa isa, float *c, size_t ldc, struct pack_left 
     }
 }
 
-void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
-                   const float *panels, size_t step, size_t M, size_t N, size_t K,
-                   size_t depth, float beta)
+void pack_multiply(enum isa isa, const struct pack_product *p)
 {
-    for (size_t k = 0; k < K; k += depth) {
-        struct pack_left ak = a;
+    const size_t width = pack_width(isa);
 
-        ak.a += k * a.column;
-        multiply_block(isa, c, ldc, ak, M,
-                       (struct panels){.b = panels + k * pack_width(isa),
-                                       .step = step,
-                                       .N = N,
-                                       .K = K - k < depth ? K - k : depth,
-                                       .beta = k == 0 ? beta : 1});
+    for (size_t k = 0, end; k < p->K; k = end) {
+        struct pack_left ak = p->a;
+
+        end = least(k + p->depth, p->K);
+        ak.a += k * ak.column;
+        multiply_block(
+            isa, p->c, p->ldc, ak, p->M,
+            (struct panels){.b = p->panels + k * width,
+                            .then = end < p->K ? p->panels + end * width : p->then,
+                            .step = p->step,
+                            .N = p->N,
+                            .K = end - k,
+                            .beta = k == 0 ? p->beta : 1});
     }
 }

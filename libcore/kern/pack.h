@@ -77,10 +77,18 @@ void pack_tiles_from_columns(enum isa isa, float *mem, const float *A, size_t ld
 
 /* c (M, N) = beta c + a (M, K) b, any K, in blocks of `depth`, that of the whole product,
  * pack_depth(K) where this is all of it; with beta 0, c need not be initialised.  The
- * panels of b lie `step` floats apart.  Panel by panel, each of which stays in the first two
- * caches while all tiles are multiplied with it.  Safe from many threads on different parts of c. */
-void pack_multiply(enum isa isa, float *c, size_t ldc, struct pack_left a,
-                   const float *panels, size_t step, size_t M, size_t N, size_t K,
-                   size_t depth, float beta);
+ * panels of b lie `step` floats apart.  With the last of them the caches are asked for a panel that
+ * comes `then`, as deep; NULL: for what lies behind. */
+struct pack_product {
+    float *c;
+    struct pack_left a;
+    const float *panels, *then;
+    size_t ldc, step, M, N, K, depth;
+    float beta;
+};
+
+/* Panel by panel, each of which stays in the first two caches while all tiles are multiplied with
+ * it.  Safe from many threads on different parts of c. */
+void pack_multiply(enum isa isa, const struct pack_product *p);
 
 #endif

@@ -293,9 +293,17 @@ static void multiply_floats(const struct part *t, struct area a)
     const struct product *p = t->p;
     const enum isa isa = p->k->isa;
 
-    pack_multiply(isa, a.c, a.ldc, pack_left_tiles(isa, t->a + a.r0 * t->deep, t->deep),
-                  t->b + a.c0 / t->width * t->step, t->step, a.rows, a.cols, t->deep,
-                  pack_depth(p->depth), t->k0 == 0 ? p->beta : 1);
+    pack_multiply(isa, &(struct pack_product){
+                           .c = a.c,
+                           .a = pack_left_tiles(isa, t->a + a.r0 * t->deep, t->deep),
+                           .panels = t->b + a.c0 / t->width * t->step,
+                           .ldc = a.ldc,
+                           .step = t->step,
+                           .M = a.rows,
+                           .N = a.cols,
+                           .K = t->deep,
+                           .depth = pack_depth(p->depth),
+                           .beta = t->k0 == 0 ? p->beta : 1});
 }
 
 static void multiply_area(const struct part *t, struct area a)
