@@ -3,7 +3,7 @@
 #include "kern/few_simd.h"
 #include "kern/pack.h"
 
-/* More rows are served better by the tiles of pack.c, which ask less of memory at a time. */
+/* More rows are served better by the tiles of pack_multiply.c, which ask less of memory at a time. */
 enum { MOST_ROWS = 8 };
 
 int few_rows(enum isa isa, size_t M)

@@ -61,7 +61,8 @@ ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
                    const struct streams *s, size_t N, int add, size_t R, size_t P)
 {
     vfloat acc[ALONE_ROWS][STREAMS * VECS];
-    float sum[ALONE_ROWS][STREAMS * WIDTH]; /* acc stays in registers (pack.c) */
+    float sum[ALONE_ROWS]
+             [STREAMS * WIDTH]; /* acc stays in registers (pack_multiply.c) */
 
     UNROLL
     for (size_t r = 0; r < R; r++)
