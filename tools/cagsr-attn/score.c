@@ -106,11 +106,11 @@ int candidates_read(struct run *x, size_t *rows, size_t *floats, struct err *e)
     *rows = g->other;
     *floats = 0;
     for (size_t i = 0; i < g->n && rc >= 0; i++) {
-        struct candidate *c = &x->cand[x->cands + i];
-
         *floats += g->rec[i].size / sizeof(float);
         if (g->other)
-            continue;
+            continue; /* there may be no room for candidates */
+        struct candidate *c = &x->cand[x->cands + i];
+
         c->rec = &g->rec[i];
         c->group = x->n;
         if ((rc = read_candidate(x, c, e)) < 0)
