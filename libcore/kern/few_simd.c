@@ -60,9 +60,9 @@ ISA_BODY void take(vfloat w[STREAMS * VECS], const struct streams *s, size_t k,
 ISA_BODY void tile(float *c, size_t ldc, const float *a, size_t lda,
                    const struct streams *s, size_t N, int add, size_t R, size_t P)
 {
+    /* sums go through memory, for acc to stay in registers (pack_multiply.c) */
     vfloat acc[ALONE_ROWS][STREAMS * VECS];
-    float sum[ALONE_ROWS]
-             [STREAMS * WIDTH]; /* acc stays in registers (pack_multiply.c) */
+    float sum[ALONE_ROWS][STREAMS * WIDTH];
 
     UNROLL
     for (size_t r = 0; r < R; r++)

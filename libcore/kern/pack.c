@@ -3,7 +3,6 @@
 #include "kern/shape.h"
 #include "tensor/dims.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #if ISA_X86

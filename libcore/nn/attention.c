@@ -43,7 +43,7 @@ static void put_own(const struct attn_forward_job *f, struct attn_rows t, size_t
     }
 }
 
-/* What a run brings is put by the task that looks at it, in no order with other tasks. */
+/* 1 if what some run brings is another one's prefix: tasks put and look in no order. */
 static int seen_by_others(const struct attn_run *runs, size_t n)
 {
     const void *last = NULL;
